@@ -1,0 +1,153 @@
+"""Values that describe an account. They open nothing; every field is a key of the configuration file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import attrs
+
+from .backoff import Backoff
+from .errors import ConfigError
+
+Overflow = Literal["spill", "shed", "drop"]
+Overlap = Literal["concurrent", "kicks_old", "forbidden"]
+
+positive = attrs.validators.gt(0)
+not_negative = attrs.validators.ge(0)
+
+
+@attrs.frozen(repr=False)
+class Secret:
+    """A secret: given as text, or to be read from an environment variable or a file at each attempt.
+
+    It never shows: its representation names the source, not the text.
+    """
+
+    text: str | None = None
+    env: str | None = None
+    file: Path | None = attrs.field(default=None, converter=attrs.converters.optional(Path))
+
+    def __attrs_post_init__(self) -> None:
+        if [self.text, self.env, self.file].count(None) != 2:
+            raise ConfigError("a secret is a string, { env = NAME } or { file = PATH }")
+
+    @classmethod
+    def of(cls, value: str | Secret) -> Secret:
+        return value if isinstance(value, Secret) else cls(text=value)
+
+    def read(self) -> str:
+        """The secret as it is now.
+
+        Raises:
+          ConfigError: naming the variable or the file, if it is missing, unreadable or empty.
+        """
+        if self.text is not None:
+            secret, source = self.text, "the configured text"
+        elif self.env is not None:
+            if self.env not in os.environ:
+                raise ConfigError(f"environment variable {self.env} is not set")
+            secret, source = os.environ[self.env], f"environment variable {self.env}"
+        else:
+            try:
+                secret = Path(str(self.file)).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+                raise ConfigError(f"secret file {self.file}: {reason}") from None
+            source = f"secret file {self.file}"
+        if not secret:
+            raise ConfigError(f"{source} is empty")
+        return secret
+
+    def __repr__(self) -> str:
+        if self.text is not None:
+            return "Secret(***)"
+        return f"Secret(env={self.env!r})" if self.env is not None else f"Secret(file={str(self.file)!r})"
+
+
+def _name_is_usable(instance: Any, attribute: attrs.Attribute[str], name: str) -> None:
+    if not name or len(name) > 100 or not name.isprintable() or name != name.strip():
+        raise ConfigError(f"account name {name!r}: expected 1 to 100 printable characters")
+
+
+@attrs.frozen(kw_only=True)
+class AccountConfig:
+    """What every account can be told, whatever its platform. Durations are seconds.
+
+    Sources of the defaults: docs/delivery.md.
+    """
+
+    platform: ClassVar[str]
+
+    name: str = attrs.field(validator=_name_is_usable)
+    enabled: bool = True
+    """Start the account with the bridge."""
+    owner: str = ""
+    """Whom the account belongs to; only for programs that manage accounts of many people."""
+
+    workers: int = attrs.field(default=8, validator=attrs.validators.ge(1))
+    """Messages handled at the same time, over all connections of the account."""
+    queue_size: int = attrs.field(default=256, validator=attrs.validators.ge(1))
+    """Messages kept in memory. With ``spill`` the rest waits on disk."""
+    queue_bytes: int = attrs.field(default=16 * 2**20, validator=positive)
+    overflow: Overflow | None = None
+    """When the queue is full: ``spill`` (keep on disk), ``shed`` (leave unacknowledged), ``drop`` (acknowledge, count,
+    drop). Default: ``spill`` with a durable store, ``shed`` with ``memory:``."""
+    handler_timeout: float = attrs.field(default=600.0, validator=positive)
+    """A handler that runs longer has failed."""
+    max_attempts: int = attrs.field(default=5, validator=attrs.validators.ge(1))
+    """Failures of a handler at one message before it becomes a dead letter."""
+    on_poison: Literal["skip", "halt"] = "skip"
+    """After a dead letter: go on with the conversation, or stop it until an operator acts."""
+    drain_grace: float = attrs.field(default=60.0, validator=not_negative)
+    """How long a handler may go on when its connection was lost."""
+    dedupe_ttl: float = attrs.field(default=86_400.0, validator=positive)
+    """How long a message is remembered, from its first sight."""
+
+    ping_interval: float = attrs.field(default=20.0, validator=positive)
+    pong_timeout: float = attrs.field(default=15.0, validator=positive)
+    ping_misses: int = attrs.field(default=2, validator=attrs.validators.ge(1))
+    """Pings in a row without a received byte before the connection is given up."""
+    backoff_min: float = attrs.field(default=1.0, validator=positive)
+    backoff_max: float = attrs.field(default=60.0, validator=positive)
+    stall_runs: int = attrs.field(default=5, validator=attrs.validators.ge(1))
+    stall_seconds: float = attrs.field(default=30.0, validator=positive)
+    """``stall_runs`` connections in a row, each shorter than ``stall_seconds`` and without one delivery: stalled."""
+    stall_probe: float | None = attrs.field(
+        default=900.0, validator=attrs.validators.optional(positive)
+    )
+    """How often a stalled account tries; ``None`` parks it until an operator acts."""
+    refused_probe: float = attrs.field(default=3600.0, validator=positive)
+    """How often a quarantined account tries."""
+    overlap: Overlap | None = None
+    """Whether two connections of the account may live at once during a rotation. Default: the platform's."""
+
+    rate_limit: float = attrs.field(default=20.0, validator=positive)
+    """Replies per second."""
+    rate_burst: int = attrs.field(default=5, validator=attrs.validators.ge(1))
+    senders: int = attrs.field(default=4, validator=attrs.validators.ge(1))
+    """Replies under way at the same time, at most one per conversation."""
+    on_unknown: Literal["review", "resend"] = "review"
+    """A reply that may have been sent, on a platform without idempotency keys: leave it to a person, or send it again."""
+
+    ca_file: Path | None = attrs.field(default=None, converter=attrs.converters.optional(Path))
+    """Trust the certificates in this PEM file, and no others. Verification is never switched off."""
+    allow_insecure: bool = False
+    """Allow ``http:`` and ``ws:`` to addresses that are not loopback."""
+
+    def __attrs_post_init__(self) -> None:
+        if self.queue_size < self.workers:
+            raise ConfigError(f"queue_size: expected at least workers ({self.workers}), not {self.queue_size}")
+        if self.pong_timeout > self.ping_interval:
+            raise ConfigError("pong_timeout: expected at most ping_interval")
+
+    @property
+    def backoff(self) -> Backoff:
+        return Backoff(first=self.backoff_min, cap=max(self.backoff_min, self.backoff_max))
+
+    def secrets(self) -> tuple[Secret, ...]:
+        """The secrets of the account: a change of one ends a quarantine."""
+        return tuple(
+            value for field in attrs.fields(type(self)) if isinstance(value := getattr(self, field.name), Secret)
+        )

@@ -1,0 +1,1 @@
+"""Connection life and delivery. Knows no platform by name."""

@@ -1,0 +1,179 @@
+"""What an application sees of a conversation: messages in, replies out, receipts for them."""
+
+from __future__ import annotations
+
+import abc
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import attrs
+
+ConversationKind = Literal["direct", "group"]
+ReceiptState = Literal["open", "pending", "sending", "sent", "unknown", "dead"]
+
+
+@attrs.frozen
+class Conversation:
+    """Where a message was said. ``id`` is what :meth:`Account.send` takes."""
+
+    id: str
+    kind: ConversationKind = "direct"
+    title: str = ""
+
+
+@attrs.frozen
+class Sender:
+    """Who said it. ``id`` comes from the platform, ``name`` is whatever the person chose."""
+
+    id: str
+    name: str = ""
+
+
+@attrs.frozen
+class Attachment:
+    """A picture, a recording, a video or a file: ``path`` on the way out, ``source`` on the way in.
+
+    ``name`` is what the sender called it and is never used as a path; ``source`` is the platform's reference.
+    """
+
+    path: Path | None = attrs.field(default=None, converter=attrs.converters.optional(Path))
+    kind: Literal["image", "audio", "video", "file"] = "file"
+    name: str = ""
+    source: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+
+
+def _to_tuple(attachments: Sequence[Attachment]) -> tuple[Attachment, ...]:
+    return tuple(attachments)
+
+
+@attrs.frozen
+class Reply:
+    """Something to send. ``title`` is used where the platform shows one."""
+
+    text: str = ""
+    attachments: tuple[Attachment, ...] = attrs.field(default=(), converter=_to_tuple)
+    title: str = ""
+
+
+class Receipt(abc.ABC):
+    """A reply that is durable. It is sent in the order of its conversation, through restarts."""
+
+    key: str
+    """The idempotency key: stable over retries and restarts."""
+
+    @property
+    @abc.abstractmethod
+    def state(self) -> ReceiptState:
+        """Where the reply is now: ``pending``, ``sending``, ``sent``, ``unknown`` or ``dead``."""
+
+    @abc.abstractmethod
+    async def wait_sent(self) -> None:
+        """Return when the platform took the reply.
+
+        Raises:
+          RequestFailed: if the platform refused it, or every attempt failed (state ``dead``).
+          OutcomeUnknown: if it may have been sent, and sending again might show it twice (state ``unknown``).
+        """
+
+
+class ReplyStream(Protocol):
+    """A reply that grows while it is written."""
+
+    @property
+    def text(self) -> str:
+        """What was written so far."""
+
+    @property
+    def receipt(self) -> Receipt: ...
+
+    async def write(self, delta: str) -> None:
+        """Append to the reply. Returns at once; the newest text wins on its way to the platform."""
+
+
+class Transaction(Protocol):
+    """Replies and small state that are committed together with the completion of the message."""
+
+    state: dict[str, Any]
+    """Small state of the conversation, loaded on entry. JSON values only; changes are saved when the block ends."""
+
+    def reply(self, reply: str | Reply) -> Receipt:
+        """Send this when the block has ended; nothing is sent if it raises."""
+
+
+class MessageContext(Protocol):
+    """What the engine does for a message. Platforms pass it through, applications don't see it."""
+
+    async def reply(self, reply: Reply) -> Receipt: ...
+
+    def stream(self) -> AbstractAsyncContextManager[ReplyStream]: ...
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]: ...
+
+
+@attrs.frozen(kw_only=True)
+class Message:
+    """One message from a platform, stored and acknowledged before the handler sees it.
+
+    ``id`` is the same on every redelivery. ``sent_at`` is the platform's clock, ``None`` where it said nothing.
+    ``mentioned``: the bot was addressed (always true in a direct conversation). ``raw``: the platform's own data.
+    """
+
+    platform: str
+    account: str
+    id: str
+    conversation: Conversation
+    sender: Sender
+    text: str = attrs.field(repr=False)
+    attachments: tuple[Attachment, ...] = attrs.field(default=(), repr=False)
+    mentioned: bool = True
+    reply_to: Quote | None = attrs.field(default=None, repr=False)
+    sent_at: datetime | None = None
+    raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False, eq=False)
+    _context: MessageContext | None = attrs.field(default=None, repr=False, eq=False)
+
+    async def reply(self, reply: str | Reply) -> Receipt:
+        """Answer in the same conversation. Returns when the answer is durable; it is sent soon, in order.
+
+        The n-th reply of a handler to this message has the key ``ID/n``. When a handler runs again after a crash or a
+        failure, the text that was committed first wins, and nothing is sent twice.
+        """
+        return await self._engine.reply(Reply(reply) if isinstance(reply, str) else reply)
+
+    def stream(self) -> AbstractAsyncContextManager[ReplyStream]:
+        """Answer with a reply that grows: ``async with message.stream() as out: await out.write(delta)``.
+
+        The final text is durable when the block has ended. An exception in the block closes the reply with an error
+        mark once the message will not be handled again.
+        """
+        return self._engine.stream()
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """Commit replies, small state and the completion of this message together, when the block ends.
+
+        What the handler raises afterwards is logged; the message is not handled again. An exception inside the block
+        discards everything.
+        """
+        return self._engine.transaction()
+
+    @property
+    def _engine(self) -> MessageContext:
+        if self._context is None:
+            raise RuntimeError("this message was not delivered by a bridge: it can't be answered")
+        return self._context
+
+
+@attrs.frozen
+class Quote:
+    """The message that this one answers, as far as the platform told us."""
+
+    id: str | None = None
+    text: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    kind: str = ""
+
+
+PathLike = str | os.PathLike[str]

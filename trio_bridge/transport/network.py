@@ -1,0 +1,31 @@
+"""Where streams come from: the operating system, or memory in tests."""
+
+from __future__ import annotations
+
+import abc
+
+import trio
+
+
+class Network(abc.ABC):
+    """Opens and accepts byte streams. TLS is laid over them elsewhere."""
+
+    @abc.abstractmethod
+    async def connect_tcp(self, host: str, port: int) -> trio.abc.HalfCloseableStream:
+        """A stream to ``host:port``: at most 5 s for the name, 10 s for the connection.
+
+        Raises:
+          HandshakeFailed: with stage ``dns`` or ``tcp``, and the operating system's reason.
+        """
+
+    @abc.abstractmethod
+    async def listen_tcp(self, host: str, port: int) -> trio.abc.Listener[trio.abc.HalfCloseableStream]:
+        """A listener on ``host:port``; port 0 lets the system choose.
+
+        Raises:
+          OSError: the address is in use or not ours.
+        """
+
+    @abc.abstractmethod
+    def port_of(self, listener: trio.abc.Listener[trio.abc.HalfCloseableStream]) -> int:
+        """The port that a listener got."""

@@ -1,0 +1,1 @@
+"""Pure protocol pieces: no trio, no sockets, no clock, no randomness, no logging."""
