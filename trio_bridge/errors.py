@@ -73,9 +73,7 @@ class AccountRefused(BridgeError):
     ``limited`` (another connection or process holds the account), ``pairing`` (a person must approve).
     """
 
-    def __init__(
-        self, message: str, *, kind: RefusalKind, code: str = "", retry_after: float | None = None
-    ) -> None:
+    def __init__(self, message: str, *, kind: RefusalKind, code: str = "", retry_after: float | None = None) -> None:
         super().__init__(message)
         self.kind = kind
         self.code = code
@@ -131,4 +129,11 @@ class LocalProtocolError(BridgeError):
 
 
 class ConfigError(BridgeError):
-    """A configuration that can't work. The message names the place (``accounts.sales.workers``) and what was expected."""
+    """A configuration that can't work. The message names the place (``accounts.sales.workers``) and what was expected.
+
+    ``problems`` is everything that is wrong, a line each: a configuration file is checked to its end.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
