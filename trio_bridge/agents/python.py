@@ -1,0 +1,71 @@
+"""A handler of the user's own, named in a configuration file as ``package.module:function``."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+from typing import Any, cast
+
+from ..errors import ConfigError
+from .protocol import Agent
+
+
+def load_handler(reference: str, search_path: Path) -> Agent:
+    """The handler that ``reference`` names; modules in ``search_path`` are found first, as for a script there.
+
+    Raises:
+      ConfigError: naming what is wrong with the reference, or what the module raised and where.
+    """
+    module_name, colon, attribute = reference.partition(":")
+    if not (colon and module_name and attribute):
+        raise ConfigError(f'expected "package.module:function", not "{reference}"')
+    handler: object = _import(module_name, search_path)
+    for name in attribute.split("."):
+        try:
+            handler = getattr(handler, name)
+        except AttributeError:
+            raise ConfigError(f"module {module_name} has no {attribute}") from None
+    return _checked(handler, reference)
+
+
+def _import(name: str, search_path: Path) -> ModuleType:
+    # For good: what a handler imports later, while it runs, lies beside it too.
+    if str(search_path) not in sys.path:
+        sys.path.insert(0, str(search_path))
+    importlib.invalidate_caches()
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        # Only the module asked for, or a package on the way to it; what it imports itself is its own trouble.
+        if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
+            raise ConfigError(
+                f"module {name} found neither in {search_path} nor among the installed packages"
+            ) from None
+        raise ConfigError(_raised(name, error)) from error
+    except (Exception, SystemExit) as error:  # A wall: the module is the user's, and may raise anything.
+        raise ConfigError(_raised(name, error)) from error
+
+
+def _raised(name: str, error: BaseException) -> str:
+    """What a module raised when it was imported, and where: the innermost line of the user's."""
+    cause = f"{type(error).__name__}: {error}".removesuffix(": ")
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__)[1:] if "importlib" not in frame.filename]
+    where = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
+    return f"module {name} can't be imported: {cause}{where}"
+
+
+def _checked(handler: Any, reference: str) -> Agent:
+    """The handler itself, if calling it gives something to await or to iterate over."""
+    if not callable(handler):
+        raise ConfigError(f"{reference} is not callable")
+    if inspect.isclass(handler):
+        raise ConfigError(f"{reference} is a class: name an instance of it, or a function")
+    called = inspect.unwrap(handler if inspect.isroutine(handler) else handler.__call__)
+    written_here = inspect.isfunction(called) or inspect.ismethod(called)
+    if written_here and not (inspect.iscoroutinefunction(called) or inspect.isasyncgenfunction(called)):
+        raise ConfigError(f"{reference} is not async: expected async def {called.__name__}(message)")
+    return cast("Agent", handler)

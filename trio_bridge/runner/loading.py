@@ -1,0 +1,89 @@
+"""One TOML file becomes accounts, agents and a store, or a list of everything that is wrong with it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from ..agents.config import AgentConfig
+from ..agents.protocol import Agent
+from ..engine.platform import PlatformConfig
+from ..errors import ConfigError
+from ..platforms.registry import PLATFORMS, Registry
+from .sections import AgentTable, Sections
+from .structure import Problem, placed
+from .text import one_line
+
+
+@attrs.frozen(kw_only=True)
+class RunnerConfig:
+    """What a configuration file says. Nothing of it is opened yet."""
+
+    file: Path
+    """As it was given: problems that are found later begin with it too."""
+    store: str
+    accounts: tuple[PlatformConfig, ...]
+    agents: Mapping[AgentTable, AgentConfig]
+    answered_by: Mapping[str, AgentTable]
+    """Which agent answers in an account, by the account's name."""
+
+    def build_agents(self) -> Mapping[str, Agent]:
+        """The agent of each account, by the account's name. Imports the user's modules.
+
+        Raises:
+          ConfigError: with a line for each agent that can't be made.
+        """
+        made: dict[AgentTable, Agent] = {}
+        problems = []
+        for table in dict.fromkeys(self.answered_by.values()):
+            config = self.agents[table]
+            try:
+                made[table] = config.build(self.file.absolute().parent)
+            except ConfigError as error:
+                problems += [placed(text, type(config)).under(*table) for text in error.problems]
+        _raise_if_any(problems, self.file)
+        return {account: made[table] for account, table in self.answered_by.items()}
+
+
+def load_config(file: Path, platforms: Registry = PLATFORMS) -> RunnerConfig:
+    """What the file says.
+
+    Raises:
+      ConfigError: with a line for each problem: file, key path, what was expected there.
+    """
+    try:
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(one_line(f"{file}: {error.strerror}")) from None
+    except UnicodeDecodeError:
+        raise ConfigError(one_line(f"{file}: expected a text in UTF-8")) from None
+    except tomllib.TOMLDecodeError as error:
+        what, _, where = str(error).rpartition(" (at ")
+        raise ConfigError(one_line(f"{file}: {where.rstrip(')')}: {what}")) from None
+    except (ValueError, RecursionError):
+        raise ConfigError(one_line(f"{file}: a number or a nesting beyond all measure")) from None
+    return read_config(tables, file, platforms)
+
+
+def read_config(tables: Mapping[str, Any], file: Path, platforms: Registry = PLATFORMS) -> RunnerConfig:
+    """What the tables of a file say; paths in them are relative to the directory of ``file``.
+
+    Raises:
+      ConfigError: with a line for each problem.
+    """
+    sections = Sections(tables, file.absolute().parent, platforms)
+    store = sections.store()
+    agents = sections.agents()
+    accounts, answered_by = sections.accounts(agents)
+    _raise_if_any(sections.problems, file)
+    return RunnerConfig(file=file, store=store, accounts=accounts, agents=agents.made, answered_by=answered_by)
+
+
+def _raise_if_any(problems: list[Problem], file: Path) -> None:
+    if problems:
+        # A mistake in the defaults is met once for every account that has them.
+        raise ConfigError(*dict.fromkeys(one_line(f"{file}: {problem}") for problem in problems))

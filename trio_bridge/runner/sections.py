@@ -1,0 +1,213 @@
+"""The sections of a configuration file, each read to its end whatever is wrong in the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from ..agents.config import AGENTS, AgentConfig
+from ..config import Secret
+from ..engine.platform import PlatformConfig
+from ..errors import ConfigError
+from ..platforms.registry import Registry
+from .structure import Misfit, Problem, structure
+from .wording import kind_of, one_of, shown, unknown
+
+AgentTable = tuple[str, ...]
+"""Where an agent is described: ``("agent",)``, or ``("agents", NAME)``."""
+
+DEFAULT_AGENT: AgentTable = ("agent",)
+STORES = ("memory:", "sqlite:")
+
+
+@attrs.frozen
+class StoreSection:
+    """``[store]``. What is left out is durable: a bridge that forgets at each restart has to be asked for."""
+
+    url: str = "sqlite:bridge.db"
+
+
+@attrs.frozen
+class Agents:
+    """The agents that the file describes. ``named`` has those too that have problems: who refers to them is right."""
+
+    made: dict[AgentTable, AgentConfig] = attrs.Factory(dict)
+    named: set[AgentTable] = attrs.Factory(set)
+
+
+class Sections:
+    """Reads one section after another, and gathers what is wrong in ``problems``."""
+
+    def __init__(self, tables: Mapping[str, Any], directory: Path, platforms: Registry) -> None:
+        self._tables = tables
+        self._directory = directory
+        self._platforms = platforms
+        known = ("store", "agent", "agents", "defaults", "accounts")
+        self.problems = [Problem((key,), unknown(key, known)) for key in tables if key not in known]
+
+    def store(self) -> str:
+        """The store's URL, a file in it relative to the configuration file."""
+        try:
+            url = structure(self._table("store"), StoreSection, directory=self._directory).url
+        except Misfit as misfit:
+            self._add(misfit, "store")
+            return StoreSection.url
+        scheme, _, path = url.partition(":")
+        if url == "memory:":
+            return url
+        if scheme == "sqlite" and path and "\0" not in path:
+            return f"sqlite:{self._directory / path}"
+        self.problems.append(Problem(("store", "url"), f'expected "memory:" or "sqlite:PATH", not {shown(url)}'))
+        return url
+
+    def agents(self) -> Agents:
+        """``[agent]`` and every ``[agents.NAME]``."""
+        tables: dict[AgentTable, object] = {("agents", name): table for name, table in self._table("agents").items()}
+        if "agent" in self._tables:
+            tables[DEFAULT_AGENT] = self._tables["agent"]
+        agents = Agents()
+        for place, table in tables.items():
+            agents.named.add(place)
+            try:
+                agents.made[place] = self._agent(table)
+            except Misfit as misfit:
+                self._add(misfit, *place)
+        return agents
+
+    def _agent(self, table: object) -> AgentConfig:
+        kind = self._chosen(table, "kind", AGENTS)
+        return structure(table, AGENTS[kind], directory=self._directory, elsewhere=("kind",))
+
+    def accounts(self, agents: Agents) -> tuple[tuple[PlatformConfig, ...], dict[str, AgentTable]]:
+        """Every ``[accounts.NAME]``, with ``[defaults.PLATFORM]`` under it, and who answers there."""
+        accounts: list[PlatformConfig] = []
+        answered_by: dict[str, AgentTable] = {}
+        defaults = self._defaults()
+        tables = self._table("accounts")
+        if not tables and not self.problems:
+            self.problems.append(Problem(("accounts",), "expected at least one table [accounts.NAME]"))
+        for name, table in tables.items():
+            try:
+                platform = self._chosen(table, "platform", self._platforms)
+            except Misfit as misfit:
+                self._add(misfit, "accounts", name)
+                continue
+            account = _AccountTable(name, platform, table, defaults.get(platform, {}))
+            try:
+                accounts.append(account.read(self._platforms[platform](), self._directory))
+            except Misfit as misfit:
+                self._add(misfit)
+            try:
+                answered_by[name] = account.agent(agents)
+            except Misfit as misfit:
+                self._add(misfit)
+        self.problems += _held_twice(accounts)
+        return tuple(accounts), answered_by
+
+    def _defaults(self) -> dict[str, dict[str, Any]]:
+        defaults = {}
+        for platform, table in self._table("defaults").items():
+            if platform not in self._platforms:
+                text = f"expected {one_of(self._platforms)} as the name of a platform"
+                self.problems.append(Problem(("defaults", platform), text))
+            elif not isinstance(table, dict):
+                self.problems.append(Problem(("defaults", platform), f"expected a table, not {kind_of(table)}"))
+            else:
+                defaults[platform] = table
+        return defaults
+
+    def _table(self, section: str) -> dict[str, Any]:
+        """The tables of a section; none where it is missing, or no table itself."""
+        table = self._tables.get(section, {})
+        if isinstance(table, dict):
+            return table
+        self.problems.append(Problem((section,), f"expected a table, not {kind_of(table)}"))
+        return {}
+
+    def _chosen(self, table: object, key: str, choices: Mapping[str, object]) -> str:
+        """Which class a table is to become: the key that says so must be right before any other can be judged."""
+        if not isinstance(table, dict):
+            raise Misfit([Problem((), f"expected a table, not {kind_of(table)}")])
+        if key not in table:
+            raise Misfit([Problem((key,), f"missing: expected {one_of(choices)}")])
+        chosen = table[key]
+        if not isinstance(chosen, str) or chosen not in choices:
+            raise Misfit([Problem((key,), f"expected {one_of(choices)}, not {shown(chosen)}")])
+        return chosen
+
+    def _add(self, misfit: Misfit, *place: str) -> None:
+        self.problems += [problem.under(*place) for problem in misfit.problems]
+
+
+@attrs.frozen
+class _AccountTable:
+    """One ``[accounts.NAME]`` and the defaults under it."""
+
+    name: str
+    platform: str
+    own: dict[str, Any]
+    defaults: dict[str, Any]
+
+    def read(self, cls: type[PlatformConfig], directory: Path) -> PlatformConfig:
+        """The account, if it is complete and its secrets can be read now."""
+        try:
+            account = structure(
+                {**self.defaults, **self.own},
+                cls,
+                directory=directory,
+                given={"name": self.name},
+                elsewhere=("platform", "agent"),
+            )
+        except Misfit as misfit:
+            raise Misfit([self._placed(problem) for problem in misfit.problems]) from None
+        unreadable = [self._placed(problem) for problem in _unreadable_secrets(account)]
+        if unreadable and account.enabled:
+            raise Misfit(unreadable)
+        return account
+
+    def agent(self, agents: Agents) -> AgentTable:
+        """Which agent answers: the one that is named, else ``[agent]``."""
+        merged = {**self.defaults, **self.own}
+        if "agent" not in merged:
+            if DEFAULT_AGENT in agents.named:
+                return DEFAULT_AGENT
+            raise Misfit([Problem(DEFAULT_AGENT, "missing: it answers in the accounts that name no agent")])
+        name = merged["agent"]
+        if isinstance(name, str) and ("agents", name) in agents.named:
+            return ("agents", name)
+        names = [place[1] for place in agents.named if place != DEFAULT_AGENT]
+        expected = one_of(sorted(names)) if names else "the NAME of a table [agents.NAME]"
+        raise Misfit([self._placed(Problem(("agent",), f"expected {expected}, not {shown(name)}"))])
+
+    def _placed(self, problem: Problem) -> Problem:
+        """A problem where it was written: in the account's own table, or in the defaults."""
+        key = problem.path[0] if problem.path else None
+        if key in self.defaults and key not in self.own:
+            return problem.under("defaults", self.platform)
+        return problem.under("accounts", self.name)
+
+
+def _unreadable_secrets(account: PlatformConfig) -> Iterator[Problem]:
+    for field in attrs.fields(type(account)):
+        secret = getattr(account, field.name)
+        if isinstance(secret, Secret):
+            try:
+                secret.read()
+            except ConfigError as error:
+                yield Problem((field.name,), str(error))
+
+
+def _held_twice(accounts: list[PlatformConfig]) -> Iterator[Problem]:
+    """Two accounts of one client: each would get a part of the messages, at random."""
+    held: dict[tuple[str, str], str] = {}
+    for account in accounts:
+        key = account.exclusive_key()
+        if key is None:
+            continue
+        first = held.setdefault((account.platform, key), account.name)
+        if first != account.name:
+            text = f"the same {account.platform} client as accounts.{first}: only one account may hold it"
+            yield Problem(("accounts", account.name), text)
