@@ -262,7 +262,21 @@ def test_a_message_can_be_delivered_again_at_once_even_though_it_is_settled(gate
     assert not gateway.push_again(pushed, 2)
 
 
+def test_a_duplicate_puts_the_next_delivery_off(gateway):
+    connect(gateway)
+    pushed = gateway.push(APP, robot(), 0)
+    gateway.push_again(pushed, 30)
+    assert gateway.deadline() == 90
+
+
 # Leaving.
+
+
+def test_a_connection_that_is_gone_needs_no_dropping(gateway):
+    connection = connect(gateway)
+    gateway.disconnect(connection, "", 0)
+    gateway.lost(connection)
+    assert gateway.deadline() is None
 
 
 def test_after_disconnect_nothing_is_pushed_and_ten_seconds_later_it_is_dropped(gateway):
@@ -341,6 +355,14 @@ def test_a_ping_must_be_echoed_as_json(gateway):
     assert [each.answered_at for each in connection.pings] == [2, 4]
 
 
+def test_a_ping_is_not_answered_on_another_connection(gateway):
+    connection, elsewhere = connect(gateway), connect(gateway)
+    ping = gateway.ping(connection, "{}", 1)
+    gateway.receive(elsewhere, [ack(connection.take()[0])], 2)
+    assert ping.answered_at is None
+    assert kinds(gateway) == ["ack_on_wrong_connection"]
+
+
 def test_other_notices_may_be_acknowledged(gateway):
     connection = connect(gateway)
     gateway.notify(connection, "REGISTERED", "{}", 0)
@@ -365,9 +387,10 @@ def test_a_rotation_within_15_seconds_is_none(gateway, gone):
     assert gateway.deadline() is None
 
 
-def test_a_connection_that_cannot_hear_its_client_leave_is_excused(gateway):
-    connect(gateway).excused = True
-    connect(gateway, 10)
+@pytest.mark.parametrize("deaf", [0, 1])
+def test_a_connection_that_cannot_hear_its_client_leave_is_excused(gateway, deaf):
+    both = connect(gateway), connect(gateway, 10)
+    both[deaf].excused = True
     gateway.tick(1000)
     assert kinds(gateway) == []
 

@@ -80,7 +80,7 @@ class Traffic(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.now = 0.0
-        self.gateway = Gateway(rules=Rules(redeliver_after=10), rng=random.Random(1))
+        self.gateway = Gateway(rules=Rules(redeliver_after=10, keep_offline=True), rng=random.Random(1))
         for client_id in APPS:
             self.gateway.add_app(client_id, "secret")
         self.pushes = 0
@@ -140,13 +140,14 @@ class Traffic(RuleBasedStateMachine):
         accepted = code == 200 and not (later and kind == "EVENT")
         self.acks.append((connection.id, message_id, key, accepted or kind == "CALLBACK"))
 
-    @rule(frame=frames)
-    def reply(self, frame):
-        _, _, kind, key = frame
-        if kind == "CALLBACK":
-            pushed = self.gateway.ledger.of_session(key.replace("msg", "s"))
+    @rule(data=st.data())
+    def reply(self, data):
+        """To any message: a session webhook may leak before its message is delivered."""
+        number = data.draw(st.integers(0, self.pushes))
+        pushed = self.gateway.ledger.of_session(f"s{number}")
+        if pushed is not None:
             self.gateway.ledger.replied_to(pushed, "text", self.now)
-            self.replies.append(key)
+            self.replies.append(pushed.key)
 
     @rule(seconds=st.sampled_from([0.5, 10, 61]))
     def wait(self, seconds):
