@@ -1,0 +1,1 @@
+"""DingTalk: Stream Mode in, session webhooks and the robot API out."""
