@@ -100,9 +100,6 @@ class Transaction(Protocol):
     state: dict[str, Any]
     """Small state of the conversation, loaded on entry. JSON values only; changes are saved when the block ends."""
 
-    def reply(self, reply: str | Reply) -> Receipt:
-        """Send this when the block has ended; nothing is sent if it raises."""
-
 
 class MessageContext(Protocol):
     """What the engine does for a message. Platforms pass it through, applications don't see it."""
@@ -154,7 +151,7 @@ class Message:
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """Commit replies, small state and the completion of this message together, when the block ends.
 
-        What the handler raises afterwards is logged; the message is not handled again. An exception inside the block
+        Inside, :meth:`reply` only notes the reply, and ``tx.state["key"] = value`` the state of the conversation. What the handler raises afterwards is logged; the message is not handled again. An exception inside the block
         discards everything.
         """
         return self._engine.transaction()

@@ -63,7 +63,7 @@ class Platform(abc.ABC):
 
     @abc.abstractmethod
     def message(self, delivery: Delivery, context: MessageContext) -> Message | None:
-        """What a stored delivery says, or ``None`` where it is not for the handler. Pure; raises nothing for bad data."""
+        """What a stored delivery says; ``None`` where it is not for the handler. Pure; raises nothing for bad data."""
 
     async def admits(self, message: Message) -> bool:
         """Whether the handler is to see the message: the gate."""
@@ -97,7 +97,7 @@ class Platform(abc.ABC):
 
 
 class ListeningPlatform(Platform):
-    """A platform whose peers connect to us. The listener lives with the generation, each peer has its own connection."""
+    """A platform whose peers connect to us. The generation is the listener's; each peer has its own connection."""
 
     @abc.abstractmethod
     def listen(self) -> AbstractAsyncContextManager[Any]:

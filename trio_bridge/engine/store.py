@@ -121,7 +121,8 @@ class Completion:
     """How a claim ended, with everything that must be committed in the same moment.
 
     ``done``: never again. ``retry``: failed, again at ``not_before``. ``release``: interrupted, the attempt is given
-    back and ``interrupted`` grows by one; with ``unstarted`` the handler never ran and nothing is counted. ``dead``: a dead letter.
+    back and ``interrupted`` grows by one; with ``unstarted`` the handler never ran and nothing is counted. ``dead``: a
+    dead letter.
     """
 
     seq: int
@@ -260,7 +261,7 @@ class AccountRecord:
 
 
 class Store(abc.ABC):
-    """Where all accounts of a process keep what must survive. Use as an async context manager's value; see ``open_store``."""
+    """Where all accounts of a process keep what must survive. ``open_store`` opens one."""
 
     durable: bool
     """Whether it survives the process."""

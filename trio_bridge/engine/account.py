@@ -1,0 +1,354 @@
+"""An account as the application sees it, and the task that does what was wished of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import attrs
+import trio
+
+from ..backoff import Backoff
+from ..errors import AccountRefused, AccountStopped, BridgeError, ConfigError
+from ..messages import Receipt, Reply
+from .bell import Bell
+from .dispatch import Handler
+from .environment import Environment
+from .generation import SECRET_POLL, most_telling, secrets_now
+from .life import Life
+from .platform import PlatformConfig, Services
+from .states import AccountState, Alarm, Nudge
+from .statistics import AccountStatistics, Counters, LastError
+from .store import AccountStore
+
+RESTARTS = Backoff(first=1.0, factor=2.0, cap=60.0, floor=0.25)
+"""After the engine itself failed under an account. The other accounts don't notice."""
+STOP_LIMIT = 1.0
+"""After its grace an account is given so long to let go of everything."""
+
+logger = logging.getLogger(__name__)
+
+
+@attrs.define(eq=False)
+class _Tenure:
+    """One life of an account, from its wish to its end."""
+
+    scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
+    ending: trio.Event = attrs.field(factory=trio.Event)
+    """Finish what is in hand, then end. The scope's deadline is the limit for it."""
+    done: trio.Event = attrs.field(factory=trio.Event)
+    """Nothing is left of it, or only a handler that ignores its cancellation."""
+    failed: bool = False
+
+    def end(self, grace: float) -> None:
+        self.scope.deadline = min(self.scope.deadline, trio.current_time() + grace)
+        self.ending.set()
+
+
+class Account:
+    """One set of credentials on one platform.
+
+    What it is told (start, stop, restart) is a wish: the last one holds, whatever came before and is still under way.
+    """
+
+    def __init__(
+        self,
+        config: PlatformConfig,
+        handler: Handler | None,
+        store: AccountStore,
+        environment: Environment,
+        nursery: trio.Nursery,
+        *,
+        durable: bool,
+    ) -> None:
+        self.config = config
+        self._handler = handler
+        self._store = store
+        self._environment = environment
+        self._nursery = nursery
+        self._durable = durable
+        self._wanted = False
+        self._bell = Bell()
+        self._changes = trio.lowlevel.ParkingLot()
+        self._tenure: _Tenure | None = None
+        self._abandoned: set[_Tenure] = set()
+        self._life: Life | None = None
+        self._refusal: AccountRefused | None = None
+        self._error: BridgeError | None = None
+        self._state = AccountState.STOPPED
+        self._since = environment.wall()
+        self._number = 0
+        self.counters = Counters()
+
+    # The public face
+
+    @property
+    def name(self) -> str:
+        """The account's name in its bridge."""
+        return self.config.name
+
+    @property
+    def state(self) -> AccountState:
+        """Where the account is now."""
+        return self._state
+
+    @property
+    def alarms(self) -> frozenset[Alarm]:
+        """What an operator should look at."""
+        alarms = set() if self._life is None else self._life.alarms
+        if self._abandoned:
+            alarms.add(Alarm.WORKER_STUCK)
+        return frozenset(alarms)
+
+    @property
+    def generation(self) -> int:
+        """The number of the newest connection, 0 before the first."""
+        return self._number
+
+    @property
+    def api(self) -> Any:
+        """The platform's typed client.
+
+        Raises:
+          AccountStopped: the account is not running.
+        """
+        if self._life is None:
+            raise AccountStopped(f"account {self.name} is not running")
+        return self._life.platform.api
+
+    async def wait_ready(self) -> None:
+        """Return as soon as the account is ready.
+
+        Raises:
+          AccountRefused: the platform refuses the account; it is in quarantine.
+          AccountStopped: the account is stopped or parked.
+        """
+        await trio.lowlevel.checkpoint()
+        while self._state is not AccountState.READY:
+            if self._state is AccountState.QUARANTINED:
+                raise self._refusal_now()
+            if self._state in (AccountState.STOPPED, AccountState.PARKED):
+                raise AccountStopped(f"account {self.name} is {self._state}")
+            await self._changes.park()
+
+    async def send(self, conversation_id: str, reply: str | Reply, *, key: str | None = None) -> Receipt:
+        """Say something in a conversation. Returns when it is durable; it is sent soon, in order.
+
+        ``key`` makes it idempotent: a second call with the same key sends nothing and returns the first one's receipt.
+
+        Raises:
+          AccountStopped: the account is not running.
+          RequestFailed: the platform knows no such form of address.
+          StoreUnavailable: it could not be kept.
+        """
+        if self._life is None:
+            raise AccountStopped(f"account {self.name} is not running")
+        outbox = self._life.outbox
+        reply = Reply(reply) if isinstance(reply, str) else reply
+        target = self._life.platform.target_for(conversation_id)
+        key = self._environment.new_id() if key is None else key
+        return await outbox.put(outbox.compose(key, conversation_id, target, reply))
+
+    @asynccontextmanager
+    async def states(self) -> AsyncIterator[AsyncIterator[AccountState]]:
+        """``async with account.states() as states: async for state in states``: the present state, then each change.
+
+        A slow reader is told the newest state only.
+        """
+
+        async def changes() -> AsyncIterator[AccountState]:
+            told: AccountState | None = None
+            while True:
+                while self._state is told:
+                    await self._changes.park()
+                told = self._state
+                yield told
+
+        states = changes()
+        try:
+            yield states
+        finally:
+            await states.aclose()  # type: ignore[attr-defined]
+
+    def statistics(self) -> AccountStatistics:
+        """The account at this moment."""
+        life, offset = self._life, self._environment.wall() - trio.current_time()
+        current = None if life is None else life.supervisor.current
+        retry_at = None if current is None else current.retry_at
+        pong_at = None if current is None else current.last_pong_at
+        return AccountStatistics(
+            name=self.name,
+            platform=self.config.platform,
+            owner=self.config.owner,
+            state=self._state,
+            alarms=self.alarms,
+            since=self._since,
+            generation=self._number,
+            attempt=0 if life is None else life.supervisor.attempt,
+            next_retry_at=None if retry_at is None or retry_at == float("inf") else retry_at + offset,
+            last_error=_shown(self._error),
+            last_inbound_at=None if life is None else life.inbox.last_arrival_at,
+            last_outbound_at=None if life is None else life.outbox.last_sent_at,
+            last_pong_at=None if pong_at is None else pong_at + offset,
+            inbox_depth=0 if life is None else life.inbox.depth,
+            outbox_depth=0 if life is None else life.outbox.depth,
+            dead_letters=0 if life is None else life.dead_letters,
+            running_handlers=0 if life is None else len(life.inbox.held),
+            draining_generations=0 if life is None else life.supervisor.draining,
+            counters=attrs.evolve(self.counters),
+        )
+
+    # Wishes. They are plain calls, so that their order is the order of the calls.
+
+    def wish_running(self, *, afresh: bool = False) -> None:
+        """Run from now on. An account that waits tries at once; ``afresh`` ends what runs."""
+        self._wanted = True
+        if self._tenure is None:
+            self._move(AccountState.CONNECTING)
+        elif afresh:
+            self._tenure.end(0.0)
+        elif self._life is not None:
+            self._life.tell(Nudge())
+        self._bell.ring()
+
+    def wish_stopped(self, grace: float = 0.0) -> None:
+        """Stop: handlers get ``grace`` seconds to finish."""
+        self._wanted = False
+        if self._tenure is not None:
+            self._tenure.end(grace)
+        self._bell.ring()
+
+    async def wait_stopped(self, grace: float = 0.0) -> bool:
+        """Return when nothing is left of the life that was told to stop.
+
+        False if a handler ignores its cancellation (alarm ``worker_stuck``): it is left behind, and what it commits
+        late will be refused.
+        """
+        await trio.lowlevel.checkpoint()
+        if (tenure := self._tenure) is None or not tenure.ending.is_set():
+            return True
+        with trio.move_on_after(grace + STOP_LIMIT):
+            await tenure.done.wait()
+            return True
+        if self._tenure is tenure and not tenure.done.is_set():
+            logger.error("a handler ignores its cancellation", extra={"account": self.name})
+            self._abandoned.add(tenure)
+            self._life = None
+            self._over(tenure)
+        return False
+
+    def check_life(self) -> None:
+        """The clock jumped: probe what is connected."""
+        if self._life is not None:
+            self._life.supervisor.check_life()
+
+    # The task
+
+    async def run(self) -> None:
+        """Do what is wished, until cancelled."""
+        failures = 0
+        while True:
+            while not self._wanted:
+                await self._bell.wait()
+            begun_at = trio.current_time()
+            tenure = self._tenure = _Tenure()
+            self._move(AccountState.CONNECTING)
+            self._nursery.start_soon(self._live, tenure, name=f"{self.config.platform}:{self.name}")
+            await tenure.done.wait()
+            if tenure.failed and self._wanted:
+                failures = 0 if trio.current_time() - begun_at > RESTARTS.cap else failures + 1
+                await self._pause(failures)
+
+    async def _live(self, tenure: _Tenure) -> None:
+        """One life. A wall: what fails in here is this account's trouble, and no other account's."""
+        life: Life | None = None
+        try:
+            with tenure.scope:
+                services = Services(environment=self._environment, store=self._store)
+                async with self.config.open_platform(services) as platform:
+                    life = self._life = Life(
+                        self.config,
+                        platform,
+                        self._handler,
+                        self._store,
+                        self._environment,
+                        self.counters,
+                        self._new_number,
+                        self._follow,
+                        durable=self._durable,
+                    )
+                    await life.run(tenure.ending)
+        except* (AccountRefused, ConfigError) as refusals:
+            self._refused(refusals)
+            tenure.failed = True
+        except* Exception as errors:
+            logger.exception("the account failed and will be restarted", exc_info=errors, extra={"account": self.name})
+            error = most_telling(errors)
+            self._error = BridgeError(f"{type(error).__name__}: {error}")
+            tenure.failed = True
+        finally:
+            self._abandoned.discard(tenure)
+            if self._life is life:
+                self._life = None
+            self._over(tenure)
+
+    def _over(self, tenure: _Tenure) -> None:
+        if self._tenure is tenure:
+            self._tenure = None
+            self._move(AccountState.CONNECTING if self._wanted else AccountState.STOPPED)
+        tenure.done.set()
+
+    def _refused(self, refusals: BaseExceptionGroup[Exception]) -> None:
+        error = most_telling(refusals)
+        refusal = error if isinstance(error, AccountRefused) else AccountRefused(str(error), kind="misconfigured")
+        self._refusal = self._error = refusal
+        logger.error("refused", extra={"account": self.name, "cause": str(error)})
+
+    async def _pause(self, failures: int) -> None:
+        """Wait after a life that failed: for other credentials, a wish, or the next try."""
+        refused = self._error is self._refusal
+        self._move(AccountState.QUARANTINED if refused else AccountState.WAITING)
+        before = secrets_now(self.config)
+        delay = self.config.refused_probe if refused else RESTARTS.delay(failures - 1, self._environment.rand)
+        until = trio.current_time() + delay
+        while (now := trio.current_time()) < until:
+            with trio.move_on_at(min(until, now + SECRET_POLL)) as wait:
+                await self._bell.wait()
+            if not wait.cancelled_caught or secrets_now(self.config) != before:
+                break
+        if not self._wanted:
+            self._move(AccountState.STOPPED)
+
+    def _refusal_now(self) -> AccountRefused:
+        refusal = self._refusal
+        if refusal is None:
+            raise AssertionError("quarantine has a reason")  # pragma: no cover
+        return AccountRefused(str(refusal), kind=refusal.kind, code=refusal.code)
+
+    def _follow(self) -> None:
+        """Something changed within the life: show it."""
+        if (life := self._life) is None:
+            return
+        if life.supervisor.refusal is not None:
+            self._refusal = life.supervisor.refusal
+        if life.supervisor.last_error is not None:
+            self._error = life.supervisor.last_error
+        self._move(AccountState.DRAINING if life.draining else AccountState(life.supervisor.phase))
+
+    def _move(self, state: AccountState) -> None:
+        if state is not self._state:
+            self._state = state
+            self._since = self._environment.wall()
+        self._changes.unpark_all()
+
+    def _new_number(self) -> int:
+        self._number += 1
+        return self._number
+
+
+def _shown(error: BridgeError | None) -> LastError | None:
+    if error is None:
+        return None
+    return LastError(type(error).__name__, str(getattr(error, "code", "") or ""), str(error))

@@ -1,0 +1,168 @@
+"""All accounts of a process: one nursery, each account for itself."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from types import MappingProxyType
+
+import trio
+
+from .. import __version__
+from ..errors import ConfigError
+from .account import Account
+from .clock import watch_clock
+from .dispatch import Handler
+from .environment import Environment
+from .platform import PlatformConfig
+from .statistics import BridgeStatistics
+from .store import Store
+
+SHUTDOWN_GRACE = 20.0
+
+logger = logging.getLogger(__name__)
+
+
+class Bridge:
+    """The accounts of a process. What happens to one of them is its own."""
+
+    def __init__(self, handler: Handler | None, store: Store, environment: Environment, nursery: trio.Nursery) -> None:
+        self._handler = handler
+        self._store = store
+        self._environment = environment
+        self._nursery = nursery
+        self._accounts: dict[str, Account] = {}
+        self._tasks: dict[str, trio.CancelScope] = {}
+        self._started_at = environment.wall()
+        self.shutdown_grace = SHUTDOWN_GRACE
+        """Seconds that handlers get when the bridge is left."""
+
+    @property
+    def accounts(self) -> Mapping[str, Account]:
+        """The accounts by name."""
+        return MappingProxyType(self._accounts)
+
+    def account(self, name: str) -> Account:
+        """The account of that name; KeyError if there is none."""
+        return self._accounts[name]
+
+    def statistics(self) -> BridgeStatistics:
+        """All accounts at this moment."""
+        return BridgeStatistics(
+            version=__version__,
+            started_at=self._started_at,
+            accounts=tuple(account.statistics() for account in self._accounts.values()),
+        )
+
+    async def start(self, name: str) -> None:
+        """Run an account, now and after every restart of the process. Idempotent."""
+        self._accounts[name].wish_running()
+        await self._store.want(name, "running")
+
+    async def stop(self, name: str, grace: float = 0.0) -> None:
+        """Stop an account, now and after every restart of the process, until it is started. Idempotent.
+
+        Handlers get ``grace`` seconds. A second after that nothing of the account is left.
+        """
+        account = self._accounts[name]
+        account.wish_stopped(grace)
+        await self._store.want(name, "stopped")
+        await account.wait_stopped(grace)
+
+    async def restart(self, name: str) -> None:
+        """Stop what runs of an account and begin anew. Idempotent."""
+        self._accounts[name].wish_running(afresh=True)
+        await self._store.want(name, "running")
+
+    async def add(self, config: PlatformConfig) -> Account:
+        """Take an account in. It runs if the configuration enables it and nobody stopped it earlier.
+
+        Raises:
+          ConfigError: there is an account of that name already.
+          StoreUnavailable: the store could not be asked.
+        """
+        if config.name in self._accounts:
+            raise ConfigError(f"accounts.{config.name}: there are two accounts of that name")
+        records = {record.name: record for record in await self._store.accounts()}
+        kept = await self._store.open_account(
+            config.name, platform=config.platform, owner=config.owner, enabled=config.enabled
+        )
+        account = Account(config, self._handler, kept, self._environment, self._nursery, durable=self._store.durable)
+        self._accounts[config.name] = account
+        scope = self._tasks[config.name] = trio.CancelScope()
+        self._nursery.start_soon(_run_within, scope, account, name=f"{config.platform}:{config.name}/wishes")
+        # A start or stop of earlier holds, until somebody edits ``enabled`` in the configuration.
+        record = records.get(config.name)
+        wanted = "running" if config.enabled else "stopped"
+        if record is not None and record.enabled == config.enabled and record.wanted is not None:
+            wanted = record.wanted
+        if wanted == "running":
+            account.wish_running()
+        return account
+
+    async def remove(self, name: str) -> None:
+        """Stop an account and take it out. What it kept stays in the store for when it is added again. Idempotent."""
+        if (account := self._accounts.get(name)) is None:
+            await trio.lowlevel.checkpoint()
+            return
+        account.wish_stopped()
+        await account.wait_stopped()
+        if self._accounts.get(name) is account:
+            del self._accounts[name]
+            self._tasks.pop(name).cancel("removed")
+
+    async def drain(self, grace: float | None = None) -> list[str]:
+        """Stop all accounts, handlers finishing within ``grace`` seconds, without changing what is wished of them.
+
+        Returns what was left unfinished, a line each; all of it is in the store.
+        """
+        grace = self.shutdown_grace if grace is None else grace
+        left: list[str] = []
+
+        async def stop(account: Account) -> None:
+            account.wish_stopped(grace)
+            if not await account.wait_stopped(grace):
+                left.append(f"{account.name}: a handler ignores its cancellation")
+
+        async with trio.open_nursery() as stopping:
+            for account in self._accounts.values():
+                stopping.start_soon(stop, account)
+        return left
+
+    def check_life(self) -> None:
+        """The clock jumped: find out at once which connections are still alive."""
+        logger.warning("the clock jumped: this machine slept, or this process was stopped")
+        for account in self._accounts.values():
+            account.check_life()
+
+
+async def _run_within(scope: trio.CancelScope, account: Account) -> None:
+    with scope:
+        await account.run()
+
+
+@asynccontextmanager
+async def serve_bridge(
+    accounts: Iterable[PlatformConfig], handler: Handler | None, store: Store, environment: Environment
+) -> AsyncGenerator[Bridge]:
+    """Run accounts on an open store while the block runs; drain them at its normal end.
+
+    An exception or a cancellation cancels them instead. What the block raises comes out as it is, not in a group.
+    """
+    failure: BaseException | None = None
+    async with trio.open_nursery() as nursery:
+        bridge = Bridge(handler, store, environment, nursery)
+        for config in accounts:
+            await bridge.add(config)
+        nursery.start_soon(watch_clock, environment.wall, bridge.check_life, name="bridge/clock")
+        try:
+            yield bridge
+            await bridge.drain()
+        except trio.Cancelled:
+            raise
+        except BaseException as error:
+            failure = error
+        nursery.cancel_scope.cancel("the bridge is left")
+    if failure is not None:
+        raise failure

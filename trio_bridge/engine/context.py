@@ -1,0 +1,179 @@
+"""What a handler can do with its message: reply, stream, commit all at once."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import attrs
+import trio
+
+from ..messages import Message, Receipt, Reply
+from ..wire.protocol import Delivery
+from .inbox import Held, Inbox
+from .outbox import Outbox
+from .platform import Platform
+from .store import AccountStore, Completion, NewOutgoing, OutgoingChange
+
+ERROR_MARK = "⚠ (interrupted)"
+"""What ends a streamed reply whose handler failed."""
+
+
+def state_scope(lane: str) -> str:
+    """Where the small state of a conversation is kept."""
+    return f"conversation:{lane}"
+
+
+class Stream:
+    """A reply that grows. The newest text is in memory; the final text is durable when the block ends."""
+
+    def __init__(self, receipt: Receipt) -> None:
+        self._pieces: list[str] = []
+        self.receipt = receipt
+
+    @property
+    def text(self) -> str:
+        """What was written so far."""
+        if len(self._pieces) > 1:
+            self._pieces = ["".join(self._pieces)]
+        return self._pieces[0] if self._pieces else ""
+
+    async def write(self, delta: str) -> None:
+        """Append ``delta``. A checkpoint."""
+        self._pieces.append(delta)
+        await trio.lowlevel.checkpoint()
+
+
+@attrs.frozen
+class Holding:
+    """The delivery in hand, and the inbox that it goes back to."""
+
+    held: Held
+    inbox: Inbox
+
+
+@attrs.define
+class _Transaction:
+    state: dict[str, Any]
+    outgoing: list[NewOutgoing] = attrs.Factory(list)
+
+
+class HandlerContext:
+    """One run of a handler over one delivery."""
+
+    def __init__(
+        self,
+        delivery: Delivery,
+        platform: Platform,
+        outbox: Outbox,
+        store: AccountStore,
+        holding: Holding | None = None,
+    ) -> None:
+        self._delivery = delivery
+        self._platform = platform
+        self._outbox = outbox
+        self._store = store
+        self._holding = holding
+        self._replies = 0
+        self._transaction: _Transaction | None = None
+        self._broken: dict[str, str] = {}
+        self.completed = False
+        """The message was completed by a transaction."""
+        self._message: Message | None = None
+
+    def attach(self, message: Message) -> None:
+        """Name the message that replies go to."""
+        self._message = message
+
+    async def reply(self, reply: Reply) -> Receipt:
+        """Keep a reply, or add it to the open transaction."""
+        new = self._new_outgoing(self._next_key(), reply)
+        if self._transaction is not None:
+            self._transaction.outgoing.append(new)
+            return self._outbox.receipt(new.key, "open")
+        return await self._outbox.put(new)
+
+    @asynccontextmanager
+    async def stream(self) -> AsyncGenerator[Stream]:
+        """A reply that grows until the block ends."""
+        if self._transaction is not None:
+            raise RuntimeError("a stream can't be part of a transaction: it is seen before the transaction ends")
+        key = self._next_key()
+        out = Stream(await self._outbox.put(self._new_outgoing(key, Reply(), open_=True)))
+        try:
+            yield out
+        except Exception:
+            # Another attempt may still fill the reply: it is closed with the message.
+            self._broken[key] = out.text
+            raise
+        await self._outbox.put(self._new_outgoing(key, Reply(out.text)))
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[_Transaction]:
+        """Replies, state and the completion of the message, committed in one moment when the block ends."""
+        if self.completed or self._transaction is not None:
+            raise RuntimeError("a message has one transaction")
+        if self._holding is None:
+            raise RuntimeError("a message whose answer is its acknowledgement is not stored: it has no transaction")
+        scope = state_scope(self._delivery.lane)
+        before = await self._store.load(scope)
+        self._transaction = transaction = _Transaction(copy.deepcopy(before))
+        try:
+            yield transaction
+        finally:
+            self._transaction = None
+        changes = {key: value for key, value in transaction.state.items() if before.get(key) != value}
+        changes |= dict.fromkeys(before.keys() - transaction.state.keys())
+        completion = self.done(tuple(transaction.outgoing), {scope: changes} if changes else {})
+        # Cancelling the wait would leave open whether the message is done. The store has its own bounds.
+        with trio.CancelScope(shield=True):
+            await self._holding.inbox.mark(self._holding.held, completion, self._follow_up(completion))
+        self.completed = True
+
+    def complete(self, completion: Completion) -> None:
+        """Have the completion of the message committed, unless a transaction did that."""
+        if not self.completed:
+            self._held.inbox.mark_nowait(self._held.held, completion, self._follow_up(completion))
+
+    def result(self, text: str) -> NewOutgoing:
+        """The reply that a handler returned: committed with the completion."""
+        return self._new_outgoing(self._next_key(), Reply(text))
+
+    def done(
+        self, outgoing: tuple[NewOutgoing, ...] = (), state: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> Completion:
+        """The completion of a message that was handled."""
+        claim = self._held.held.claim
+        return Completion(
+            claim.seq, claim.fence, "done", outgoing=outgoing, changes=self._closings(), state=state or {}
+        )
+
+    def buried(self, error: str) -> Completion:
+        """The completion of a message that was given up."""
+        claim = self._held.held.claim
+        return Completion(claim.seq, claim.fence, "dead", error=error, changes=self._closings())
+
+    def _follow_up(self, completion: Completion) -> Callable[[], None]:
+        keys = [new.key for new in completion.outgoing] + [change.key for change in completion.changes]
+        return lambda: self._outbox.committed(self._delivery.lane, keys)
+
+    def _closings(self) -> tuple[OutgoingChange, ...]:
+        return tuple(
+            OutgoingChange(key, state="pending", text=f"{text}\n\n{ERROR_MARK}" if text else ERROR_MARK)
+            for key, text in self._broken.items()
+        )
+
+    @property
+    def _held(self) -> Holding:
+        assert self._holding is not None
+        return self._holding
+
+    def _next_key(self) -> str:
+        self._replies += 1
+        return f"{self._delivery.key}/{self._replies}"
+
+    def _new_outgoing(self, key: str, reply: Reply, *, open_: bool = False) -> NewOutgoing:
+        assert self._message is not None
+        return self._outbox.compose(key, self._delivery.lane, self._platform.target(self._message), reply, open_=open_)

@@ -1,0 +1,250 @@
+"""Workers: take a delivery, pass the gate, run the handler behind a wall, mark it.
+
+The wall is one of two places where every exception is caught: whatever a handler raises is the failure of its
+delivery and of nothing else. Cancellation and a real Ctrl-C are not the handler's, and pass through.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from typing import Any, TypeVar
+
+import attrs
+import trio
+
+from ..backoff import Backoff
+from ..config import AccountConfig
+from ..messages import Message
+from .context import HandlerContext, Holding
+from .environment import Environment
+from .inbox import Held, Inbox
+from .outbox import Outbox
+from .platform import Platform
+from .statistics import Counters
+from .store import AccountStore, Completion
+
+T = TypeVar("T")
+
+Handler = Callable[[Message], Any]
+"""``async def handler(message)`` returning ``None`` or a text, or an async generator of pieces of text."""
+
+RETRIES = Backoff(first=1.0, factor=2.0, cap=60.0, floor=0.25)
+INTERRUPTIONS = 3
+"""A delivery that was interrupted this often may drain for as long as a handler may run."""
+STUCK_AFTER = 5.0
+"""A worker that is still busy so long after its cancellation does not heed it."""
+
+logger = logging.getLogger(__name__)
+
+
+class HandlerFailed(Exception):
+    """A handler raised, or returned what no handler may return. The cause is attached."""
+
+
+@attrs.define(eq=False)
+class InHand:
+    """A worker and its delivery: what a drain or a stop moves the deadline of."""
+
+    held: Held
+    scope: trio.CancelScope
+    patient: bool = False
+    """It was interrupted too often: it may go on for as long as a handler may run."""
+
+
+class Crew:
+    """The workers of one generation. They take deliveries until they are dismissed, and finish what they hold."""
+
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
+        self._in_hand: set[InHand] = set()
+        self._deadline = float("inf")
+        self._dismissed = False
+
+    @property
+    def busy(self) -> int:
+        """Workers with a delivery in hand."""
+        return len(self._in_hand)
+
+    def dismiss(self) -> None:
+        """Take nothing more. Idle workers go home at once."""
+        if not self._dismissed:
+            self._dismissed = True
+            self._dispatcher.inbox.dismiss(self)
+
+    def drain(self, deadline: float) -> None:
+        """Take nothing more, and have what is in hand end by ``deadline``."""
+        self.dismiss()
+        self._deadline = min(self._deadline, deadline)
+        for work in self._in_hand:
+            work.scope.deadline = self._deadline_of(work)
+
+    def _deadline_of(self, work: InHand) -> float:
+        patience = work.held.taken_at + self._dispatcher.config.handler_timeout
+        return max(self._deadline, patience) if work.patient else self._deadline
+
+    # Ctrl-C while a handler runs must not land in the handler: it ends the program, not the delivery.
+    @trio.lowlevel.enable_ki_protection
+    async def work(self) -> None:
+        """One worker."""
+        inbox = self._dispatcher.inbox
+        while not self._dismissed and (held := await inbox.next(self)) is not None:
+            work = InHand(held, trio.CancelScope(), patient=held.claim.interrupted >= INTERRUPTIONS)
+            # The claim may be a moment older than the dismissal: then it drains like the others.
+            work.scope.deadline = self._deadline_of(work)
+            self._in_hand.add(work)
+            self._dispatcher.working.add(work)
+            try:
+                await self._dispatcher.handle(work)
+            finally:
+                self._in_hand.discard(work)
+                self._dispatcher.working.discard(work)
+                inbox.let_go(held)
+
+
+class Dispatcher:
+    """How this account handles one delivery."""
+
+    def __init__(
+        self,
+        config: AccountConfig,
+        platform: Platform,
+        handler: Handler | None,
+        inbox: Inbox,
+        outbox: Outbox,
+        store: AccountStore,
+        environment: Environment,
+        counters: Counters,
+    ) -> None:
+        self.config = config
+        self.inbox = inbox
+        self.working: set[InHand] = set()
+        self.interrupted_often: set[int] = set()
+        """Seqs of deliveries that never get the time they need."""
+        self.given_up = 0
+        self._platform = platform
+        self._handler = handler
+        self._outbox = outbox
+        self._store = store
+        self._environment = environment
+        self._counters = counters
+
+    async def handle(self, work: InHand) -> None:
+        """Handle one delivery and have its completion committed."""
+        held = work.held
+        context = HandlerContext(
+            held.claim.delivery, self._platform, self._outbox, self._store, Holding(held, self.inbox)
+        )
+        limit = trio.CancelScope(relative_deadline=self.config.handler_timeout)
+        completion: Completion | None = None
+        try:
+            with work.scope, limit:
+                completion = await self._run(held, context)
+            if limit.cancelled_caught:
+                reason = f"the handler ran longer than {self.config.handler_timeout:g} s"
+                completion = self._failed(held, context, TimeoutError(reason))
+        finally:
+            # Without a completion it was cut off: by the end of a drain, or of the account.
+            if completion is None:
+                self._interrupted(held, context)
+            else:
+                if completion.result != "retry":
+                    self.interrupted_often.discard(held.claim.seq)
+                context.complete(completion)
+
+    def revoke_stuck(self, now: float) -> None:
+        """Take deliveries away from workers that ignore their cancellation."""
+        for work in self.working:
+            ends = min(work.scope.deadline, work.held.taken_at + self.config.handler_timeout)
+            if now > ends + STUCK_AFTER and not work.held.revoked:
+                key = work.held.claim.delivery.key
+                logger.error(
+                    "a handler ignores its cancellation: its slot is lost until it returns", extra={"key": key}
+                )
+                self.inbox.revoke(work.held)
+
+    async def _run(self, held: Held, context: HandlerContext) -> Completion:
+        try:
+            text = await walled(self._process, held, context)
+        except HandlerFailed as failure:
+            return self._failed(held, context, failure.__cause__ or failure)
+        return context.done((context.result(text),) if text else ())
+
+    async def _process(self, held: Held, context: HandlerContext) -> str | None:
+        message = self._platform.message(held.claim.delivery, context)
+        if message is not None:
+            context.attach(message)
+        if self._handler is None or message is None or not await self._platform.admits(message):
+            self._counters.gated += 1
+            return None
+        text = await call_handler(self._handler, message)
+        self._counters.handled += 1
+        return text
+
+    def _failed(self, held: Held, context: HandlerContext, error: BaseException) -> Completion:
+        claim = held.claim
+        fields = {"key": claim.delivery.key, "attempt": claim.attempts}
+        if context.completed:
+            logger.error("a handler failed after its message was completed", exc_info=error, extra=fields)
+            return context.done()
+        self._counters.failed += 1
+        reason = f"{type(error).__name__}: {error}"[:500]
+        if claim.attempts >= self.config.max_attempts:
+            logger.error("a message was given up", exc_info=error, extra=fields)
+            self.given_up += 1
+            return context.buried(reason)
+        logger.warning("a handler failed", exc_info=error, extra=fields)
+        delay = RETRIES.delay(claim.attempts - 1, self._environment.rand)
+        return Completion(claim.seq, claim.fence, "retry", not_before=self._environment.wall() + delay, error=reason)
+
+    def _interrupted(self, held: Held, context: HandlerContext) -> None:
+        claim = held.claim
+        if not context.completed:
+            self._counters.interrupted += 1
+            if claim.interrupted + 1 >= INTERRUPTIONS:
+                self.interrupted_often.add(claim.seq)
+            self.inbox.mark_nowait(held, Completion(claim.seq, claim.fence, "release"))
+
+
+async def call_handler(handler: Handler, message: Message) -> str | None:
+    """Run a handler; return the text that it wants to reply.
+
+    Raises:
+      TypeError: it is no handler, or returned what no handler may return.
+    """
+    result = handler(message)
+    if inspect.isasyncgen(result):
+        async with aclosing(result) as pieces, message.stream() as out:
+            async for piece in pieces:
+                if not isinstance(piece, str):
+                    raise TypeError(f"a handler yields pieces of text, not {type(piece).__name__}")
+                await out.write(piece)
+        return None
+    if not inspect.isawaitable(result):
+        raise TypeError(f"a handler is an async function, not one that returns {type(result).__name__}")
+    text = await result
+    if text is None or isinstance(text, str):
+        return text
+    raise TypeError(f"a handler returns None or a text, not {type(text).__name__}")
+
+
+async def walled(process: Callable[..., Awaitable[T]], *args: Any) -> T:
+    """Call ``process``; whatever it raises, be it an Exception or not, becomes the cause of HandlerFailed.
+
+    SystemExit and KeyboardInterrupt raised in here are the handler's own: real signals arrive elsewhere.
+    """
+    try:
+        return await process(*args)
+    except trio.Cancelled:
+        raise
+    except BaseExceptionGroup as group:
+        cancelled, failed = group.split(trio.Cancelled)
+        if cancelled is None:
+            raise HandlerFailed("the handler raised") from group
+        if failed is not None:
+            logger.warning("a handler raised while it was cut off", exc_info=failed)
+        raise cancelled from None
+    except BaseException as error:
+        raise HandlerFailed("the handler raised") from error

@@ -1,0 +1,417 @@
+"""The account's durable queue of deliveries. It lives above generations.
+
+One task, the keeper, talks to the store. Whatever has gathered since its last round (deliveries to store, handled ones
+to mark, heads of lanes to claim) goes into one transaction: the busier an account, the fewer commits a message costs.
+
+1. Nothing is acknowledged that is not stored, or known to be stored already.
+2. A delivery is claimed, durably, before its handler sees it, and only for a worker that waits: nobody holds two.
+3. A lane is free again when its delivery is marked *and* its worker has let go of it.
+4. A delivery that could not be marked stays in hand until it can: what was handled is not handled again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import attrs
+import trio
+
+from ..config import AccountConfig
+from ..errors import NotSent, StoreUnavailable
+from ..wire.protocol import Delivery
+from .bell import Bell
+from .environment import Environment
+from .lanes import Lanes
+from .statistics import Counters
+from .store import Accepted, AccountStore, Claim, Completion, Done, Verdict, Work
+
+TOTAL_ROWS = 1_000_000
+TOTAL_BYTES = 2 * 2**30
+"""What an account may keep on disk before it sheds."""
+MAX_DEATHS = 3
+"""A delivery that was in hand at three deaths of the process is taken for their cause."""
+ROUND = 512
+"""Deliveries stored in one transaction at the most: a commit stays short."""
+RETRY_STORE = 1.0
+FINAL_ROUND = 5.0
+
+logger = logging.getLogger(__name__)
+
+
+@attrs.define(eq=False)
+class Held:
+    """A delivery in the hands of a worker."""
+
+    claim: Claim
+    lane: str
+    taken_at: float
+    marked: bool = False
+    """The completion is committed, or refused because the claim was revoked."""
+    let_go: bool = False
+    """The worker is through with it."""
+    revoked: bool = False
+    """Taken away from a worker that ignored its cancellation."""
+    returns: bool = False
+    """It goes back to the head of its lane, not before ``returns_at``."""
+    returns_at: float | None = None
+
+
+@attrs.define(eq=False)
+class _Arrival:
+    deliveries: Sequence[Delivery]
+    settled: trio.Event
+    accepted: Sequence[Accepted] | None = None
+
+
+@attrs.define(eq=False)
+class _Marking:
+    held: Held
+    completion: Completion
+    then: Callable[[], None] | None = None
+    committed: trio.Event | None = None
+
+
+@attrs.define(eq=False)
+class _Waiter:
+    taker: object
+    woken: trio.Event = attrs.field(factory=trio.Event)
+    held: Held | None = None
+
+
+class Inbox:
+    """Stores what arrives, hands it out lane by lane, and remembers what was handled."""
+
+    def __init__(
+        self,
+        config: AccountConfig,
+        store: AccountStore,
+        environment: Environment,
+        counters: Counters,
+        *,
+        durable: bool,
+    ) -> None:
+        self._config = config
+        self._store = store
+        self._wall = environment.wall
+        self._counters = counters
+        self._policy = config.overflow or ("spill" if durable else "shed")
+        spill = self._policy == "spill"
+        self._bound = TOTAL_ROWS if spill else config.queue_size
+        self._bound_bytes = TOTAL_BYTES if spill else config.queue_bytes
+        self._bytes = 0
+        self._lanes: Lanes[int] = Lanes()
+        self._arrivals: deque[_Arrival] = deque()
+        self._markings: deque[_Marking] = deque()
+        self._waiters: deque[_Waiter] = deque()
+        self._held: set[Held] = set()
+        self._lost_workers: set[Held] = set()
+        self._bell = Bell()
+        self._closed = trio.Event()
+        self._idle = trio.Event()
+        self._handing_out = True
+        self.storage_error: StoreUnavailable | None = None
+        """Why the last round failed, if it did."""
+        self.last_arrival_at: float | None = None
+        self.buried = 0
+        """Dead letters that were found at the start."""
+
+    async def open(self) -> None:
+        """Take up what an earlier life of the account left: called once, before :meth:`run`."""
+        now = self._wall()
+        found = await self._store.recover(now=now, max_deaths=MAX_DEATHS, max_attempts=self._config.max_attempts)
+        if found.died or found.buried:
+            logger.warning("recovered deliveries that were in hand", extra={"died": found.died, "buried": found.buried})
+        offset = trio.current_time() - now
+        for row in found.waiting:
+            self._lanes.add(row.lane, row.seq)
+            self._bytes += row.size
+            if row.not_before > now:
+                self._lanes.hold_back(row.lane, row.not_before + offset)
+        letters = [letter for letter in await self._store.dead_letters() if letter.box == "inbox"]
+        self.buried = len(letters)
+        if self._config.on_poison == "halt":
+            for letter in letters:
+                self._lanes.hold_back(letter.lane, float("inf"))
+
+    # What the rest of the account sees
+
+    @property
+    def depth(self) -> int:
+        """Deliveries that are stored and not handled."""
+        return len(self._lanes) + len(self._held)
+
+    @property
+    def held(self) -> frozenset[Held]:
+        """What workers have in hand."""
+        return frozenset(self._held)
+
+    async def accept(self, deliveries: Sequence[Delivery]) -> tuple[list[Delivery], list[Delivery]]:
+        """Store what is new. Returns what to acknowledge, and what could not be stored and is to be refused.
+
+        A caller that is cancelled loses nothing: the keeper carries on.
+        """
+        arrival = self.submit(deliveries)
+        await arrival.settled.wait()
+        if arrival.accepted is None:
+            return [], list(deliveries)
+        acked, refused = [], []
+        for delivery, accepted in zip(deliveries, arrival.accepted, strict=True):
+            if accepted.verdict is Verdict.FULL and self._policy != "drop":
+                refused.append(delivery)
+            else:
+                acked.append(delivery)
+        return acked, refused
+
+    def submit(self, deliveries: Sequence[Delivery]) -> _Arrival:
+        """Have deliveries stored, without waiting and without an acknowledgement."""
+        self.last_arrival_at = self._wall()
+        arrival = _Arrival(deliveries, trio.Event())
+        self._arrivals.append(arrival)
+        self._bell.ring()
+        return arrival
+
+    async def next(self, taker: object) -> Held | None:
+        """Wait for a delivery and hold it; ``None`` when the taker was dismissed."""
+        waiter = _Waiter(taker)
+        self._waiters.append(waiter)
+        if self._lanes.lanes_ready:
+            self._bell.ring()
+        try:
+            await waiter.woken.wait()
+        except trio.Cancelled:
+            if waiter.held is not None:
+                self.release(waiter.held, unstarted=True)
+            else:
+                self._waiters.remove(waiter)
+            raise
+        return waiter.held
+
+    def dismiss(self, taker: object) -> None:
+        """Send the waiting workers of ``taker`` home. What is being claimed for them returns to its lane."""
+        for waiter in [waiter for waiter in self._waiters if waiter.taker is taker]:
+            self._waiters.remove(waiter)
+            waiter.woken.set()
+
+    def stop_handing_out(self) -> None:
+        """Claim nothing any more: the account drains."""
+        self._handing_out = False
+
+    def mark_nowait(self, held: Held, completion: Completion, then: Callable[[], None] | None = None) -> None:
+        """Have a completion committed, then call ``then``. It is tried until the store takes it.
+
+        A claim that was revoked commits nothing."""
+        if held.revoked:
+            logger.warning("a late completion was refused", extra={"key": held.claim.delivery.key})
+            return
+        self._markings.append(_Marking(held, completion, then))
+        self._bell.ring()
+
+    async def mark(self, held: Held, completion: Completion, then: Callable[[], None] | None = None) -> None:
+        """The same, returning when it is durable.
+
+        Raises:
+          NotSent: the delivery had been taken away from this worker; nothing of the completion was carried out.
+        """
+        if not held.revoked:
+            committed = trio.Event()
+            self._markings.append(_Marking(held, completion, then, committed))
+            self._bell.ring()
+            await committed.wait()
+        if held.revoked:
+            raise NotSent("the message was taken away from this handler; nothing of its transaction was carried out")
+
+    def release(self, held: Held, *, unstarted: bool = False) -> None:
+        """Give a delivery back to its lane without costing an attempt, and let go of it."""
+        claim = held.claim
+        self.mark_nowait(held, Completion(claim.seq, claim.fence, "release", unstarted=unstarted))
+        self.let_go(held)
+
+    def let_go(self, held: Held) -> None:
+        """The worker is through with this delivery: it may take another."""
+        if held.revoked:
+            self._lost_workers.discard(held)
+        held.let_go = True
+        if held.marked:
+            self._free(held)
+        self._bell.ring()
+
+    def revoke(self, held: Held) -> None:
+        """Take a delivery away from a worker that ignores its cancellation: its late commit will be refused.
+
+        The worker's slot is lost until it returns."""
+        self.release(held)
+        held.revoked = True
+        self._lost_workers.add(held)
+
+    @property
+    def lost_workers(self) -> int:
+        """Workers that ignore their cancellation."""
+        return len(self._lost_workers)
+
+    async def wait_idle(self) -> None:
+        """Return when no worker holds a delivery and everything submitted is in the store."""
+        while self._held or self._arrivals or self._markings:
+            self._idle = trio.Event()
+            await self._idle.wait()
+
+    # The keeper
+
+    async def run(self) -> None:
+        """Serve rounds for as long as the account runs, then store what is left."""
+        try:
+            while True:
+                await self._bell.wait_until(self._lanes.next_return())
+                await self._rounds()
+        finally:
+            # Workers that are cancelled in this same moment give their deliveries back: wait for them, with a bound.
+            with trio.move_on_after(FINAL_ROUND, shield=True):
+                await self._closed.wait()
+                await self._rounds()
+
+    def close(self) -> None:
+        """Nothing will be submitted any more."""
+        self._handing_out = False
+        self._closed.set()
+
+    async def _rounds(self) -> None:
+        while True:
+            self._lanes.advance(trio.current_time())
+            arrivals = self._gather_arrivals()
+            markings, self._markings = self._markings, deque()
+            taken = self._take_heads()
+            if not (arrivals or markings or taken):
+                if not self._held:
+                    self._idle.set()
+                return
+            work = Work(
+                now=self._wall(),
+                accept=[delivery for arrival in arrivals for delivery in arrival.deliveries],
+                room=self._bound - self.depth,
+                room_bytes=self._bound_bytes - self._bytes,
+                finish=[marking.completion for marking in markings],
+                claim=[seq for _, seq in taken],
+            )
+            try:
+                done = await self._store.work(work)
+            except StoreUnavailable as error:
+                self._round_failed(error, arrivals, markings, taken)
+                if not self._arrivals:
+                    await self._bell.wait_until(trio.current_time() + RETRY_STORE)
+            else:
+                self.storage_error = None
+                self._integrate(done, work, arrivals, markings, taken)
+
+    def _gather_arrivals(self) -> list[_Arrival]:
+        arrivals: list[_Arrival] = []
+        size = 0
+        while self._arrivals and size < ROUND:
+            arrival = self._arrivals.popleft()
+            arrivals.append(arrival)
+            size += len(arrival.deliveries)
+        return arrivals
+
+    def _take_heads(self) -> list[tuple[str, int]]:
+        taken: list[tuple[str, int]] = []
+        if self._handing_out:
+            working = sum(not held.let_go for held in self._held) + len(self._lost_workers)
+            for _ in range(min(len(self._waiters), self._config.workers - working)):
+                if (head := self._lanes.take()) is None:
+                    break
+                taken.append(head)
+        return taken
+
+    def _round_failed(
+        self,
+        error: StoreUnavailable,
+        arrivals: list[_Arrival],
+        markings: deque[_Marking],
+        taken: list[tuple[str, int]],
+    ) -> None:
+        self.storage_error = error
+        for arrival in arrivals:
+            self._counters.refused += len(arrival.deliveries)
+            arrival.settled.set()
+        self._markings.extendleft(reversed(markings))
+        for lane, seq in reversed(taken):
+            self._lanes.put_back(lane, seq, until=trio.current_time() + RETRY_STORE)
+
+    def _integrate(
+        self,
+        done: Done,
+        work: Work,
+        arrivals: list[_Arrival],
+        markings: deque[_Marking],
+        taken: list[tuple[str, int]],
+    ) -> None:
+        for marking, committed in zip(markings, done.finished, strict=True):
+            self._marked(marking, committed)
+        for delivery, accepted in zip(work.accept, done.accepted, strict=True):
+            self._count(accepted.verdict)
+            if accepted.verdict is Verdict.STORED:
+                self._lanes.add(delivery.lane, accepted.seq)
+                self._bytes += len(delivery.data)
+        start = 0
+        for arrival in arrivals:
+            arrival.accepted = done.accepted[start : start + len(arrival.deliveries)]
+            start += len(arrival.deliveries)
+            arrival.settled.set()
+        for (lane, _), claim in zip(taken, done.claimed, strict=True):
+            self._hand_out(lane, claim)
+
+    def _count(self, verdict: Verdict) -> None:
+        match verdict:
+            case Verdict.STORED:
+                self._counters.stored += 1
+            case Verdict.DUPLICATE:
+                self._counters.duplicates += 1
+            case Verdict.FULL if self._policy == "drop":
+                self._counters.dropped += 1
+            case Verdict.FULL:
+                self._counters.shed += 1
+
+    def _hand_out(self, lane: str, claim: Claim | None) -> None:
+        if claim is None:  # An operator purged it meanwhile.
+            self._lanes.release(lane)
+            return
+        held = Held(claim, lane, trio.current_time())
+        self._held.add(held)
+        if self._waiters and self._handing_out:
+            waiter = self._waiters.popleft()
+            waiter.held = held
+            waiter.woken.set()
+        else:
+            self.release(held, unstarted=True)
+
+    def _marked(self, marking: _Marking, committed: bool) -> None:
+        held, completion = marking.held, marking.completion
+        held.marked = True
+        if not committed:
+            held.revoked = True
+            logger.warning("a late completion was refused", extra={"key": held.claim.delivery.key})
+        elif completion.result in ("retry", "release"):
+            held.returns = True
+            if completion.result == "retry":
+                held.returns_at = trio.current_time() + max(0.0, completion.not_before - self._wall())
+        else:
+            self._bytes -= len(held.claim.delivery.data)
+            if completion.result == "dead" and self._config.on_poison == "halt":
+                self._lanes.hold_back(held.lane, float("inf"))
+        if committed and marking.then is not None:
+            marking.then()
+        if held.let_go:
+            self._free(held)
+        if marking.committed is not None:
+            marking.committed.set()
+
+    def _free(self, held: Held) -> None:
+        if held not in self._held:
+            return
+        self._held.discard(held)
+        if held.returns:
+            self._lanes.put_back(held.lane, held.claim.seq, until=held.returns_at)
+        else:
+            self._lanes.release(held.lane)
+        if not self._held:
+            self._idle.set()

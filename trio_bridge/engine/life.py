@@ -1,0 +1,174 @@
+"""One life of an account: from start to stop. Everything that lives above generations is made here, and ends here."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+import trio
+
+from ..errors import BridgeError
+from ..wire.protocol import Delivery
+from .context import HandlerContext
+from .dispatch import Dispatcher, Handler, HandlerFailed, call_handler, walled
+from .environment import Environment
+from .exclusive import hold_exclusively
+from .generation import Generation, Workshop
+from .inbox import Inbox
+from .outbox import Outbox
+from .platform import Platform, PlatformConfig
+from .policy import RestartPolicy
+from .states import Alarm, News
+from .statistics import Counters
+from .store import AccountStore
+from .supervisor import Supervisor
+
+HOUSEKEEPING = 5.0
+TRIM_EVERY = 60.0
+
+logger = logging.getLogger(__name__)
+
+
+class Life:
+    """The nursery of an account, while it runs."""
+
+    def __init__(
+        self,
+        config: PlatformConfig,
+        platform: Platform,
+        handler: Handler | None,
+        store: AccountStore,
+        environment: Environment,
+        counters: Counters,
+        new_number: Callable[[], int],
+        on_change: Callable[[], None],
+        *,
+        durable: bool,
+    ) -> None:
+        self.platform = platform
+        self.draining = False
+        self._config = config
+        self._handler = handler
+        self._store = store
+        self._environment = environment
+        self._on_change = on_change
+        self._counters = counters
+        self.inbox = Inbox(config, store, environment, counters, durable=durable)
+        self.outbox = Outbox(config, store, platform, environment, counters)
+        self.dispatcher = Dispatcher(config, platform, handler, self.inbox, self.outbox, store, environment, counters)
+        self.policy = RestartPolicy(config, environment.rand)
+        self._locks = ExitStack()
+        self._credentials_held = False
+        # Unbounded: at most a few items for each generation, and the policy bounds those.
+        self._tell, self._news = trio.open_memory_channel[News](float("inf"))
+        workshop = Workshop(
+            config=config,
+            platform=platform,
+            inbox=self.inbox,
+            dispatcher=self.dispatcher,
+            counters=counters,
+            tell=self._tell.send_nowait,
+            on_phase=self._phase_changed,
+            answer=self._answer,
+            new_number=new_number,
+            hold_credentials=self._hold_credentials,
+        )
+        self.supervisor = Supervisor(workshop, self.policy, on_change)
+
+    async def run(self, ending: trio.Event) -> None:
+        """Live until ``ending`` is set, then until what is in hand is finished. The caller cancels what takes too long."""
+        await self.inbox.open()
+        await self.outbox.open()
+        with self._locks:
+            async with trio.open_nursery() as nursery:
+                for role, run in (
+                    ("inbox", self.inbox.run),
+                    ("outbox", self.outbox.run),
+                    ("housekeeping", self._keep_house),
+                    ("supervisor", self._supervise),
+                ):
+                    nursery.start_soon(run, name=f"{self._config.platform}:{self._config.name}/{role}")
+                await ending.wait()
+                await self._drain()
+                nursery.cancel_scope.cancel("stopped")
+
+    def tell(self, news: News) -> None:
+        """Pass news to the supervisor."""
+        self._tell.send_nowait(news)
+
+    @property
+    def alarms(self) -> set[Alarm]:
+        """What an operator should look at."""
+        alarms = set(self.policy.alarms)
+        if self.inbox.storage_error is not None or self.outbox.storage_error is not None:
+            alarms.add(Alarm.STORAGE)
+        if self.dispatcher.interrupted_often:
+            alarms.add(Alarm.INTERRUPTED)
+        if self.inbox.lost_workers:
+            alarms.add(Alarm.WORKER_STUCK)
+        if self.dead_letters:
+            alarms.add(Alarm.DEAD_LETTERS)
+        return alarms
+
+    @property
+    def dead_letters(self) -> int:
+        """Deliveries and replies that were given up and wait for an operator."""
+        return self.inbox.buried + self.dispatcher.given_up + self.outbox.given_up
+
+    async def _supervise(self) -> None:
+        try:
+            await self.supervisor.run(self._news)
+        finally:
+            self.inbox.close()
+
+    async def _drain(self) -> None:
+        self.draining = True
+        self.supervisor.frozen = True
+        self.inbox.stop_handing_out()
+        self._on_change()
+        await self.inbox.wait_idle()
+        await self.outbox.wait_idle()
+
+    async def _keep_house(self) -> None:
+        trimmed_at = trio.current_time()
+        while True:
+            await trio.sleep(HOUSEKEEPING)
+            now = trio.current_time()
+            self.dispatcher.revoke_stuck(now)
+            if now - trimmed_at >= TRIM_EVERY:
+                trimmed_at = now
+                await self._trim()
+
+    async def _trim(self) -> None:
+        try:
+            await self._store.trim(before=self._environment.wall() - self._config.dedupe_ttl)
+        except BridgeError as error:
+            logger.warning("could not trim the store", extra={"account": self._config.name, "cause": str(error)})
+
+    async def _answer(self, delivery: Delivery) -> Any:
+        """The answer of a handler to a delivery whose acknowledgement carries it; ``None`` is the empty answer."""
+        context = HandlerContext(delivery, self.platform, self.outbox, self._store)
+        message = self.platform.message(delivery, context)
+        if message is None or self._handler is None:
+            return None
+        context.attach(message)
+        try:
+            return await walled(call_handler, self._handler, message)
+        except HandlerFailed as failure:
+            self._counters.failed += 1
+            fields = {"account": self._config.name, "key": delivery.key}
+            logger.warning("a handler failed: the empty answer is sent", exc_info=failure.__cause__, extra=fields)
+            return None
+
+    def _phase_changed(self, generation: Generation) -> None:
+        if generation.phase == "connecting":
+            self._counters.generations += 1
+        self._on_change()
+
+    def _hold_credentials(self) -> None:
+        """Keep other processes of this machine from using the same credentials, from the first attempt on."""
+        if not self._credentials_held:
+            self._locks.enter_context(hold_exclusively(self._config.exclusive_key()))
+            self._credentials_held = True

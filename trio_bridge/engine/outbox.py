@@ -1,0 +1,296 @@
+"""The account's durable queue of replies. It lives above generations.
+
+1. A reply is a row with a stable key before anything is sent; the first text that was committed under a key wins.
+2. Replies of one conversation are sent in order, one at a time; conversations side by side.
+3. This is the only place that tries again: platforms send once. What never left this machine costs no try.
+4. A reply that may have been sent is not sent again, unless the platform drops a second one of the same key.
+5. What the platform refuses for good, or nobody took within 24 hours or 20 tries, is a dead letter.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable
+from weakref import WeakValueDictionary
+
+import attrs
+import trio
+
+from ..backoff import Backoff
+from ..config import AccountConfig
+from ..errors import (
+    AccountRefused,
+    ConfigError,
+    ConnectionLost,
+    NotSent,
+    OutcomeUnknown,
+    RateLimited,
+    RequestFailed,
+    StoreUnavailable,
+)
+from ..messages import Attachment, Receipt, ReceiptState, Reply
+from .bell import Bell
+from .environment import Environment
+from .lanes import Lanes
+from .platform import Outgoing, Platform
+from .policy import honour_hint
+from .ratelimit import TokenBucket
+from .statistics import Counters
+from .store import AccountStore, NewOutgoing, OutgoingChange, OutgoingRow
+
+RETRIES = Backoff(first=1.0, factor=2.0, cap=300.0, floor=0.25)
+LONGEST_LIFE = 86_400.0
+MOST_TRIES = 20
+RETRY_STORE = 1.0
+
+logger = logging.getLogger(__name__)
+
+
+class OutboxReceipt(Receipt):
+    """A reply in the outbox, watched for as long as somebody holds the receipt."""
+
+    def __init__(self, key: str, state: ReceiptState) -> None:
+        self.key = key
+        self._state: ReceiptState = state
+        self._error = ""
+        self._settled = trio.Event()
+
+    @property
+    def state(self) -> ReceiptState:
+        """Where the reply is now."""
+        return self._state
+
+    async def wait_sent(self) -> None:
+        """Return when the platform took the reply."""
+        await self._settled.wait()
+        if self._state == "dead":
+            raise RequestFailed(f"reply {self.key} was given up: {self._error}", code="dead_letter")
+        if self._state == "unknown":
+            raise OutcomeUnknown(f"reply {self.key} may have been sent: {self._error}")
+
+    def move(self, state: ReceiptState, error: str = "") -> None:
+        """Follow the row. For the outbox only."""
+        self._state, self._error = state, error
+        if state in ("sent", "dead", "unknown"):
+            self._settled.set()
+        elif self._settled.is_set():
+            self._settled = trio.Event()
+
+
+class Outbox:
+    """Keeps replies and sends them."""
+
+    def __init__(
+        self,
+        config: AccountConfig,
+        store: AccountStore,
+        platform: Platform,
+        environment: Environment,
+        counters: Counters,
+    ) -> None:
+        self._config = config
+        self._store = store
+        self._platform = platform
+        self._environment = environment
+        self._counters = counters
+        self._resend_unknown = platform.sends_are_keyed or config.on_unknown == "resend"
+        self._bucket = TokenBucket(config.rate_limit, config.rate_burst)
+        self._lanes: Lanes[str] = Lanes()
+        self._known: set[str] = set()
+        self._misses: dict[str, int] = {}
+        """Tries of each reply since it was last taken up: what its delay grows with, whether they count or not."""
+        self._in_flight = 0
+        self._receipts: WeakValueDictionary[str, OutboxReceipt] = WeakValueDictionary()
+        self._bell = Bell()
+        self._idle = trio.Event()
+        self.last_sent_at: float | None = None
+        self.given_up = 0
+        """Replies that wait for an operator: dead, or of unknown outcome."""
+        self.storage_error: StoreUnavailable | None = None
+
+    async def open(self) -> None:
+        """Take up what an earlier life of the account left: called once, before :meth:`run`."""
+        self.given_up = sum(letter.box == "outbox" for letter in await self._store.dead_letters())
+        now = self._environment.wall()
+        offset = trio.current_time() - now
+        for row in await self._store.outgoing(["pending", "unknown"]):
+            if row.state == "unknown":
+                if not self._resend_unknown:
+                    self.given_up += 1
+                    continue
+                await self._store.change([OutgoingChange(row.key, state="pending")])
+            self._add(row.lane, row.key)
+            if row.not_before > now:
+                self._lanes.hold_back(row.lane, row.not_before + offset)
+
+    @property
+    def depth(self) -> int:
+        """Replies that are kept and not settled."""
+        return len(self._known)
+
+    def compose(self, key: str, lane: str, target: str, reply: Reply, *, open_: bool = False) -> NewOutgoing:
+        """A reply in the form that the store keeps."""
+        attachments = [{"path": str(item.path), "kind": item.kind, "name": item.name} for item in reply.attachments]
+        return NewOutgoing(
+            key=key,
+            lane=lane,
+            target=target,
+            text=reply.text,
+            title=reply.title,
+            state="open" if open_ else "pending",
+            attachments=json.dumps(attachments),
+        )
+
+    async def put(self, new: NewOutgoing) -> Receipt:
+        """Keep a reply and have it sent soon. Durable when this returns."""
+        [row] = await self._store.enqueue([new], now=self._environment.wall())
+        if row.state == "pending":
+            self._add(row.lane, row.key)
+        return self.receipt(row.key, row.state)
+
+    def committed(self, lane: str, keys: Iterable[str]) -> None:
+        """Replies were committed by others, together with the completion of a message: send them soon."""
+        for key in keys:
+            self._add(lane, key)
+            self._follow(key, "pending")
+
+    def receipt(self, key: str, state: ReceiptState) -> OutboxReceipt:
+        """The receipt of a reply."""
+        receipt = self._receipts.get(key)
+        if receipt is None:
+            receipt = self._receipts[key] = OutboxReceipt(key, state)
+        receipt.move(state)
+        return receipt
+
+    async def wait_idle(self) -> None:
+        """Return when nothing is under way and nothing could be sent now."""
+        while self._in_flight or self._lanes.lanes_ready:
+            self._idle = trio.Event()
+            await self._idle.wait()
+
+    async def run(self) -> None:
+        """Send for as long as the account runs."""
+        async with trio.open_nursery() as sending:
+            while True:
+                self._lanes.advance(trio.current_time())
+                while self._in_flight < self._config.senders and (head := self._lanes.take()) is not None:
+                    self._in_flight += 1
+                    sending.start_soon(self._send, *head, name=f"{self._config.name}/send {head[1]}")
+                if not self._in_flight:
+                    self._idle.set()
+                await self._bell.wait_until(self._lanes.next_return())
+
+    def _add(self, lane: str, key: str) -> None:
+        if key not in self._known:
+            self._known.add(key)
+            self._lanes.add(lane, key)
+            self._bell.ring()
+
+    async def _send(self, lane: str, key: str) -> None:
+        try:
+            again_at = await self._try(key)
+        except StoreUnavailable as error:
+            self.storage_error = error
+            again_at = trio.current_time() + RETRY_STORE
+        if again_at is None:
+            self._known.discard(key)
+            self._misses.pop(key, None)
+            self._lanes.release(lane)
+        else:
+            self._lanes.put_back(lane, key, until=again_at)
+        self._in_flight -= 1
+        self._bell.ring()
+
+    async def _try(self, key: str) -> float | None:
+        """Send one reply. Returns when to try again, or ``None`` when it is settled one way or the other."""
+        row = await self._store.outgoing_row(key)
+        if row is None or row.state not in ("pending", "sending"):
+            return None
+        if self._environment.wall() - row.created_at > LONGEST_LIFE:
+            await self._settle(row, "dead", error=row.error or "not sent within 24 hours")
+            return None
+        await self._bucket.take()
+        row = attrs.evolve(row, attempts=row.attempts + 1)
+        await self._store.change([OutgoingChange(key, state="sending", attempts=row.attempts)])
+        self._follow(key, "sending")
+        try:
+            sent_id = await self._send_parts(row)
+        except RequestFailed as error:
+            await self._settle(row, "dead", error=str(error))
+            return None
+        except OutcomeUnknown as error:
+            if not self._resend_unknown:
+                await self._settle(row, "unknown", error=str(error))
+                return None
+            return await self._retry(row, str(error), None, costs=True)
+        except RateLimited as error:
+            return await self._retry(row, str(error), error.retry_after, costs=True)
+        except (NotSent, AccountRefused, ConnectionLost) as error:
+            return await self._retry(row, str(error), error.retry_after, costs=False)
+        except ConfigError as error:
+            return await self._retry(row, str(error), None, costs=False)
+        await self._settle(row, "sent", sent_id=sent_id or "")
+        return None
+
+    async def _send_parts(self, row: OutgoingRow) -> str | None:
+        attachments = tuple(Attachment(**item) for item in json.loads(row.attachments))
+        parts = self._platform.parts(Reply(row.text, attachments, row.title))
+        sent_id = None
+        for index in range(row.parts_sent, len(parts)):
+            key = row.key if index == 0 else f"{row.key}#{index}"
+            sent_id = await self._platform.send(
+                Outgoing(key=key, target=row.target, reply=parts[index], attempt=row.attempts)
+            )
+            if index + 1 < len(parts):
+                await self._record(OutgoingChange(row.key, parts_sent=index + 1))
+        return sent_id
+
+    async def _retry(self, row: OutgoingRow, error: str, hint: float | None, *, costs: bool) -> float | None:
+        if costs and row.attempts >= MOST_TRIES:
+            await self._settle(row, "dead", error=error)
+            return None
+        misses = self._misses[row.key] = self._misses.get(row.key, row.attempts - 1) + 1
+        rand = self._environment.rand
+        delay = honour_hint(RETRIES.delay(misses - 1, rand), hint, rand)
+        attempts = row.attempts if costs else row.attempts - 1
+        self._counters.retried += 1
+        logger.info("reply not taken", extra={"key": row.key, "error": error, "again_in": round(delay, 1)})
+        await self._record(
+            OutgoingChange(
+                row.key,
+                state="pending",
+                attempts=attempts,
+                not_before=self._environment.wall() + delay,
+                error=error,
+            )
+        )
+        self._follow(row.key, "pending")
+        return trio.current_time() + delay
+
+    async def _settle(self, row: OutgoingRow, state: ReceiptState, *, error: str = "", sent_id: str = "") -> None:
+        await self._record(OutgoingChange(row.key, state=state, error=error, sent_id=sent_id))
+        if state == "sent":
+            self._counters.sent += 1
+            self.last_sent_at = self._environment.wall()
+        else:
+            self._counters.send_failed += 1
+            logger.error("reply given up", extra={"key": row.key, "state": state, "error": error})
+            self.given_up += 1
+        self._follow(row.key, state, error)
+
+    async def _record(self, change: OutgoingChange) -> None:
+        """Note what happened, however long the store takes: sending again because of a full disk would be worse."""
+        while True:
+            try:
+                await self._store.change([change])
+            except StoreUnavailable as error:
+                self.storage_error = error
+                await trio.sleep(RETRY_STORE)
+            else:
+                self.storage_error = None
+                return
+
+    def _follow(self, key: str, state: ReceiptState, error: str = "") -> None:
+        if (receipt := self._receipts.get(key)) is not None:
+            receipt.move(state, error)

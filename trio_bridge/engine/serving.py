@@ -1,0 +1,334 @@
+"""The tasks that serve one connection. Each raises when the connection is of no further use.
+
+1. One task reads the socket and one writes it. Everybody else uses channels.
+2. The reader waits for nobody longer than a second: not for a disk, not for a handler.
+3. An acknowledgement goes out on the connection that delivered, or not at all.
+4. Received bytes prove that the peer lives. Nothing else does.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import attrs
+import trio
+
+from ..config import AccountConfig
+from ..errors import PeerSilent, RemoteProtocolError
+from ..transport.websocket import Websocket
+from ..wire.protocol import Delivery, Frame, PlatformProtocol
+from .bell import Bell
+from .inbox import Inbox
+from .platform import Connection
+from .statistics import Counters
+
+ARRIVALS = 16
+"""Batches between reader and ack flusher: about a megabyte at the most."""
+OUTGOING = 64
+"""Batches between everybody and the writer."""
+PROMPTS = 64
+PATIENCE = 1.0
+"""How long the reader waits for room before it sheds."""
+WRITE_LIMIT = 10.0
+"""How long the peer may refuse to read."""
+BAD_FRAMES = 20
+BAD_FRAMES_WINDOW = 60.0
+PROBE_LIMIT = 3.0
+
+Deliveries = list[Delivery]
+Frames = list[Frame]
+Answer = Callable[[Delivery], Awaitable[Any]]
+
+logger = logging.getLogger(__name__)
+
+
+def _ignore(*_: object) -> None:
+    """Nobody wants to know."""
+
+
+@attrs.define
+class Pulse:
+    """What is known of the life of one connection. Times by :func:`trio.current_time`."""
+
+    ready_at: float
+    last_delivery_at: float | None = None
+    deliveries: int = 0
+    last_pong_at: float | None = None
+
+
+@attrs.frozen
+class Wiring:
+    """One connection and the channels around it. The opener keeps no end: each task gets clones."""
+
+    config: AccountConfig
+    connection: Connection
+    pulse: Pulse
+    counters: Counters
+    clock_jumped: Bell = attrs.field(factory=Bell)
+    """Rung when the clock jumped: the heartbeat finds out at once whether the peer is still there."""
+
+    @property
+    def link(self) -> Websocket:
+        return self.connection.link
+
+    @property
+    def protocol(self) -> PlatformProtocol:
+        return self.connection.protocol
+
+    def serve(
+        self,
+        io: trio.Nursery,
+        inbox: Inbox,
+        answer: Answer,
+        label: str,
+        *,
+        on_leaving: Callable[[str], None] = _ignore,
+        on_fed: Callable[[], None] = _ignore,
+        on_proven: Callable[[], None] = _ignore,
+    ) -> None:
+        """Start the tasks of this connection. What one of them raises ends the connection and nothing else."""
+        # Full arrivals are shed after a second; full outgoing is back-pressure, which the writer's limit bounds.
+        arrivals_in, arrivals_out = trio.open_memory_channel[Deliveries](ARRIVALS)
+        prompts_in, prompts_out = trio.open_memory_channel[Delivery](PROMPTS)
+        outgoing_in, outgoing_out = trio.open_memory_channel[Frames](OUTGOING)
+        with arrivals_in, arrivals_out, prompts_in, prompts_out, outgoing_in, outgoing_out:
+            tasks: list[tuple[str, Callable[[], Awaitable[None]]]] = [
+                ("writer", _Writer(self.link, outgoing_out.clone()).run),
+                (
+                    "reader",
+                    _Reader(self, arrivals_in.clone(), prompts_in.clone(), outgoing_in.clone(), on_leaving, on_fed).run,
+                ),
+                ("heartbeat", _Heartbeat(self, outgoing_in.clone(), on_proven).run),
+                ("ack-flusher", _AckFlusher(self, inbox, arrivals_out.clone(), outgoing_in.clone()).run),
+                ("answers", _Answers(self, answer, prompts_out.clone(), outgoing_in.clone()).run),
+            ]
+            if self.protocol.beat_interval is not None:
+                tasks.append(("beat", _Beat(self.protocol, outgoing_in.clone()).run))
+            for role, run in tasks:
+                io.start_soon(run, name=f"{label}/{role}")
+
+
+@attrs.frozen
+class _Reader:
+    """Turns frames into deliveries, a batch at a time."""
+
+    wiring: Wiring
+    arrivals: trio.MemorySendChannel[Deliveries]
+    prompts: trio.MemorySendChannel[Delivery]
+    outgoing: trio.MemorySendChannel[Frames]
+    on_leaving: Callable[[str], None]
+    on_fed: Callable[[], None]
+    bad: deque[float] = attrs.field(factory=lambda: deque(maxlen=BAD_FRAMES + 1))
+
+    async def run(self) -> None:
+        link, protocol, counters = self.wiring.link, self.wiring.protocol, self.wiring.counters
+        with self.arrivals, self.prompts, self.outgoing:
+            while True:
+                frames = await link.receive_batch()
+                if link.wants_flush:
+                    self._post([])
+                if not frames:
+                    continue
+                protocol.expire(trio.current_time())
+                batch = protocol.receive(frames)
+                if batch.replies:
+                    self._post(batch.replies)
+                if batch.deliveries:
+                    counters.received += len(batch.deliveries)
+                    self._note_deliveries(len(batch.deliveries))
+                    await self._hand_over(batch.deliveries)
+                if batch.bad:
+                    self._count_bad(batch.bad)
+                if batch.leaving is not None:
+                    self.on_leaving(batch.leaving)  # and read on: the next connection comes first
+
+    def _post(self, frames: Frames) -> None:
+        try:
+            self.outgoing.send_nowait(frames)
+        except trio.WouldBlock:
+            # The peer does not read. What waits inside the link goes out with whatever is sent next.
+            logger.debug("replies dropped: the peer does not read", extra={"frames": len(frames)})
+
+    def _note_deliveries(self, count: int) -> None:
+        pulse = self.wiring.pulse
+        pulse.last_delivery_at = trio.current_time()
+        if not pulse.deliveries:
+            self.on_fed()
+        pulse.deliveries += count
+
+    async def _hand_over(self, deliveries: Deliveries) -> None:
+        prompts = [delivery for delivery in deliveries if delivery.answer_within is not None]
+        if prompts:
+            deliveries = [delivery for delivery in deliveries if delivery.answer_within is None]
+            for delivery in prompts:
+                try:
+                    self.prompts.send_nowait(delivery)
+                except trio.WouldBlock:
+                    self._answer_empty(delivery)
+            if not deliveries:
+                return
+        with trio.move_on_after(PATIENCE) as patience:  # TCP holds the rest meanwhile
+            await self.arrivals.send(deliveries)
+        if patience.cancelled_caught:
+            self.wiring.counters.shed += len(deliveries)
+            logger.warning("shed: the store is too slow", extra={"deliveries": len(deliveries)})
+
+    def _answer_empty(self, delivery: Delivery) -> None:
+        self.wiring.counters.answered += 1
+        if (frame := self.wiring.protocol.ack(delivery)) is not None:
+            self._post([frame])
+
+    def _count_bad(self, count: int) -> None:
+        self.wiring.counters.bad_frames += count
+        now = trio.current_time()
+        self.bad.extend([now] * min(count, BAD_FRAMES + 1))
+        if len(self.bad) > BAD_FRAMES and now - self.bad[0] <= BAD_FRAMES_WINDOW:
+            raise RemoteProtocolError(f"more than {BAD_FRAMES} frames within a minute were not understood")
+
+
+@attrs.frozen
+class _Writer:
+    """The only task that writes to the socket."""
+
+    link: Websocket
+    outgoing: trio.MemoryReceiveChannel[Frames]
+
+    async def run(self) -> None:
+        with self.outgoing:
+            async for frames in self.outgoing:
+                frames = [*frames, *_gathered(self.outgoing)]
+                # A send that was cut off has torn a frame: this limit ends the connection, it is not tried again.
+                with trio.move_on_after(WRITE_LIMIT) as limit:
+                    await self.link.send_batch(frames)
+                if limit.cancelled_caught:
+                    raise PeerSilent(f"the peer has not read for {WRITE_LIMIT:g} s")
+
+
+@attrs.frozen
+class _AckFlusher:
+    """Stores, then acknowledges: in that order, on this connection, many at once."""
+
+    wiring: Wiring
+    inbox: Inbox
+    arrivals: trio.MemoryReceiveChannel[Deliveries]
+    outgoing: trio.MemorySendChannel[Frames]
+
+    async def run(self) -> None:
+        protocol = self.wiring.protocol
+        with self.arrivals, self.outgoing:
+            try:
+                async for deliveries in self.arrivals:
+                    deliveries = [*deliveries, *_gathered(self.arrivals)]
+                    acked, refused = await self.inbox.accept(deliveries)
+                    frames = [frame for delivery in acked if (frame := protocol.ack(delivery)) is not None]
+                    self.wiring.counters.acked += len(frames)
+                    frames += [frame for delivery in refused if (frame := protocol.refuse(delivery)) is not None]
+                    if frames:
+                        await self.outgoing.send(frames)
+            finally:
+                # The connection is gone. What had arrived is still stored, and not acknowledged: the platform's copy
+                # will be absorbed, and where none comes nothing is lost.
+                if late := _gathered(self.arrivals):
+                    self.inbox.submit(late)
+
+
+@attrs.frozen
+class _Answers:
+    """Has deliveries handled whose acknowledgement is the answer; at their deadline the empty answer goes out."""
+
+    wiring: Wiring
+    answer: Answer
+    prompts: trio.MemoryReceiveChannel[Delivery]
+    outgoing: trio.MemorySendChannel[Frames]
+
+    async def run(self) -> None:
+        slots = trio.Semaphore(self.wiring.config.workers)
+        with self.prompts, self.outgoing:
+            async with trio.open_nursery() as answering:
+                async for delivery in self.prompts:
+                    deadline = trio.current_time() + (delivery.answer_within or 0.0)
+                    with trio.CancelScope(deadline=deadline) as waiting:
+                        await slots.acquire()
+                    if waiting.cancelled_caught:
+                        await self._send(delivery, None)
+                    else:
+                        answering.start_soon(self._answer, delivery, deadline, slots)
+
+    async def _answer(self, delivery: Delivery, deadline: float, slots: trio.Semaphore) -> None:
+        answer = None
+        try:
+            with trio.CancelScope(deadline=deadline):
+                answer = await self.answer(delivery)
+        finally:
+            slots.release()
+        await self._send(delivery, answer)
+
+    async def _send(self, delivery: Delivery, answer: Any) -> None:
+        self.wiring.counters.answered += 1
+        if (frame := self.wiring.protocol.ack(delivery, answer)) is not None:
+            await self.outgoing.send([frame])
+
+
+@attrs.frozen
+class _Heartbeat:
+    """Pings, and leaves a peer that is not heard."""
+
+    wiring: Wiring
+    outgoing: trio.MemorySendChannel[Frames]
+    on_proven: Callable[[], None]
+
+    async def run(self) -> None:
+        config, pulse, jumped = self.wiring.config, self.wiring.pulse, self.wiring.clock_jumped
+        misses, due = 0, trio.current_time()
+        with self.outgoing:
+            while True:
+                due = max(due + config.ping_interval, trio.current_time())
+                with trio.move_on_at(due) as pause:
+                    await jumped.wait()
+                if not pause.cancelled_caught:
+                    if not await self._answered(PROBE_LIMIT):
+                        raise PeerSilent(f"no sign of life within {PROBE_LIMIT:g} s after a jump of the clock")
+                elif await self._answered(config.pong_timeout):
+                    misses = 0
+                    pulse.last_pong_at = self.wiring.link.last_received
+                    self.on_proven()
+                else:
+                    misses += 1
+                    if misses >= config.ping_misses:
+                        silence = trio.current_time() - self.wiring.link.last_received
+                        raise PeerSilent(f"nothing received for {silence:.0f} s, {misses} pings unanswered")
+
+    async def _answered(self, limit: float) -> bool:
+        """Ping; whether anything at all was received within ``limit`` seconds."""
+        link, asked_at = self.wiring.link, trio.current_time()
+        link.ping()
+        await self.outgoing.send([])
+        await trio.sleep_until(asked_at + limit)
+        return link.last_received >= asked_at
+
+
+@attrs.frozen
+class _Beat:
+    """Sends the platform's own pings. The peer may change their interval at any time."""
+
+    protocol: PlatformProtocol
+    outgoing: trio.MemorySendChannel[Frames]
+
+    async def run(self) -> None:
+        with self.outgoing:
+            while (interval := self.protocol.beat_interval) is not None:
+                await trio.sleep(interval)
+                await self.outgoing.send([self.protocol.beat()])
+
+
+def _gathered(channel: trio.MemoryReceiveChannel[list[Any]]) -> list[Any]:
+    """Everything that waits on the channel, in order."""
+    gathered: list[Any] = []
+    while True:
+        try:
+            gathered += channel.receive_nowait()
+        except (trio.WouldBlock, trio.EndOfChannel):
+            return gathered

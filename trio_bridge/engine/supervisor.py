@@ -1,0 +1,168 @@
+"""The one loop that connects: it keeps one generation serving, and a second while one is leaving or draining.
+
+All news comes over one channel, because a task waits for one thing at a time: generations that become ready or
+end, servers that announce their leaving, operators. Nothing reconnects in place.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import trio
+
+from ..config import Overlap
+from ..errors import AccountRefused, BridgeError
+from .generation import Generation, Workshop, secrets_now
+from .governor import connect_governor
+from .policy import Begin, RestartPolicy
+from .states import Ended, Fed, Leaving, News, Nudge, Outcome, Phase, Proven, Ready, Replaced, Stopped
+
+logger = logging.getLogger(__name__)
+
+
+class Supervisor:
+    """Begins generations and hears how they went."""
+
+    def __init__(self, workshop: Workshop, policy: RestartPolicy, on_change: Callable[[], None]) -> None:
+        self._workshop = workshop
+        self._policy = policy
+        self._on_change = on_change
+        self._overlap: Overlap = workshop.config.overlap or workshop.platform.overlap
+        self._current: Generation | None = None
+        self._older: dict[int, Generation] = {}
+        self._running: set[Generation] = set()
+        self.last_error: BridgeError | None = None
+        self.refusal: AccountRefused | None = None
+        """Why the account is in quarantine, while it is."""
+        self.attempt = 0
+        """Attempts since the account was last ready."""
+        self.frozen = False
+        """The account drains: nothing is begun any more."""
+
+    async def run(self, news: trio.MemoryReceiveChannel[News]) -> None:
+        """Supervise until cancelled."""
+        async with trio.open_nursery() as generations:
+            self._begin(generations, Begin(0.0))
+            async for item in news:
+                if self.frozen:
+                    continue
+                self._hear(generations, item)
+                self._on_change()
+
+    @property
+    def phase(self) -> Phase:
+        """What the account is doing: ready while any of its connections is."""
+        if any(generation.serving for generation in self._older.values()):
+            return "ready"
+        return "connecting" if self._current is None else self._current.phase
+
+    @property
+    def current(self) -> Generation | None:
+        """The newest generation."""
+        return self._current
+
+    @property
+    def draining(self) -> int:
+        """Generations whose connection is gone and whose workers are not."""
+        return sum(generation.retired and generation.crew.busy > 0 for generation in self._running)
+
+    def nudge(self) -> None:
+        """An operator wants an attempt now."""
+        self._policy.forgive()
+        if self._current is not None:
+            self._current.nudge()
+
+    def check_life(self) -> None:
+        """The clock jumped: probe what is connected."""
+        for generation in (self._current, *self._older.values()):
+            if generation is not None:
+                generation.check_life()
+
+    def _hear(self, generations: trio.Nursery, item: News) -> None:
+        match item:
+            case Ready(number) if self._is_current(number):
+                self._ready()
+            case Leaving(number, reason) if self._is_current(number):
+                self._server_leaves(generations, reason)
+            case Ended(number, outcome) if self._is_current(number):
+                self._lost(generations, outcome)
+            case Ended(number, outcome):
+                self._older.pop(number, None)
+                logger.info("closed", extra=self._fields(number, cause=str(outcome.cause)))
+            case Fed():
+                self._policy.fed()
+            case Proven(number) if self._is_current(number):
+                self._policy.proven()
+            case Nudge():
+                self.nudge()
+            case _:
+                pass  # News of a generation that was replaced meanwhile.
+
+    def _ready(self) -> None:
+        assert self._current is not None
+        self.attempt = 0
+        self.refusal = None
+        self._policy.ready()
+        logger.info("ready", extra=self._fields(self._current.number))
+        for generation in self._older.values():
+            generation.leave("a newer connection is ready")
+
+    def _server_leaves(self, generations: trio.Nursery, reason: str) -> None:
+        assert self._current is not None
+        old = self._current
+        logger.info("the server announced its leaving", extra=self._fields(old.number, cause=reason))
+        if self._overlap == "concurrent":
+            self._older[old.number] = old
+            self._begin(generations, self._policy.leaving(trio.current_time()))
+        else:
+            old.end(f"the server announced its leaving: {reason}")
+
+    def _lost(self, generations: trio.Nursery, outcome: Outcome) -> None:
+        assert self._current is not None
+        number = self._current.number
+        if isinstance(outcome.cause, Replaced):
+            begin = self._policy.leaving(outcome.ended_at)
+        else:
+            begin = self._policy.ended(outcome, herd=outcome.was_run and connect_governor().lost())
+        self._note(outcome)
+        fields = self._fields(number, cause=self._shown(outcome.cause), again_in=round(begin.delay, 2))
+        if not isinstance(outcome.cause, BridgeError):
+            logger.error("a connection failed unexpectedly", exc_info=outcome.cause, extra=fields)
+        elif outcome.refusal is not None:
+            logger.error("refused", extra=fields)
+        else:
+            logger.info("lost" if outcome.was_run else "not connected", extra=fields)
+        self._begin(generations, begin)
+
+    def _note(self, outcome: Outcome) -> None:
+        self.refusal = outcome.refusal
+        cause = outcome.cause
+        if isinstance(cause, BridgeError) and not isinstance(cause, (Replaced, Stopped)):
+            self.last_error = cause
+        elif not isinstance(cause, BridgeError):
+            self.last_error = BridgeError(f"{type(cause).__name__} in the connection: see the log")
+
+    def _begin(self, generations: trio.Nursery, begin: Begin) -> None:
+        secrets = secrets_now(self._workshop.config) if begin.phase == "quarantined" else None
+        generation = Generation(self._workshop, begin, secrets)
+        self._current = generation
+        self.attempt += 1
+        generations.start_soon(self._run, generation, name=f"{self._workshop.config.name}/generation")
+
+    async def _run(self, generation: Generation) -> None:
+        self._running.add(generation)
+        try:
+            await generation.run()
+        finally:
+            self._running.discard(generation)
+
+    def _is_current(self, number: int) -> bool:
+        return self._current is not None and self._current.number == number
+
+    def _shown(self, cause: BaseException) -> str:
+        return f"{type(cause).__name__}: {cause}"
+
+    def _fields(self, generation: int, **fields: object) -> dict[str, object]:
+        config = self._workshop.config
+        return {"account": config.name, "platform": config.platform, "generation": generation, **fields}

@@ -1,0 +1,65 @@
+"""How an application opens a bridge: accounts and a store by its URL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager
+
+import trio
+
+from .engine.account import Account
+from .engine.bridge import Bridge, serve_bridge
+from .engine.dispatch import Handler
+from .engine.environment import Environment
+from .engine.platform import PlatformConfig
+from .engine.store import Store
+from .stores.opening import open_store
+
+
+@asynccontextmanager
+async def open_bridge(
+    accounts: Iterable[PlatformConfig],
+    handler: Handler | None,
+    *,
+    store: str | Store = "memory:",
+    environment: Environment | None = None,
+) -> AsyncGenerator[Bridge]:
+    """Run accounts while the block runs: ``async with open_bridge(accounts, handler, store="sqlite:b.db") as bridge``.
+
+    Leaving the block normally drains: handlers get ``bridge.shutdown_grace`` (20 s) to finish. Leaving it by an exception
+    or a cancellation cancels. ``handler`` is an async function of a message, an async generator, or an agent.
+
+    Raises:
+      StoreUnavailable: the store can't be opened.
+      ConfigError: two accounts have one name, or the store's URL is not understood.
+    """
+    environment = environment or Environment()
+    async with open_store(store) as opened, serve_bridge(accounts, handler, opened, environment) as bridge:
+        yield bridge
+
+
+@asynccontextmanager
+async def open_account(
+    config: PlatformConfig,
+    handler: Handler | None = None,
+    *,
+    store: str | Store = "memory:",
+    environment: Environment | None = None,
+) -> AsyncGenerator[Account]:
+    """Run one account while the block runs: like :func:`open_bridge`, for one."""
+    async with open_bridge([config], handler, store=store, environment=environment) as bridge:
+        yield bridge.account(config.name)
+
+
+async def run_bridge(
+    accounts: Iterable[PlatformConfig],
+    handler: Handler | None,
+    *,
+    store: str | Store = "memory:",
+    environment: Environment | None = None,
+    task_status: trio.TaskStatus[Bridge] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Run accounts until cancelled: ``bridge = await nursery.start(run_bridge, accounts, handler)``."""
+    async with open_bridge(accounts, handler, store=store, environment=environment) as bridge:
+        task_status.started(bridge)
+        await trio.sleep_forever()
