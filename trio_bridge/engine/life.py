@@ -78,7 +78,7 @@ class Life:
         self.supervisor = Supervisor(workshop, self.policy, on_change)
 
     async def run(self, ending: trio.Event) -> None:
-        """Live until ``ending`` is set, then until what is in hand is finished. The caller cancels what takes too long."""
+        """Live until ``ending`` is set, then finish what is in hand. The caller cancels what takes too long."""
         await self.inbox.open()
         await self.outbox.open()
         with self._locks:
