@@ -49,6 +49,15 @@ def test_a_store_lies_beside_the_file_unless_it_says_otherwise(load: Load, tmp_p
     assert load(SALES + '[store]\nurl = "sqlite:/var/lib/b.db"\n').store == "sqlite:/var/lib/b.db"
 
 
+@pytest.mark.parametrize(
+    "url", ["", "memory", "memory:x", "sqlite:", "sqlite::memory:", "sqlite:///b.db", "redis://host"]
+)
+def test_a_store_that_is_not_understood_is_refused(problems: Problems, url: str) -> None:
+    assert problems(SALES + f'[store]\nurl = "{url}"\n') == [
+        f'store.url: expected "memory:" or "sqlite:PATH", not "{url}"'
+    ]
+
+
 def test_an_account_may_name_its_own_agent(load: Load) -> None:
     config = load(
         SALES + SUPPORT + 'agent = "clerk"\n[agents.clerk]\nkind = "python"\nhandler = "clerk:answer"\n',
@@ -126,6 +135,7 @@ platform = "pigeons"
         ("[defaults]\nletters = 5\n" + SALES, "defaults.letters: expected a table, not a number"),
         ("[defaults.pigeons]\n" + SALES, 'defaults.pigeons: expected "letters" as the name of a platform'),
         ("[acounts.sales]\n", "acounts: unknown key; did you mean accounts?"),
+        ("[accounts.sales]\nplatform = []\n", 'accounts.sales.platform: expected "letters", not a list'),
         ("[accounts.sales]\nclient_id = 'x'\n", 'accounts.sales.platform: missing: expected "letters"'),
         (SALES.replace("client_id", "client"), "accounts.sales.client_id: missing: expected a string"),
         (SALES + "name = 'x'\n", "accounts.sales.name: unknown key"),
@@ -157,6 +167,10 @@ def test_a_file_without_accounts_is_of_no_use(problems: Problems) -> None:
     assert problems("[accounts]\n") == ["accounts: expected at least one table [accounts.NAME]"]
 
 
+def test_accounts_that_are_there_but_cannot_be_read_are_not_said_to_be_missing(problems: Problems) -> None:
+    assert problems("[acounts.sales]\n") == ["acounts: unknown key; did you mean accounts?"]
+
+
 def test_two_accounts_of_one_client_are_refused(problems: Problems) -> None:
     assert problems(SALES + SUPPORT.replace("c2", "c1")) == [
         "accounts.support: the same letters client as accounts.sales: only one account may hold it"
@@ -167,6 +181,12 @@ def test_a_mistake_in_the_defaults_is_said_once_and_there(problems: Problems) ->
     assert problems("[defaults.letters]\nworkers = 0\nagent = 'x'\n" + SALES + SUPPORT) == [
         "defaults.letters.workers: expected a whole number ≥ 1, not 0",
         'defaults.letters.agent: expected the NAME of a table [agents.NAME], not "x"',
+    ]
+
+
+def test_a_mistake_of_an_account_is_its_own_whatever_the_defaults_say(problems: Problems) -> None:
+    assert problems("[defaults.letters]\nworkers = 3\n" + SALES + "workers = 0\n") == [
+        "accounts.sales.workers: expected a whole number ≥ 1, not 0"
     ]
 
 

@@ -20,7 +20,6 @@ AgentTable = tuple[str, ...]
 """Where an agent is described: ``("agent",)``, or ``("agents", NAME)``."""
 
 DEFAULT_AGENT: AgentTable = ("agent",)
-STORES = ("memory:", "sqlite:")
 
 
 @attrs.frozen
@@ -58,7 +57,8 @@ class Sections:
         scheme, _, path = url.partition(":")
         if url == "memory:":
             return url
-        if scheme == "sqlite" and path and "\0" not in path:
+        # With two slashes the same address means different files to different programs.
+        if scheme == "sqlite" and path and path != ":memory:" and not path.startswith("//") and "\0" not in path:
             return f"sqlite:{self._directory / path}"
         self.problems.append(Problem(("store", "url"), f'expected "memory:" or "sqlite:PATH", not {shown(url)}'))
         return url

@@ -99,7 +99,7 @@ def strict_converter(directory: Path) -> cattrs.Converter:
     converter.register_structure_hook_func(_is_choice, _read_choice)
     converter.register_structure_hook_factory(is_optional, lambda kind: _read_optional(kind, converter))
     converter.register_structure_hook_factory(_is_list, lambda kind: _read_list(kind, converter))
-    converter.register_structure_hook_factory(_is_table, lambda kind: _read_table(kind, converter))
+    converter.register_structure_hook_factory(attrs.has, lambda kind: _read_table(kind, converter))
     return converter
 
 
@@ -109,10 +109,6 @@ def _is_choice(kind: Any) -> bool:
 
 def _is_list(kind: Any) -> bool:
     return get_origin(kind) is tuple
-
-
-def _is_table(kind: Any) -> bool:
-    return attrs.has(kind) and kind is not Secret
 
 
 def _read_plain(value: object, kind: type) -> object:
@@ -125,7 +121,7 @@ def _read_plain(value: object, kind: type) -> object:
 
 
 def _read_choice(value: object, kind: Any) -> object:
-    if not isinstance(value, str) or value not in get_args(kind):
+    if value not in get_args(kind):
         raise Unfit
     return value
 

@@ -1,0 +1,129 @@
+"""What a bridge does, at a glance."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+import trio
+from rich.console import Console
+from trio.testing import MockClock
+
+from trio_bridge.engine.states import AccountState, Alarm
+from trio_bridge.engine.statistics import AccountStatistics, BridgeStatistics, Counters, LastError
+from trio_bridge.runner.table import COLUMNS, lines, picture, row, show
+
+
+def account(name: str = "sales", **known: Any) -> AccountStatistics:
+    usual: dict[str, Any] = {
+        "platform": "dingtalk",
+        "owner": "",
+        "state": AccountState.READY,
+        "alarms": frozenset(),
+        "since": 0.0,
+        "generation": 3,
+        "attempt": 0,
+        "next_retry_at": None,
+        "last_error": None,
+        "last_inbound_at": None,
+        "last_outbound_at": None,
+        "last_pong_at": None,
+        "inbox_depth": 2,
+        "outbox_depth": 1,
+        "dead_letters": 0,
+        "running_handlers": 1,
+        "draining_generations": 0,
+        "counters": Counters(received=9, handled=6, sent=5, duplicates=1),
+    }
+    return AccountStatistics(name=name, **{**usual, **known})
+
+
+def bridge(*accounts: AccountStatistics) -> BridgeStatistics:
+    return BridgeStatistics(version="1.2.3", started_at=0.0, accounts=accounts)
+
+
+def console(*, terminal: bool) -> Console:
+    return Console(
+        file=io.StringIO(), force_terminal=terminal, width=150, color_system="standard" if terminal else None
+    )
+
+
+def shown(console: Console) -> str:
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_a_row_has_every_figure_in_its_column() -> None:
+    assert dict(zip(COLUMNS, row(account()), strict=True)) == {
+        "account": "sales",
+        "state": "ready",
+        "gen": "3",
+        "received": "9",
+        "handled": "6",
+        "sent": "5",
+        "dup": "1",
+        "inbox": "2",
+        "outbox": "1",
+        "last error": "",
+    }
+
+
+def test_alarms_stand_beside_the_state() -> None:
+    alarms = frozenset({Alarm.STALLED, Alarm.FLAPPING})
+    assert row(account(state=AccountState.WAITING, alarms=alarms))[1] == "waiting !flapping !stalled"
+
+
+def test_an_error_is_one_short_line() -> None:
+    error = LastError("PeerClosed", "4001", "kicked\n" + "x" * 100)
+    told = row(account(last_error=error))[-1]
+    assert told.startswith("PeerClosed: kicked\\nxxx")
+    assert len(told) == 60
+
+
+def test_a_line_says_which_figure_is_which() -> None:
+    assert lines(bridge(account())) == [
+        "account=sales  state=ready  gen=3  received=9  handled=6  sent=5  dup=1  inbox=2  outbox=1"
+    ]
+
+
+def test_nobody_can_colour_the_screen_by_a_name_or_an_error() -> None:
+    terminal = console(terminal=True)
+    terminal.print(picture(bridge(account("[red]sales", last_error=LastError("E", "", "[bold]\x1b[5m")))))
+    assert "[red]sales" in shown(terminal)
+    assert "E: [bold]\\x1b[5m" in shown(terminal)
+    assert "\x1b[5m" not in shown(terminal)
+
+
+@pytest.mark.parametrize(
+    ("state", "alarms", "colour"),
+    [
+        (AccountState.READY, [], "\x1b[32m"),
+        (AccountState.QUARANTINED, [], "\x1b[31m"),
+        (AccountState.READY, [Alarm.FLAPPING], "\x1b[33m"),
+    ],
+)
+def test_a_state_has_its_colour(state: AccountState, alarms: list[Alarm], colour: str) -> None:
+    terminal = console(terminal=True)
+    terminal.print(picture(bridge(account(state=state, alarms=frozenset(alarms)))))
+    assert f"{colour}{state}" in shown(terminal)
+
+
+async def test_on_a_terminal_the_picture_follows_what_happens(autojump_clock: MockClock) -> None:
+    terminal = console(terminal=True)
+    received = iter(range(100, 200))
+
+    def statistics() -> BridgeStatistics:
+        return bridge(account(counters=Counters(received=next(received))))
+
+    with trio.move_on_after(1.2):
+        await show(statistics, terminal)
+    # At 0, 0.5 and 1 s, and once more at the end.
+    assert [figure for figure in range(100, 200) if f" {figure} " in shown(terminal)] == [100, 101, 102, 103]
+
+
+async def test_elsewhere_there_is_a_line_for_each_account_now_and_then(autojump_clock: MockClock) -> None:
+    pipe = console(terminal=False)
+    with trio.move_on_after(11):
+        await show(lambda: bridge(account(), account("support")), pipe)
+    assert [line.split()[0] for line in shown(pipe).splitlines()] == ["account=sales", "account=support"] * 2

@@ -1,0 +1,50 @@
+"""What ``trio-bridge`` can be told to do."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import get_args
+
+import click
+import trio
+from rich.console import Console
+
+from .. import __version__
+from ..errors import ConfigError
+from .exits import ExitCode, say
+from .loading import load_config
+from .logs import LogFormat, set_up_logging
+from .serve import serve
+
+log_format = click.option(
+    "--log-format", type=click.Choice(get_args(LogFormat)), default="human", help="Log lines for people or programs."
+)
+log_level = click.option(
+    "--log-level",
+    type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=False),
+    default="INFO",
+    help="Log what matters at least that much.",
+)
+
+
+@click.group()
+@click.version_option(__version__, message="trio-bridge %(version)s")
+def program() -> None:
+    """Keep chat platform connections alive, and hand every message to what answers it."""
+
+
+@program.command()
+@click.argument("config", type=click.Path(path_type=Path))
+@log_format
+@log_level
+def run(config: Path, log_format: LogFormat, log_level: str) -> None:
+    """Run the accounts of the file CONFIG until SIGTERM or Ctrl-C, then finish what is in hand."""
+    set_up_logging(log_format, log_level)
+    try:
+        loaded = load_config(config)
+        agents = loaded.build_agents()
+    except ConfigError as error:
+        say(error.problems)
+        sys.exit(ExitCode.UNUSABLE)
+    sys.exit(trio.run(serve, loaded, agents, Console()))

@@ -1,0 +1,69 @@
+"""A configuration, run: accounts and agents until an operator asks to finish."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+import trio
+from rich.console import Console
+
+from ..agents.protocol import Agent
+from ..engine.dispatch import Handler
+from ..errors import ConfigError, StoreUnavailable
+from ..messages import Message
+from ..opening import open_bridge
+from .exits import ExitCode, say
+from .loading import RunnerConfig
+from .signals import heed_signals
+from .table import show
+
+logger = logging.getLogger(__name__)
+
+
+def by_account(agents: Mapping[str, Agent]) -> Handler:
+    """One handler for all accounts: each message goes to the agent of its account."""
+
+    def answer(message: Message) -> object:
+        return agents[message.account](message)
+
+    return answer
+
+
+async def serve(config: RunnerConfig, agents: Mapping[str, Agent], console: Console) -> ExitCode:
+    """Run the accounts until a signal asks to finish; finish what is in hand; say how it ended.
+
+    On a terminal a table shows what happens. Elsewhere the log tells it.
+    """
+    finish = trio.Event()
+    left: list[str] = []
+    unusable: list[str] = []
+    with trio.CancelScope() as everything:
+        try:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(heed_signals, finish, everything)
+                async with open_bridge(config.accounts, by_account(agents), store=config.store) as bridge:
+                    if console.is_terminal:
+                        nursery.start_soon(show, bridge.statistics, console, name="runner/table")
+                    await finish.wait()
+                    left = await bridge.drain()
+                nursery.cancel_scope.cancel("all is finished")
+        except* ConfigError as group:
+            unusable = [f"{config.file}: {error}" for error in _leaves(group)]
+        except* StoreUnavailable as group:
+            unusable = [f"{config.file}: store.url: {error}" for error in _leaves(group)]
+    if unusable:
+        say(unusable)
+        return ExitCode.UNUSABLE
+    if left or everything.cancelled_caught:
+        say([f"left unfinished: {what}" for what in left] or ["ended before everything was finished; it is stored"])
+        return ExitCode.UNFINISHED
+    return ExitCode.CLEAN
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    return [
+        leaf
+        for error in group.exceptions
+        for leaf in (_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
+    ]
