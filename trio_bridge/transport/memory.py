@@ -10,11 +10,15 @@ from typing import Literal
 
 import attrs
 import trio
+from websockets.protocol import Protocol, Side, State
 
 from ..errors import HandshakeFailed
-from ._pipe import CAPACITY, MemoryStream, Pipe
+from ._pipe import CAPACITY, MemoryStream, Pipe, stream_pair
+from ._shell import CLOSE_GRACE, MAX_SIZE, CoreWebsocket, quiet
 from .limits import DNS_LIMIT, TCP_LIMIT, stage_limit
 from .network import Network
+from .server_websocket import ServerWebsocket
+from .websocket import Websocket
 
 Fault = Literal["no_name", "no_resolver", "blackhole", "refused"]
 
@@ -68,6 +72,8 @@ class MemoryListener(trio.abc.Listener[MemoryStream]):
 
 class MemoryNetwork(Network):
     """Connects hosts of one process. Any name may be listened on; a name without a listener refuses connections."""
+
+    honours_proxies = False
 
     def __init__(self, *, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
@@ -172,3 +178,18 @@ class MemoryNetwork(Network):
 def same_host(host: str) -> str:
     """One name for all that mean this machine."""
     return "127.0.0.1" if host in LOOPBACK else host
+
+
+def websocket_pair(
+    *, max_size: int = MAX_SIZE, close_grace: float = CLOSE_GRACE, capacity: int = CAPACITY
+) -> tuple[Websocket, ServerWebsocket]:
+    """The two ends of an open WebSocket connection in memory: the client's, and the server's, which can misbehave."""
+    near, far = stream_pair(capacity)
+    return (
+        CoreWebsocket(
+            near, Protocol(Side.CLIENT, state=State.OPEN, max_size=max_size, logger=quiet), close_grace=close_grace
+        ),
+        ServerWebsocket(
+            far, Protocol(Side.SERVER, state=State.OPEN, max_size=max_size, logger=quiet), close_grace=close_grace
+        ),
+    )

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import abc
+from typing import ClassVar
 
 import trio
 
 
 class Network(abc.ABC):
     """Opens and accepts byte streams. TLS is laid over them elsewhere."""
+
+    honours_proxies: ClassVar[bool] = True
+    """Whether the proxies that the environment names stand between us and this network's hosts."""
 
     @abc.abstractmethod
     async def connect_tcp(self, host: str, port: int) -> trio.abc.HalfCloseableStream:

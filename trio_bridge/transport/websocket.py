@@ -3,9 +3,28 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from ..errors import HandshakeFailed
 from ..wire.protocol import Frame
+
+
+class UpgradeRefused(HandshakeFailed):
+    """The server answered the upgrade with something else than 101.
+
+    ``headers`` have lower-case names; platforms put the reason there, or into ``body``.
+    """
+
+    status: int
+
+    def __init__(
+        self, status: int, *, headers: Mapping[str, str], body: bytes = b"", retry_after: float | None = None
+    ) -> None:
+        super().__init__(
+            f"the server answered the upgrade with {status}", stage="upgrade", status=status, retry_after=retry_after
+        )
+        self.headers = headers
+        self.body = body
 
 
 class Websocket(abc.ABC):
