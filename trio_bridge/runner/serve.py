@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 
 import trio
 from rich.console import Console
 
 from ..agents.protocol import Agent
+from ..engine.bridge import Bridge
 from ..engine.dispatch import Handler
+from ..engine.environment import Environment
 from ..errors import ConfigError, StoreUnavailable
 from ..messages import Message
 from ..opening import open_bridge
@@ -17,8 +18,6 @@ from .exits import ExitCode, say
 from .loading import RunnerConfig
 from .signals import heed_signals
 from .table import show
-
-logger = logging.getLogger(__name__)
 
 
 def by_account(agents: Mapping[str, Agent]) -> Handler:
@@ -30,7 +29,9 @@ def by_account(agents: Mapping[str, Agent]) -> Handler:
     return answer
 
 
-async def serve(config: RunnerConfig, agents: Mapping[str, Agent], console: Console) -> ExitCode:
+async def serve(
+    config: RunnerConfig, agents: Mapping[str, Agent], console: Console, environment: Environment | None = None
+) -> ExitCode:
     """Run the accounts until a signal asks to finish; finish what is in hand; say how it ended.
 
     On a terminal a table shows what happens. Elsewhere the log tells it.
@@ -42,11 +43,13 @@ async def serve(config: RunnerConfig, agents: Mapping[str, Agent], console: Cons
         try:
             async with trio.open_nursery() as nursery:
                 await nursery.start(heed_signals, finish, everything)
-                async with open_bridge(config.accounts, by_account(agents), store=config.store) as bridge:
+                async with open_bridge(
+                    config.accounts, by_account(agents), store=config.store, environment=environment
+                ) as bridge:
                     if console.is_terminal:
                         nursery.start_soon(show, bridge.statistics, console, name="runner/table")
                     await finish.wait()
-                    left = await bridge.drain()
+                    left = await finish_all(bridge)
                 nursery.cancel_scope.cancel("all is finished")
         except* ConfigError as group:
             unusable = [f"{config.file}: {error}" for error in _leaves(group)]
@@ -59,6 +62,17 @@ async def serve(config: RunnerConfig, agents: Mapping[str, Agent], console: Cons
         say([f"left unfinished: {what}" for what in left] or ["ended before everything was finished; it is stored"])
         return ExitCode.UNFINISHED
     return ExitCode.CLEAN
+
+
+async def finish_all(bridge: Bridge) -> list[str]:
+    """Drain the bridge. Returns what could not be finished in time, a line each; all of it is in the store."""
+    before = {account.name: account.counters.interrupted for account in bridge.statistics().accounts}
+    stuck = await bridge.drain()
+    cut_off = {
+        account.name: account.counters.interrupted - before.get(account.name, 0)
+        for account in bridge.statistics().accounts
+    }
+    return [*stuck, *(f"{name}: handlers that were cut off: {count}" for name, count in cut_off.items() if count)]
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
