@@ -1,3 +1,5 @@
 """Keep many chat platform connections alive, and hand a Trio application a calm stream of messages."""
 
-__version__ = "0.1.0"
+from ._version import __version__
+
+__all__ = ["__version__"]

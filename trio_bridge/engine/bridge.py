@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import trio
 
-from .. import __version__
+from .._version import __version__
 from ..errors import ConfigError
 from .account import Account
 from .clock import watch_clock

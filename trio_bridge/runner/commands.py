@@ -10,7 +10,7 @@ import click
 import trio
 from rich.console import Console
 
-from .. import __version__
+from .._version import __version__
 from ..errors import ConfigError
 from .exits import ExitCode, say
 from .loading import load_config
