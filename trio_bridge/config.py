@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -14,8 +15,10 @@ from .errors import ConfigError
 Overflow = Literal["spill", "shed", "drop"]
 Overlap = Literal["concurrent", "kicks_old", "forbidden"]
 
-positive = attrs.validators.gt(0)
-not_negative = attrs.validators.ge(0)
+Validator = Callable[[Any, "attrs.Attribute[Any]", Any], Any]
+
+positive: Validator = attrs.validators.gt(0)
+not_negative: Validator = attrs.validators.ge(0)
 
 
 @attrs.frozen(repr=False)
@@ -127,7 +130,8 @@ class AccountConfig:
     senders: int = attrs.field(default=4, validator=attrs.validators.ge(1))
     """Replies under way at the same time, at most one per conversation."""
     on_unknown: Literal["review", "resend"] = "review"
-    """A reply that may have been sent, on a platform without idempotency keys: leave it to a person, or send it again."""
+    """A reply that may have been sent, on a platform without idempotency keys: leave it to a person, or send it
+    again."""
 
     ca_file: Path | None = attrs.field(default=None, converter=attrs.converters.optional(Path))
     """Trust the certificates in this PEM file, and no others. Verification is never switched off."""
