@@ -18,6 +18,7 @@ Overlap = Literal["concurrent", "kicks_old", "forbidden"]
 Validator = Callable[[Any, "attrs.Attribute[Any]", Any], Any]
 
 positive: Validator = attrs.validators.gt(0)
+positive_or_none: Validator = attrs.validators.optional(attrs.validators.gt(0))
 not_negative: Validator = attrs.validators.ge(0)
 
 
@@ -117,7 +118,7 @@ class AccountConfig:
     stall_runs: int = attrs.field(default=5, validator=attrs.validators.ge(1))
     stall_seconds: float = attrs.field(default=30.0, validator=positive)
     """``stall_runs`` connections in a row, each shorter than ``stall_seconds`` and without one delivery: stalled."""
-    stall_probe: float | None = attrs.field(default=900.0, validator=attrs.validators.optional(positive))
+    stall_probe: float | None = attrs.field(default=900.0, validator=positive_or_none)
     """How often a stalled account tries; ``None`` parks it until an operator acts."""
     refused_probe: float = attrs.field(default=3600.0, validator=positive)
     """How often a quarantined account tries."""
