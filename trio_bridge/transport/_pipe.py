@@ -114,6 +114,11 @@ class MemoryStream(trio.abc.HalfCloseableStream):
                     return b""
                 await pipe.wait_change()
 
+    def is_readable(self) -> bool:
+        """Whether receiving would return or fail at once."""
+        pipe = self._incoming
+        return bool(self._closed or pipe.broken or pipe.buffer or pipe.ended)
+
     def close(self) -> None:
         """What was written still arrives, then the end of the stream. Idempotent."""
         if not self._closed:

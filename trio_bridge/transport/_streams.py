@@ -38,3 +38,16 @@ def reset_now(stream: Any) -> None:
             stream.break_()
         case _:
             raise TypeError(f"can't reset {stream!r}")
+
+
+def is_readable(stream: Any) -> bool:
+    """Whether something came, be it the end: an idle connection for which this holds is of no use."""
+    match stream:
+        case trio.SSLStream():
+            return is_readable(stream.transport_stream)
+        case trio.SocketStream():
+            return stream.socket.is_readable()
+        case MemoryStream():
+            return stream.is_readable()
+        case _:
+            return False

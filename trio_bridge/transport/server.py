@@ -62,7 +62,8 @@ class AcceptWebsocket:
     close_grace: float = attrs.field(default=CLOSE_GRACE, kw_only=True)
 
 
-Handler = Callable[[HttpRequest], Awaitable[HttpResponse | AcceptWebsocket]]
+Handler = Callable[[HttpRequest], Awaitable[HttpResponse | AcceptWebsocket | None]]
+"""Answers a request. ``None`` closes the connection without an answer, which is what a simulator may want."""
 
 
 async def serve_listener(
@@ -118,7 +119,7 @@ async def answer_requests(connection: HttpConnection, stream: trio.abc.Stream, h
                 await converse(ServerWebsocket(stream, outcome.core, close_grace=answer.close_grace), answer)
                 return
             answer = outcome
-        if not await connection.answer(answer):
+        if answer is None or not await connection.answer(answer):
             return
 
 

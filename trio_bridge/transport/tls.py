@@ -52,12 +52,16 @@ async def open_stream(endpoint: Endpoint, *, network: Network, context: ssl.SSLC
       HandshakeFailed: with the stage that failed.
       AccountRefused: the certificate was not accepted, or the proxy wants credentials.
     """
+    stream = await open_plain_stream(endpoint, network=network)
+    return await start_tls(stream, endpoint.host, context) if endpoint.secure else stream
+
+
+async def open_plain_stream(endpoint: Endpoint, *, network: Network) -> trio.abc.Stream:
+    """The same, without TLS yet."""
     proxy = proxy_for(endpoint) if network.honours_proxies else None
     if proxy is None:
-        stream: trio.abc.Stream = await network.connect_tcp(endpoint.host, endpoint.port)
-    else:
-        stream = await open_tunnel(proxy, endpoint, network=network)
-    return await start_tls(stream, endpoint.host, context) if endpoint.secure else stream
+        return await network.connect_tcp(endpoint.host, endpoint.port)
+    return await open_tunnel(proxy, endpoint, network=network)
 
 
 async def start_tls(stream: trio.abc.Stream, host: str, context: ssl.SSLContext) -> trio.abc.Stream:
