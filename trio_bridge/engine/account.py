@@ -19,7 +19,7 @@ from .environment import Environment
 from .generation import SECRET_POLL, most_telling, secrets_now
 from .life import Life
 from .platform import PlatformConfig, Services
-from .states import AccountState, Alarm, Nudge
+from .states import AccountState, Alarm
 from .statistics import AccountStatistics, Counters, LastError
 from .store import AccountStore
 
@@ -210,7 +210,7 @@ class Account:
         elif afresh:
             self._tenure.end(0.0)
         elif self._life is not None:
-            self._life.tell(Nudge())
+            self._life.supervisor.nudge()
         self._bell.ring()
 
     def wish_stopped(self, grace: float = 0.0) -> None:

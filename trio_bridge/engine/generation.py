@@ -48,7 +48,7 @@ class Workshop:
     dispatcher: Dispatcher
     counters: Counters
     tell: Callable[[News], None]
-    on_phase: Callable[[Generation], None]
+    on_phase: Callable[[], None]
     answer: Callable[[Delivery], Awaitable[Any]]
     new_number: Callable[[], int]
     hold_credentials: Callable[[], None]
@@ -60,7 +60,7 @@ class Generation:
 
     def __init__(self, workshop: Workshop, begin: Begin, secrets_before: object = None) -> None:
         self.number = workshop.new_number()
-        self.phase: Phase = "connecting"
+        self.phase: Phase = begin.phase if begin.delay > 0 else "connecting"
         self.begin = begin
         self.retry_at: float | None = None
         self.crew = Crew(workshop.dispatcher)
@@ -140,6 +140,8 @@ class Generation:
 
     def nudge(self) -> None:
         """Cut the wait before the attempt short."""
+        if self.retry_at is not None:
+            self._set_phase("connecting")
         self._nudged.ring()
 
     def check_life(self) -> None:
@@ -247,7 +249,7 @@ class Generation:
 
     def _set_phase(self, phase: Phase) -> None:
         self.phase = phase
-        self._workshop.on_phase(self)
+        self._workshop.on_phase()
 
 
 def most_telling(failures: BaseExceptionGroup[Exception] | None) -> BaseException:

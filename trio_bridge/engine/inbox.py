@@ -5,7 +5,8 @@ to mark, heads of lanes to claim) goes into one transaction: the busier an accou
 
 1. Nothing is acknowledged that is not stored, or known to be stored already.
 2. A delivery is claimed, durably, before its handler sees it, and only for a worker that waits: nobody holds two.
-3. A lane is free again when its delivery is marked *and* its worker has let go of it.
+3. A lane is free again when its delivery is marked *and* its worker has let go of it. The mark and the next claim of
+   the lane may be one transaction.
 4. A delivery that could not be marked stays in hand until it can: what was handled is not handled again.
 """
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import attrs
 import trio
@@ -53,6 +54,8 @@ class Held:
     """The worker is through with it."""
     revoked: bool = False
     """Taken away from a worker that ignored its cancellation."""
+    lane_free: bool = False
+    """The lane may be taken from in the same round that marks this."""
     returns: bool = False
     """It goes back to the head of its lane, not before ``returns_at``."""
     returns_at: float | None = None
@@ -280,6 +283,7 @@ class Inbox:
             self._lanes.advance(trio.current_time())
             arrivals = self._gather_arrivals()
             markings, self._markings = self._markings, deque()
+            self._free_lanes(markings)
             taken = self._take_heads()
             if not (arrivals or markings or taken):
                 if not self._held:
@@ -311,6 +315,15 @@ class Inbox:
             arrivals.append(arrival)
             size += len(arrival.deliveries)
         return arrivals
+
+    def _free_lanes(self, markings: Iterable[_Marking]) -> None:
+        """Let the next delivery of a lane be claimed in the round that marks this one: both are committed, or neither."""
+        halting = self._config.on_poison == "halt"
+        for marking in markings:
+            held, result = marking.held, marking.completion.result
+            if held.let_go and not held.lane_free and (result == "done" or (result == "dead" and not halting)):
+                held.lane_free = True
+                self._lanes.release(held.lane)
 
     def _take_heads(self) -> list[tuple[str, int]]:
         taken: list[tuple[str, int]] = []
@@ -411,7 +424,7 @@ class Inbox:
         self._held.discard(held)
         if held.returns:
             self._lanes.put_back(held.lane, held.claim.seq, until=held.returns_at)
-        else:
+        elif not held.lane_free:
             self._lanes.release(held.lane)
         if not self._held:
             self._idle.set()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
+import attrs
 import trio
 
 from ..errors import BridgeError
@@ -15,7 +16,7 @@ from .context import HandlerContext
 from .dispatch import Dispatcher, Handler, HandlerFailed, call_handler, walled
 from .environment import Environment
 from .exclusive import hold_exclusively
-from .generation import Generation, Workshop
+from .generation import Workshop
 from .inbox import Inbox
 from .outbox import Outbox
 from .platform import Platform, PlatformConfig
@@ -70,7 +71,7 @@ class Life:
             dispatcher=self.dispatcher,
             counters=counters,
             tell=self._tell.send_nowait,
-            on_phase=self._phase_changed,
+            on_phase=on_change,
             answer=self._answer,
             new_number=new_number,
             hold_credentials=self._hold_credentials,
@@ -79,6 +80,7 @@ class Life:
 
     async def run(self, ending: trio.Event) -> None:
         """Live until ``ending`` is set, then finish what is in hand. The caller cancels what takes too long."""
+        self._warn_of_tuning()
         await self.inbox.open()
         await self.outbox.open()
         with self._locks:
@@ -93,10 +95,6 @@ class Life:
                 await ending.wait()
                 await self._drain()
                 nursery.cancel_scope.cancel("stopped")
-
-    def tell(self, news: News) -> None:
-        """Pass news to the supervisor."""
-        self._tell.send_nowait(news)
 
     @property
     def alarms(self) -> set[Alarm]:
@@ -116,6 +114,19 @@ class Life:
     def dead_letters(self) -> int:
         """Deliveries and replies that were given up and wait for an operator."""
         return self.inbox.buried + self.dispatcher.given_up + self.outbox.given_up
+
+    def _warn_of_tuning(self) -> None:
+        config = self._config
+        fields = {"account": config.name}
+        asked_for = attrs.fields(type(config)).handler_timeout.default != config.handler_timeout
+        if asked_for and config.handler_timeout > config.drain_grace:
+            logger.warning(
+                "handler_timeout is longer than drain_grace: a handler that needs it all starts again after each lost "
+                "connection",
+                extra=fields,
+            )
+        if config.overflow == "shed" and not self.platform.redelivers_unacked:
+            logger.warning("overflow is shed, and the platform may not send again what was shed", extra=fields)
 
     async def _supervise(self) -> None:
         try:
@@ -161,11 +172,6 @@ class Life:
             fields = {"account": self._config.name, "key": delivery.key}
             logger.warning("a handler failed: the empty answer is sent", exc_info=failure.__cause__, extra=fields)
             return None
-
-    def _phase_changed(self, generation: Generation) -> None:
-        if generation.phase == "connecting":
-            self._counters.generations += 1
-        self._on_change()
 
     def _hold_credentials(self) -> None:
         """Keep other processes of this machine from using the same credentials, from the first attempt on."""

@@ -68,8 +68,7 @@ class RestartPolicy:
         """What to do after a connection ended or did not come to be."""
         if outcome.ready_for >= PROVEN_AFTER and outcome.heard:
             self.proven()
-        if outcome.was_run:
-            self._count_run(outcome)
+        self.ran(outcome)
         if (refusal := outcome.refusal) is not None:
             return self._refused(refusal)
         self.alarms.discard(Alarm.PAIRING_REQUIRED)
@@ -82,6 +81,21 @@ class RestartPolicy:
         if herd:
             delay = max(delay, HERD_SPREAD * self._rand())
         return Begin(honour_hint(delay, hint, self._rand))
+
+    def ran(self, outcome: Outcome) -> None:
+        """A connection ended, for whatever reason: count it, if it was a run."""
+        if not outcome.was_run:
+            return
+        self._ended_runs.append(outcome.ended_at)
+        window = outcome.ended_at - self._ended_runs[0]
+        if len(self._ended_runs) > FLAPPING_RUNS and window <= FLAPPING_WINDOW:
+            self.alarms.add(Alarm.FLAPPING)
+        if outcome.deliveries or outcome.ready_for >= self._config.stall_seconds:
+            self.fed()
+        else:
+            self._short_runs += 1
+            if self._short_runs >= self._config.stall_runs:
+                self.alarms.add(Alarm.STALLED)
 
     def leaving(self, now: float) -> Begin:
         """What to do when the server announced its leaving: the next connection comes before the end of this one."""
@@ -120,18 +134,6 @@ class RestartPolicy:
         delay = backoff.delay(self._failures, self._rand)
         self._failures += 1
         return delay
-
-    def _count_run(self, outcome: Outcome) -> None:
-        self._ended_runs.append(outcome.ended_at)
-        window = outcome.ended_at - self._ended_runs[0]
-        if len(self._ended_runs) > FLAPPING_RUNS and window <= FLAPPING_WINDOW:
-            self.alarms.add(Alarm.FLAPPING)
-        if outcome.deliveries or outcome.ready_for >= self._config.stall_seconds:
-            self.fed()
-        else:
-            self._short_runs += 1
-            if self._short_runs >= self._config.stall_runs:
-                self.alarms.add(Alarm.STALLED)
 
     def _refused(self, refusal: AccountRefused) -> Begin:
         hint = refusal.retry_after

@@ -281,33 +281,43 @@ class _Heartbeat:
     on_proven: Callable[[], None]
 
     async def run(self) -> None:
-        config, pulse, jumped = self.wiring.config, self.wiring.pulse, self.wiring.clock_jumped
+        config, link, pulse = self.wiring.config, self.wiring.link, self.wiring.pulse
         misses, due = 0, trio.current_time()
         with self.outgoing:
             while True:
                 due = max(due + config.ping_interval, trio.current_time())
-                with trio.move_on_at(due) as pause:
-                    await jumped.wait()
-                if not pause.cancelled_caught:
-                    if not await self._answered(PROBE_LIMIT):
-                        raise PeerSilent(f"no sign of life within {PROBE_LIMIT:g} s after a jump of the clock")
-                elif await self._answered(config.pong_timeout):
+                if await self._clock_jumps_before(due):
+                    await self._probe()
+                    continue
+                asked_at = await self._ping()
+                if await self._clock_jumps_before(asked_at + config.pong_timeout):
+                    await self._probe()
+                elif link.last_received >= asked_at:
                     misses = 0
-                    pulse.last_pong_at = self.wiring.link.last_received
+                    pulse.last_pong_at = link.last_received
                     self.on_proven()
                 else:
                     misses += 1
                     if misses >= config.ping_misses:
-                        silence = trio.current_time() - self.wiring.link.last_received
+                        silence = trio.current_time() - link.last_received
                         raise PeerSilent(f"nothing received for {silence:.0f} s, {misses} pings unanswered")
 
-    async def _answered(self, limit: float) -> bool:
-        """Ping; whether anything at all was received within ``limit`` seconds."""
-        link, asked_at = self.wiring.link, trio.current_time()
-        link.ping()
+    async def _clock_jumps_before(self, deadline: float) -> bool:
+        with trio.move_on_at(deadline) as pause:
+            await self.wiring.clock_jumped.wait()
+        return not pause.cancelled_caught
+
+    async def _ping(self) -> float:
+        asked_at = trio.current_time()
+        self.wiring.link.ping()
         await self.outgoing.send([])
-        await trio.sleep_until(asked_at + limit)
-        return link.last_received >= asked_at
+        return asked_at
+
+    async def _probe(self) -> None:
+        asked_at = await self._ping()
+        await trio.sleep_until(asked_at + PROBE_LIMIT)
+        if self.wiring.link.last_received < asked_at:
+            raise PeerSilent(f"no sign of life within {PROBE_LIMIT:g} s after a jump of the clock")
 
 
 @attrs.frozen

@@ -117,10 +117,5 @@ class Ended:
     outcome: Outcome
 
 
-@attrs.frozen
-class Nudge:
-    """An operator wants an attempt now: delays, quarantine and parking end."""
-
-
-News = Ready | Fed | Proven | Leaving | Ended | Nudge
+News = Ready | Fed | Proven | Leaving | Ended
 Phase = Literal["connecting", "ready", "waiting", "quarantined", "standby", "parked"]

@@ -16,7 +16,7 @@ from ..errors import AccountRefused, BridgeError
 from .generation import Generation, Workshop, secrets_now
 from .governor import connect_governor
 from .policy import Begin, RestartPolicy
-from .states import Ended, Fed, Leaving, News, Nudge, Outcome, Phase, Proven, Ready, Replaced, Stopped
+from .states import Ended, Fed, Leaving, News, Outcome, Phase, Proven, Ready, Replaced, Stopped
 
 logger = logging.getLogger(__name__)
 
@@ -89,13 +89,12 @@ class Supervisor:
                 self._lost(generations, outcome)
             case Ended(number, outcome):
                 self._older.pop(number, None)
+                self._policy.ran(outcome)
                 logger.info("closed", extra=self._fields(number, cause=str(outcome.cause)))
             case Fed():
                 self._policy.fed()
             case Proven(number) if self._is_current(number):
                 self._policy.proven()
-            case Nudge():
-                self.nudge()
             case _:
                 pass  # News of a generation that was replaced meanwhile.
 
@@ -103,6 +102,7 @@ class Supervisor:
         assert self._current is not None
         self.attempt = 0
         self.refusal = None
+        self._workshop.counters.generations += 1
         self._policy.ready()
         logger.info("ready", extra=self._fields(self._current.number))
         for generation in self._older.values():
@@ -122,6 +122,7 @@ class Supervisor:
         assert self._current is not None
         number = self._current.number
         if isinstance(outcome.cause, Replaced):
+            self._policy.ran(outcome)
             begin = self._policy.leaving(outcome.ended_at)
         else:
             begin = self._policy.ended(outcome, herd=outcome.was_run and connect_governor().lost())
