@@ -4,7 +4,8 @@ Rules that every store keeps, checked by :func:`trio_bridge.testing.check_store`
 
 1. A call that returns is durable, as far as the store is. A call that raises StoreUnavailable changed nothing.
 2. A call whose caller is cancelled while it waits may still be carried out, and then wholly.
-3. Each call is one transaction. Calls of all accounts that wait at the same time share a commit.
+3. Each call is one transaction; only trim and forget_account may take several, so that nobody waits for them.
+   Calls of all accounts that wait at the same time share a commit.
 4. Inbox keys and aliases are unique within an account for as long as their rows exist; the same for outbox keys.
 5. ``seq`` grows with every accepted delivery of an account: it is the order of arrival.
 6. Times are wall seconds since the epoch, given by the caller. A store has no clock.
@@ -40,7 +41,7 @@ class Accepted:
 
 @attrs.frozen
 class Waiting:
-    """A stored delivery that waits to be handled: what the inbox keeps in memory of it."""
+    """A stored delivery that waits to be handled: what the inbox keeps in memory of it. ``size`` is the length of its data."""
 
     seq: int
     lane: str
@@ -148,6 +149,7 @@ class Work:
     room: int = 0
     """How many new deliveries may be stored; a duplicate is recognised even when there is no room."""
     room_bytes: int = 0
+    """The same, by the length of their data."""
     finish: Sequence[Completion] = ()
     claim: Sequence[int] = ()
     """Seqs to claim. Carried out after ``finish`` and ``accept``."""
