@@ -1,6 +1,6 @@
 """The store seam: what must survive. One store per process, one :class:`AccountStore` per account.
 
-Rules that every store keeps, checked by :func:`trio_bridge.testing.check_store`:
+Rules that every store keeps, checked by :func:`trio_bridge.testing.store.check_store`:
 
 1. A call that returns is durable, as far as the store is. A call that raises StoreUnavailable changed nothing.
 2. A call whose caller is cancelled while it waits may still be carried out, and then wholly.
@@ -41,11 +41,12 @@ class Accepted:
 
 @attrs.frozen
 class Waiting:
-    """A stored delivery that waits to be handled: what the inbox keeps in memory of it. ``size`` is the length of its data."""
+    """A stored delivery that waits to be handled: what the inbox keeps in memory of it."""
 
     seq: int
     lane: str
     size: int
+    """The length of its data."""
     not_before: float = 0.0
 
 
