@@ -92,7 +92,7 @@ class CoreWebsocket(Websocket):
             raise self._end or ConnectionLost("the connection is being closed")
         for message in messages:
             if isinstance(message, str):
-                core.send_text(message.encode())
+                core.send_text(message.encode(errors="replace"))  # half a surrogate pair is no reason to fail
             else:
                 core.send_binary(message)
         try:
