@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -14,26 +13,24 @@ _SECONDS = re.compile(r"[0-9]+(\.[0-9]*)?")
 
 
 def retry_after(value: object, *, now: float) -> float | None:
-    """The seconds to wait, between 0 and a day; ``None`` for what is not a hint: negative, not finite, garbage.
+    """The seconds to wait, between 0 and a day; ``None`` for what is no hint: negative, garbage.
 
     ``value`` is a number of seconds, or a ``Retry-After`` header (RFC 9110 §10.2.3: seconds or an HTTP date; fractions
     are not in the standard and are sent nevertheless). ``now`` is the wall clock that a date is compared with.
     """
+    seconds: float
     match value:
         case bool():
             return None
         case int() | float():
-            seconds = float(min(value, LONGEST))
+            seconds = value
         case str() if _SECONDS.fullmatch(value.strip()):
             seconds = float(value)
-        case str():
-            at = date_of(value)
-            if at is None:
-                return None
-            return min(max(at - now, 0.0), LONGEST)
+        case str() if (at := date_of(value)) is not None:
+            seconds = max(at - now, 0.0)
         case _:
             return None
-    return min(seconds, LONGEST) if math.isfinite(seconds) and seconds >= 0 else None
+    return float(min(seconds, LONGEST)) if seconds >= 0 else None  # NaN is not
 
 
 def date_of(text: str) -> float | None:
