@@ -40,7 +40,11 @@ def open_fake(server: FakeServer, virtual_cap: None) -> OpenFake:
     """Open an account of the fake platform in virtual time."""
 
     def open_it(
-        handler: Handler | None, *, store: str | Store = "memory:", environment: Environment | None = None, **config: Any
+        handler: Handler | None,
+        *,
+        store: str | Store = "memory:",
+        environment: Environment | None = None,
+        **config: Any,
     ) -> AbstractAsyncContextManager[Account]:
         return open_account(
             Fake(server=server, **config), handler, store=store, environment=environment or virtual_environment()

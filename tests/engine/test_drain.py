@@ -159,13 +159,12 @@ async def test_d4_no_claim_is_younger_than_the_loss(
 
 async def test_d4_a_dismissed_worker_takes_nothing(server: FakeServer, autojump_clock: MockClock) -> None:
     """The claim that was under way for it returns to its lane, at no cost."""
+    from tests.engine.conftest import virtual_environment
     from trio_bridge.config import AccountConfig
     from trio_bridge.engine.inbox import Inbox
     from trio_bridge.engine.statistics import Counters
     from trio_bridge.stores.memory import MemoryStore
     from trio_bridge.wire.protocol import Delivery
-
-    from tests.engine.conftest import virtual_environment
 
     store = await MemoryStore().open_account("a", platform="fake")
     inbox = Inbox(AccountConfig(name="a"), store, virtual_environment(), Counters(), durable=False)

@@ -156,9 +156,7 @@ async def test_handled_is_not_handled_again_when_the_store_fails_at_the_end(
         assert account.counters.failed == 0
 
 
-async def test_dedupe_one_run_for_all_copies(
-    autojump_clock: MockClock, server: FakeServer, virtual_cap: None
-) -> None:
+async def test_dedupe_one_run_for_all_copies(autojump_clock: MockClock, server: FakeServer, virtual_cap: None) -> None:
     runs: list[str] = []
 
     async def handler(message: Message) -> None:

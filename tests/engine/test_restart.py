@@ -338,9 +338,7 @@ async def test_three_announced_leaves_in_a_row_are_each_followed_within_a_second
 # Wishes
 
 
-async def test_start_stop_restart_add_remove(
-    autojump_clock: MockClock, server: FakeServer, virtual_cap: None
-) -> None:
+async def test_start_stop_restart_add_remove(autojump_clock: MockClock, server: FakeServer, virtual_cap: None) -> None:
     async with open_bridge([Fake(server=server)], None, environment=virtual_environment()) as bridge:
         account = bridge.account("a")
         await account.wait_ready()
@@ -425,9 +423,10 @@ async def test_after_100_mixed_wishes_the_last_one_holds(
     async def handler(message: Message) -> None:
         await trio.sleep(3)
 
-    async with open_bridge(
-        [Fake(server=server)], handler, environment=virtual_environment(chance.random)
-    ) as bridge, trio.open_nursery() as nursery:
+    async with (
+        open_bridge([Fake(server=server)], handler, environment=virtual_environment(chance.random)) as bridge,
+        trio.open_nursery() as nursery,
+    ):
         last: str = "start"
         for index in range(100):
             last = chance.choice(["start", "stop", "restart"])

@@ -143,6 +143,7 @@ class Account:
           RequestFailed: the platform knows no such form of address.
           StoreUnavailable: it could not be kept.
         """
+        await self.wait_open()
         if self._life is None:
             raise AccountStopped(f"account {self.name} is not running")
         outbox = self._life.outbox
@@ -244,6 +245,12 @@ class Account:
         if self._life is not None:
             self._life.supervisor.check_life()
 
+    async def wait_open(self) -> None:
+        """Return when the account is up, connected or not; or when it is clear that it won't be for now."""
+        await trio.lowlevel.checkpoint()
+        while self._life is None and self._state is AccountState.CONNECTING:
+            await self._changes.park()
+
     # The task
 
     async def run(self) -> None:
@@ -279,6 +286,7 @@ class Account:
                         self._follow,
                         durable=self._durable,
                     )
+                    self._changes.unpark_all()
                     await life.run(tenure.ending)
         except* (AccountRefused, ConfigError) as refusals:
             self._refused(refusals)

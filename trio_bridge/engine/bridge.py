@@ -155,6 +155,8 @@ async def serve_bridge(
         bridge = Bridge(handler, store, environment, nursery)
         for config in accounts:
             await bridge.add(config)
+        for account in bridge.accounts.values():
+            await account.wait_open()
         nursery.start_soon(watch_clock, environment.wall, bridge.check_life, name="bridge/clock")
         try:
             yield bridge

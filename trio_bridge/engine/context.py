@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -126,6 +127,7 @@ class HandlerContext:
             self._transaction = None
         changes = {key: value for key, value in transaction.state.items() if before.get(key) != value}
         changes |= dict.fromkeys(before.keys() - transaction.state.keys())
+        json.dumps(changes, allow_nan=False)  # What no store can keep fails here, as the handler's error.
         completion = self.done(tuple(transaction.outgoing), {scope: changes} if changes else {})
         # Cancelling the wait would leave open whether the message is done. The store has its own bounds.
         with trio.CancelScope(shield=True):

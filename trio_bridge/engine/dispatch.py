@@ -187,6 +187,7 @@ class Dispatcher:
         claim = held.claim
         fields = {"key": claim.delivery.key, "attempt": claim.attempts}
         if context.completed:
+            self._counters.handled += 1
             logger.error("a handler failed after its message was completed", exc_info=error, extra=fields)
             return context.done()
         self._counters.failed += 1
@@ -201,7 +202,9 @@ class Dispatcher:
 
     def _interrupted(self, held: Held, context: HandlerContext) -> None:
         claim = held.claim
-        if not context.completed:
+        if context.completed:
+            self._counters.handled += 1
+        else:
             self._counters.interrupted += 1
             if claim.interrupted + 1 >= INTERRUPTIONS:
                 self.interrupted_often.add(claim.seq)

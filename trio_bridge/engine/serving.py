@@ -40,6 +40,8 @@ PROBE_LIMIT = 3.0
 
 Deliveries = list[Delivery]
 Frames = list[Frame]
+Prompt = tuple[Delivery, float]
+"""A delivery whose acknowledgement is the answer, and when that is due at the latest."""
 Answer = Callable[[Delivery], Awaitable[Any]]
 
 logger = logging.getLogger(__name__)
@@ -92,7 +94,7 @@ class Wiring:
         """Start the tasks of this connection. What one of them raises ends the connection and nothing else."""
         # Full arrivals are shed after a second; full outgoing is back-pressure, which the writer's limit bounds.
         arrivals_in, arrivals_out = trio.open_memory_channel[Deliveries](ARRIVALS)
-        prompts_in, prompts_out = trio.open_memory_channel[Delivery](PROMPTS)
+        prompts_in, prompts_out = trio.open_memory_channel[Prompt](PROMPTS)
         outgoing_in, outgoing_out = trio.open_memory_channel[Frames](OUTGOING)
         with arrivals_in, arrivals_out, prompts_in, prompts_out, outgoing_in, outgoing_out:
             tasks: list[tuple[str, Callable[[], Awaitable[None]]]] = [
@@ -117,7 +119,7 @@ class _Reader:
 
     wiring: Wiring
     arrivals: trio.MemorySendChannel[Deliveries]
-    prompts: trio.MemorySendChannel[Delivery]
+    prompts: trio.MemorySendChannel[Prompt]
     outgoing: trio.MemorySendChannel[Frames]
     on_leaving: Callable[[str], None]
     on_fed: Callable[[], None]
@@ -160,14 +162,9 @@ class _Reader:
         pulse.deliveries += count
 
     async def _hand_over(self, deliveries: Deliveries) -> None:
-        prompts = [delivery for delivery in deliveries if delivery.answer_within is not None]
-        if prompts:
+        if any(delivery.answer_within is not None for delivery in deliveries):
+            self._ask([delivery for delivery in deliveries if delivery.answer_within is not None])
             deliveries = [delivery for delivery in deliveries if delivery.answer_within is None]
-            for delivery in prompts:
-                try:
-                    self.prompts.send_nowait(delivery)
-                except trio.WouldBlock:
-                    self._answer_empty(delivery)
             if not deliveries:
                 return
         with trio.move_on_after(PATIENCE) as patience:  # TCP holds the rest meanwhile
@@ -176,10 +173,19 @@ class _Reader:
             self.wiring.counters.shed += len(deliveries)
             logger.warning("shed: the store is too slow", extra={"deliveries": len(deliveries)})
 
-    def _answer_empty(self, delivery: Delivery) -> None:
-        self.wiring.counters.answered += 1
-        if (frame := self.wiring.protocol.ack(delivery)) is not None:
-            self._post([frame])
+    def _ask(self, prompts: Deliveries) -> None:
+        """Have deliveries answered; those for which there is no room get the empty answer at once."""
+        empty: Frames = []
+        now = trio.current_time()
+        for delivery in prompts:
+            try:
+                self.prompts.send_nowait((delivery, now + (delivery.answer_within or 0.0)))
+            except trio.WouldBlock:
+                self.wiring.counters.answered += 1
+                if (frame := self.wiring.protocol.ack(delivery)) is not None:
+                    empty.append(frame)
+        if empty:
+            self._post(empty)
 
     def _count_bad(self, count: int) -> None:
         self.wiring.counters.bad_frames += count
@@ -241,15 +247,14 @@ class _Answers:
 
     wiring: Wiring
     answer: Answer
-    prompts: trio.MemoryReceiveChannel[Delivery]
+    prompts: trio.MemoryReceiveChannel[Prompt]
     outgoing: trio.MemorySendChannel[Frames]
 
     async def run(self) -> None:
         slots = trio.Semaphore(self.wiring.config.workers)
         with self.prompts, self.outgoing:
             async with trio.open_nursery() as answering:
-                async for delivery in self.prompts:
-                    deadline = trio.current_time() + (delivery.answer_within or 0.0)
+                async for delivery, deadline in self.prompts:
                     with trio.CancelScope(deadline=deadline) as waiting:
                         await slots.acquire()
                     if waiting.cancelled_caught:
