@@ -62,6 +62,7 @@ class MemoryListener(trio.abc.Listener[MemoryStream]):
         await self._offers_in.send(stream)
 
     async def aclose(self) -> None:
+        """Whoever was not accepted yet sees a reset."""
         self._network.forget(self)
         while self._offers_out.statistics().current_buffer_used:
             self._offers_out.receive_nowait().break_()
@@ -100,11 +101,8 @@ class MemoryNetwork(Network):
             connection = self._join(host, port)
             try:
                 await listener.offer(connection.server)
-            except BaseException as error:
+            except BaseException:
                 self.connections.remove(connection)
-                if isinstance(error, trio.ClosedResourceError | trio.BrokenResourceError):
-                    reason = f"connecting to {host}:{port}: Connection reset by peer"
-                    raise HandshakeFailed(reason, stage="tcp") from error
                 raise
         return connection.client
 
