@@ -1,4 +1,4 @@
-"""Platforms of another shape than a client that stores everything: answers in acknowledgements, accounts that listen."""
+"""Platforms of another shape: answers in acknowledgements, accounts that listen."""
 
 from __future__ import annotations
 

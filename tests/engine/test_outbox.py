@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -37,7 +39,7 @@ class Failing:
     @property
     def gaps(self) -> list[float]:
         times = [time for time, _ in self.tried]
-        return [round(late - early, 6) for early, late in zip(times, times[1:], strict=False)]
+        return [round(late - early, 6) for early, late in itertools.pairwise(times)]
 
 
 async def test_send_is_durable_and_then_sent(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import trio
 from trio.testing import MockClock
@@ -74,7 +76,7 @@ async def test_state_can_be_changed_in_depth_and_deleted(
 
     async def handler(message: Message) -> None:
         async with message.transaction() as tx:
-            seen.append(dict(tx.state))
+            seen.append(copy.deepcopy(tx.state))
             if message.id == "m1":
                 tx.state["history"] = ["a"]
                 tx.state["gone"] = 1
