@@ -56,9 +56,10 @@ def lines(statistics: BridgeStatistics) -> list[str]:
     ]
 
 
-def picture(statistics: BridgeStatistics) -> Table:
+def picture(statistics: BridgeStatistics, caption: str = "") -> Table:
     """The accounts as a table. Everything in it is text: an account can't be named in a way that colours the screen."""
     table = Table(*COLUMNS, title=f"trio-bridge {statistics.version}", title_justify="left")
+    table.caption, table.caption_justify = Text(caption), "left"
     for column in table.columns[2:-1]:
         column.justify = "right"
     for account in statistics.accounts:
@@ -68,27 +69,31 @@ def picture(statistics: BridgeStatistics) -> Table:
     return table
 
 
-async def show(statistics: Callable[[], BridgeStatistics], console: Console) -> None:
-    """Show what ``statistics`` returns, until cancelled."""
+async def show(
+    statistics: Callable[[], BridgeStatistics], console: Console, caption: Callable[[], str] = lambda: ""
+) -> None:
+    """Show what ``statistics`` returns, and below it what ``caption`` returns, until cancelled."""
     if console.is_terminal:
-        await _show_picture(statistics, console)
+        await _show_picture(statistics, console, caption)
     else:
-        await _show_lines(statistics, console)
+        await _show_lines(statistics, console, caption)
 
 
-async def _show_lines(statistics: Callable[[], BridgeStatistics], console: Console) -> None:
+async def _show_lines(statistics: Callable[[], BridgeStatistics], console: Console, caption: Callable[[], str]) -> None:
     while True:
         await trio.sleep(LINES_EVERY)
-        for line in lines(statistics()):
+        for line in [*lines(statistics()), *caption().splitlines()]:
             console.out(line, highlight=False)
 
 
-async def _show_picture(statistics: Callable[[], BridgeStatistics], console: Console) -> None:
+async def _show_picture(
+    statistics: Callable[[], BridgeStatistics], console: Console, caption: Callable[[], str]
+) -> None:
     # What goes to stderr is written above the table, unless it goes somewhere else than to this terminal.
     with Live(console=console, auto_refresh=False, redirect_stderr=sys.stderr.isatty()) as live:
         try:
             while True:
-                live.update(picture(statistics()), refresh=True)
+                live.update(picture(statistics(), caption()), refresh=True)
                 await trio.sleep(TICK)
         finally:
-            live.update(picture(statistics()), refresh=True)  # What stays on the screen is how it ended.
+            live.update(picture(statistics(), caption()), refresh=True)  # What stays on the screen is how it ended.
