@@ -1,5 +1,84 @@
-"""Keep many chat platform connections alive, and hand a Trio application a calm stream of messages."""
+"""Keep many chat platform connections alive, and hand a Trio application a calm stream of messages.
 
+Open accounts with :func:`open_bridge` or :func:`open_account`; a handler is an async function of a :class:`Message`.
+"""
+
+from . import agents
 from ._version import __version__
+from .config import Secret
+from .engine.account import Account
+from .engine.bridge import Bridge
+from .engine.states import AccountState, Alarm
+from .engine.statistics import AccountStatistics, BridgeStatistics, Counters, LastError
+from .errors import (
+    AccountRefused,
+    AccountStopped,
+    BridgeError,
+    ConfigError,
+    ConnectionLost,
+    HandshakeFailed,
+    LocalProtocolError,
+    NotSent,
+    OutcomeUnknown,
+    PeerClosed,
+    PeerSilent,
+    RateLimited,
+    RemoteProtocolError,
+    RequestFailed,
+    StoreUnavailable,
+)
+from .messages import (
+    Attachment,
+    Conversation,
+    Message,
+    Quote,
+    Receipt,
+    Reply,
+    ReplyStream,
+    Sender,
+    Transaction,
+)
+from .opening import open_account, open_bridge, run_bridge
+from .platforms.dingtalk.config import DingTalk
 
-__all__ = ["__version__"]
+__all__ = [
+    "Account",
+    "AccountRefused",
+    "AccountState",
+    "AccountStatistics",
+    "AccountStopped",
+    "Alarm",
+    "Attachment",
+    "Bridge",
+    "BridgeError",
+    "BridgeStatistics",
+    "ConfigError",
+    "ConnectionLost",
+    "Conversation",
+    "Counters",
+    "DingTalk",
+    "HandshakeFailed",
+    "LastError",
+    "LocalProtocolError",
+    "Message",
+    "NotSent",
+    "OutcomeUnknown",
+    "PeerClosed",
+    "PeerSilent",
+    "Quote",
+    "RateLimited",
+    "Receipt",
+    "RemoteProtocolError",
+    "Reply",
+    "ReplyStream",
+    "RequestFailed",
+    "Secret",
+    "Sender",
+    "StoreUnavailable",
+    "Transaction",
+    "__version__",
+    "agents",
+    "open_account",
+    "open_bridge",
+    "run_bridge",
+]
