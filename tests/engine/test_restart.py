@@ -100,7 +100,7 @@ async def test_a_parked_account_waits_for_an_operator(
     async with open_bridge([config], None, environment=virtual_environment()) as bridge:
         account = bridge.account("a")
         await close_each()
-        await trio.sleep_forever()
+        await trio.sleep(80_000)
         assert account.state == "parked"
         assert len(server.attempts) == 5
         with pytest.raises(AccountStopped):

@@ -184,9 +184,10 @@ class Inbox:
         try:
             await waiter.woken.wait()
         except trio.Cancelled:
+            # Between the cancellation and this line others may have dismissed the waiter, or handed it something.
             if waiter.held is not None:
                 self.release(waiter.held, unstarted=True)
-            else:
+            elif waiter in self._waiters:
                 self._waiters.remove(waiter)
             raise
         return waiter.held
