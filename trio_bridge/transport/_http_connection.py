@@ -92,9 +92,12 @@ class HttpConnection:
 
     async def refuse(self, status: int) -> None:
         """Answer with a bare status, and let the client read it: closing on unread bytes would take it away."""
-        if self._core.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            text = f"{status} {phrase_of(status)}\n".encode()
-            await self.answer(HttpResponse(status, [("Connection", "close"), ("Content-Type", "text/plain")], text))
+        if self._core.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            return
+        text = f"{status} {phrase_of(status)}\n".encode()
+        response = HttpResponse(status, [("Connection", "close"), ("Content-Type", "text/plain")], text)
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):  # nobody is left to read it
+            await self.answer(response)
             with trio.move_on_after(LINGER):
                 if isinstance(self._stream, trio.abc.HalfCloseableStream):
                     await self._stream.send_eof()
