@@ -151,7 +151,8 @@ class Message:
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """Commit replies, small state and the completion of this message together, when the block ends.
 
-        Inside, :meth:`reply` only notes the reply, and ``tx.state["key"] = value`` the state of the conversation. What the handler raises afterwards is logged; the message is not handled again. An exception inside the block
+        Inside, :meth:`reply` only notes the reply, and ``tx.state["key"] = value`` the state of the conversation. What
+        the handler raises afterwards is logged; the message is not handled again. An exception inside the block
         discards everything.
         """
         return self._engine.transaction()

@@ -26,8 +26,8 @@ async def open_bridge(
 ) -> AsyncGenerator[Bridge]:
     """Run accounts while the block runs: ``async with open_bridge(accounts, handler, store="sqlite:b.db") as bridge``.
 
-    Leaving the block normally drains: handlers get ``bridge.shutdown_grace`` (20 s) to finish. Leaving it by an exception
-    or a cancellation cancels. ``handler`` is an async function of a message, an async generator, or an agent.
+    Leaving the block normally drains: handlers get ``bridge.shutdown_grace`` (20 s) to finish. Leaving it by an
+    exception or a cancellation cancels. ``handler`` is an async function of a message, an async generator, or an agent.
 
     Raises:
       StoreUnavailable: the store can't be opened.

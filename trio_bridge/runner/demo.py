@@ -13,7 +13,7 @@ import attrs
 import trio
 from rich.console import Console
 
-from .. import __version__
+from .._version import __version__
 from ..engine.environment import Environment
 from ..opening import open_bridge
 from ..testing.dingtalk import DingTalkSimulator
