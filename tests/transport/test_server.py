@@ -26,6 +26,7 @@ from trio_bridge.transport.server import (
     serve_listener,
     serve_stream,
 )
+from trio_bridge.transport.tcp import SystemNetwork
 from trio_bridge.transport.websocket import UpgradeRefused
 
 UPGRADE = b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
@@ -116,6 +117,17 @@ async def test_a_body_that_is_too_large_is_refused_while_it_comes(
     assert (await exchange(fits)).startswith(b"HTTP/1.1 200 ")
     endless = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + b"3e9\r\n" + b"x" * 1001
     assert (await exchange(endless, b"more" * 1000)).startswith(b"HTTP/1.1 413 ")
+
+
+async def test_who_was_refused_can_read_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_http_connection, "MAX_BODY", 1000)
+    network = SystemNetwork()
+    async with serving(network, tell) as port, await network.connect_tcp("127.0.0.1", port) as stream:
+        # More than the server takes in one receive: closing on unread bytes would be a reset.
+        await stream.send_all(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n\r\n" + bytes(500_000))
+        answer = b"".join([bytes(piece) async for piece in stream])
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert answer.endswith(b"413 Request Entity Too Large\n")
 
 
 async def test_a_client_that_sends_a_byte_a_second_is_left_after_10(autojump_clock: MockClock) -> None:
