@@ -74,9 +74,8 @@ class HearsNothing(CoreWebsocket):
 
 
 class TakesAnything(CoreWebsocket):
-    async def receive_batch(self) -> list[Frame]:
-        self._core.max_message_size = None
-        return await super().receive_batch()
+    def __init__(self, stream: trio.abc.Stream, core: Protocol, *, close_grace: float) -> None:
+        super().__init__(stream, Protocol(core.side, state=State.OPEN, max_size=None), close_grace=close_grace)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import h11
 import trio
 
-from ._messages import HttpRequest, HttpResponse
+from ._http_messages import HttpRequest, HttpResponse
 from ._shell import RECEIVE_SIZE
 
 REQUEST_LIMIT = 10.0

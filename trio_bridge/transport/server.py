@@ -25,7 +25,7 @@ from websockets.typing import Subprotocol
 
 from ..errors import ConnectionLost
 from ._http_connection import HttpConnection, RequestRefused
-from ._messages import HttpRequest, HttpResponse
+from ._http_messages import HttpRequest, HttpResponse
 from ._shell import CLOSE_GRACE, MAX_SIZE, quiet
 from ._streams import close_now
 from .server_websocket import ServerWebsocket
