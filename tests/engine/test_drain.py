@@ -178,7 +178,7 @@ async def test_d4_a_dismissed_worker_takes_nothing(server: FakeServer, autojump_
 
         nursery.start_soon(take, old)
         await wait_all_tasks_blocked()
-        inbox.submit([Delivery("m1", "a", "t", "{}", "1")])
+        inbox.rescue([Delivery("m1", "a", "t", "{}", "1")])
         inbox.dismiss(old)  # before the keeper has run
         await wait_all_tasks_blocked()
         assert taken == [(old, None)]

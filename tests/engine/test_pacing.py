@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 import trio
 from trio.testing import MockClock
 
@@ -81,6 +82,17 @@ async def test_a_token_bucket_lets_a_burst_through_and_then_its_rate(autojump_cl
         taken.append(round(trio.current_time() - start, 6))
     assert taken[:5] == [0.0] * 5
     assert taken[5:] == [round(0.05 * step, 6) for step in range(1, 21)]
+
+
+async def test_a_blocked_loop_is_warned_of(mock_clock: MockClock, caplog: pytest.LogCaptureFixture) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watch_clock, Wall(), lambda: None)
+        for passes, warned in ((1.09, False), (1.5, True)):
+            await trio.testing.wait_all_tasks_blocked()
+            mock_clock.jump(passes)
+            await trio.testing.wait_all_tasks_blocked()
+            assert ("the loop was blocked" in caplog.text) is warned
+        nursery.cancel_scope.cancel()
 
 
 class Wall:

@@ -27,6 +27,8 @@ RESTARTS = Backoff(first=1.0, factor=2.0, cap=60.0, floor=0.25)
 """After the engine itself failed under an account. The other accounts don't notice."""
 STOP_LIMIT = 1.0
 """After its grace an account is given so long to let go of everything."""
+CLEAN_UP = 5.0
+"""At the end of a bridge, handlers that were cut off are given so long to clean up."""
 
 logger = logging.getLogger(__name__)
 
@@ -221,8 +223,8 @@ class Account:
             self._tenure.end(grace)
         self._bell.ring()
 
-    async def wait_stopped(self, grace: float = 0.0) -> bool:
-        """Return when nothing is left of the life that was told to stop.
+    async def wait_stopped(self, limit: float) -> bool:
+        """Return when nothing is left of the life that was told to stop, or when ``limit`` seconds have passed.
 
         False if a handler ignores its cancellation (alarm ``worker_stuck``): it is left behind, and what it commits
         late will be refused.
@@ -230,7 +232,7 @@ class Account:
         await trio.lowlevel.checkpoint()
         if (tenure := self._tenure) is None or not tenure.ending.is_set():
             return True
-        with trio.move_on_after(grace + STOP_LIMIT):
+        with trio.move_on_after(limit):
             await tenure.done.wait()
             return True
         if self._tenure is tenure and not tenure.done.is_set():
@@ -271,6 +273,8 @@ class Account:
     async def _live(self, tenure: _Tenure) -> None:
         """One life. A wall: what fails in here is this account's trouble, and no other account's."""
         life: Life | None = None
+        fields = {"account": self.name, "platform": self.config.platform}
+        logger.info("started", extra=fields)
         try:
             with tenure.scope:
                 services = Services(environment=self._environment, store=self._store)
@@ -292,11 +296,12 @@ class Account:
             self._refused(refusals)
             tenure.failed = True
         except* Exception as errors:
-            logger.exception("the account failed and will be restarted", exc_info=errors, extra={"account": self.name})
+            logger.exception("the account failed and will be restarted", exc_info=errors, extra=fields)
             error = most_telling(errors)
             self._error = BridgeError(f"{type(error).__name__}: {error}")
             tenure.failed = True
         finally:
+            logger.info("stopped", extra=fields)
             self._abandoned.discard(tenure)
             if self._life is life:
                 self._life = None

@@ -11,7 +11,7 @@ import trio
 
 from .._version import __version__
 from ..errors import ConfigError
-from .account import Account
+from .account import CLEAN_UP, STOP_LIMIT, Account
 from .clock import watch_clock
 from .dispatch import Handler
 from .environment import Environment
@@ -68,7 +68,7 @@ class Bridge:
         account = self._accounts[name]
         account.wish_stopped(grace)
         await self._store.want(name, "stopped")
-        await account.wait_stopped(grace)
+        await account.wait_stopped(grace + STOP_LIMIT)
 
     async def restart(self, name: str) -> None:
         """Stop what runs of an account and begin anew. Idempotent."""
@@ -107,7 +107,7 @@ class Bridge:
             await trio.lowlevel.checkpoint()
             return
         account.wish_stopped()
-        await account.wait_stopped()
+        await account.wait_stopped(STOP_LIMIT)
         if self._accounts.get(name) is account:
             del self._accounts[name]
             self._tasks.pop(name).cancel("removed")
@@ -121,9 +121,12 @@ class Bridge:
         left: list[str] = []
 
         async def stop(account: Account) -> None:
+            interrupted = account.counters.interrupted
             account.wish_stopped(grace)
-            if not await account.wait_stopped(grace):
+            if not await account.wait_stopped(grace + CLEAN_UP):
                 left.append(f"{account.name}: a handler ignores its cancellation")
+            if cut_off := account.counters.interrupted - interrupted:
+                left.append(f"{account.name}: handlers that were cut off: {cut_off}")
 
         async with trio.open_nursery() as stopping:
             for account in self._accounts.values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 import trio
@@ -9,6 +10,10 @@ import trio
 TICK = 1.0
 JUMP = 10.0
 """Seconds by which the wall clock, or a tick, must be ahead before it counts as a jump."""
+LAG = 0.1
+"""Seconds by which a tick may be late before it is worth a warning: somebody blocks the loop."""
+
+logger = logging.getLogger(__name__)
 
 
 async def watch_clock(wall: Callable[[], float], on_jump: Callable[[], None]) -> None:
@@ -23,3 +28,5 @@ async def watch_clock(wall: Callable[[], float], on_jump: Callable[[], None]) ->
         passed = trio.current_time() - before
         if passed - TICK > JUMP or (wall() - wall_before) - passed > JUMP:
             on_jump()
+        elif passed - TICK > LAG:
+            logger.warning("the loop was blocked", extra={"seconds": round(passed - TICK, 2)})

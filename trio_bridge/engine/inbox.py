@@ -155,7 +155,7 @@ class Inbox:
 
         A caller that is cancelled loses nothing: the keeper carries on.
         """
-        arrival = self.submit(deliveries)
+        arrival = self._submit(deliveries)
         await arrival.settled.wait()
         if arrival.accepted is None:
             return [], list(deliveries)
@@ -167,8 +167,17 @@ class Inbox:
                 acked.append(delivery)
         return acked, refused
 
-    def submit(self, deliveries: Sequence[Delivery]) -> _Arrival:
-        """Have deliveries stored, without waiting and without an acknowledgement."""
+    def rescue(self, deliveries: Sequence[Delivery]) -> None:
+        """Have deliveries of a lost connection stored, without waiting and without an acknowledgement.
+
+        Where the store has not kept up with earlier ones they are left to the platform, which sends them again."""
+        waiting = sum(len(arrival.deliveries) for arrival in self._arrivals)
+        if waiting < self._config.queue_size:
+            self._submit(deliveries)
+        else:
+            self._counters.shed += len(deliveries)
+
+    def _submit(self, deliveries: Sequence[Delivery]) -> _Arrival:
         self.last_arrival_at = self._wall()
         arrival = _Arrival(deliveries, trio.Event())
         self._arrivals.append(arrival)

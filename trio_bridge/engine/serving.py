@@ -238,7 +238,7 @@ class _AckFlusher:
                 # The connection is gone. What had arrived is still stored, and not acknowledged: the platform's copy
                 # will be absorbed, and where none comes nothing is lost.
                 if late := _gathered(self.arrivals):
-                    self.inbox.submit(late)
+                    self.inbox.rescue(late)
 
 
 @attrs.frozen

@@ -9,7 +9,6 @@ import trio
 from rich.console import Console
 
 from ..agents.protocol import Agent
-from ..engine.bridge import Bridge
 from ..engine.dispatch import Handler
 from ..engine.environment import Environment
 from ..errors import ConfigError, StoreUnavailable
@@ -53,7 +52,7 @@ async def serve(
                     if console.is_terminal:
                         nursery.start_soon(show, bridge.statistics, console, name="runner/table")
                     await finish.wait()
-                    left = await finish_all(bridge)
+                    left = await bridge.drain()
                 nursery.cancel_scope.cancel("all is finished")
         except* ConfigError as group:
             unusable = [f"{config.file}: {error}" for error in _leaves(group)]
@@ -67,17 +66,6 @@ async def serve(
         say([f"left unfinished: {what}" for what in left] or ["ended before everything was finished; it is stored"])
         return ExitCode.UNFINISHED
     return ExitCode.CLEAN
-
-
-async def finish_all(bridge: Bridge) -> list[str]:
-    """Drain the bridge. Returns what could not be finished in time, a line each; all of it is in the store."""
-    before = {account.name: account.counters.interrupted for account in bridge.statistics().accounts}
-    stuck = await bridge.drain()
-    cut_off = {
-        account.name: account.counters.interrupted - before.get(account.name, 0)
-        for account in bridge.statistics().accounts
-    }
-    return [*stuck, *(f"{name}: handlers that were cut off: {count}" for name, count in cut_off.items() if count)]
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
