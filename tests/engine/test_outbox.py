@@ -249,6 +249,16 @@ async def test_the_rate_limit_holds(autojump_clock: MockClock, server: FakeServe
     assert times[-1] - times[0] == pytest.approx(4.0)
 
 
+async def test_a_reply_that_says_nothing_is_not_sent(
+    autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
+) -> None:
+    async with open_fake(None) as account:
+        receipt = await account.send("talk", " \n")
+        await receipt.wait_sent()
+        assert server.answers == []
+        assert not account.alarms
+
+
 @pytest.mark.parametrize("text", ["", "later"])
 async def test_a_stream_is_one_reply(
     text: str, autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake

@@ -235,6 +235,8 @@ class Outbox:
 
     async def _send_parts(self, row: OutgoingRow) -> str | None:
         attachments = tuple(Attachment(**item) for item in json.loads(row.attachments))
+        if not (row.text.strip() or attachments):
+            return None  # A handler with nothing to say, or a stream that nobody wrote to.
         parts = self._platform.parts(Reply(row.text, attachments, row.title))
         sent_id = None
         for index in range(row.parts_sent, len(parts)):
