@@ -305,14 +305,16 @@ def test_the_next_calls_of_a_path_can_be_scripted(rest):
     assert rest.calls[DIRECT] == 5
 
 
-def test_a_standing_script_holds_until_it_is_taken_away_and_lets_the_next_ones_go_first(rest):
-    rest.scripts.stand(OPEN, Script(answer=Answer(status=401, body="{}")))
-    rest.scripts.add(OPEN, Answer(status=503))
+def test_a_standing_script_holds_within_its_block_and_lets_the_next_ones_go_first(rest):
     body = {"clientId": APP, "clientSecret": SECRET, "subscriptions": []}
-    statuses = [open_call(rest, body).status for _ in range(3)]
-    rest.scripts.stand(OPEN, None)
-    assert [*statuses, open_call(rest, body).status] == [503, 401, 401, 200]
-    assert [call.status for call in rest.open_calls] == [503, 401, 401, 200]
+    with rest.scripts.standing(OPEN, Script(answer=Answer(status=401))):
+        rest.scripts.add(OPEN, Answer(status=503))
+        open_call(rest, body)
+        with rest.scripts.standing(OPEN, Answer(status=500)):
+            open_call(rest, body)
+        open_call(rest, body)
+    open_call(rest, body)
+    assert [call.status for call in rest.open_calls] == [503, 500, 401, 200]
 
 
 def test_a_swallowed_call_is_carried_out_and_a_hanging_one_only_if_wanted(rest):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Literal
 
 import attrs
@@ -46,15 +47,14 @@ class Scripts:
 
     def __init__(self) -> None:
         self._next: dict[str, deque[Script]] = {}
-        self._standing: dict[str, Script] = {}
+        self._standing: dict[str, list[Script]] = {}
 
     def add(self, path: str, *scripts: Script | Answer, times: int = 1) -> None:
         """Have the next calls of this path end like this, one after another, the whole list ``times`` times.
 
         An :class:`Answer` alone means: not carried out.
         """
-        wanted = [each if isinstance(each, Script) else Script(answer=each) for each in scripts]
-        self._next.setdefault(path, deque()).extend(wanted * times)
+        self._next.setdefault(path, deque()).extend([_script(each) for each in scripts] * times)
 
     def swallow(self, path: str, *, times: int = 1) -> None:
         """Carry out the next calls of this path, and close the connection without a word: the client can't know."""
@@ -64,14 +64,23 @@ class Scripts:
         """Leave the next calls of this path without an answer, their connections open."""
         self.add(path, Script(answer=Answer(ending="hang"), carried_out=carried_out), times=times)
 
-    def stand(self, path: str, script: Script | None) -> None:
-        """Have every call of this path end like this, after what is scripted for the next ones; ``None``: as usual."""
-        if script is None:
-            self._standing.pop(path, None)
-        else:
-            self._standing[path] = script
+    @contextmanager
+    def standing(self, path: str, script: Script | Answer) -> Iterator[None]:
+        """Within the block every call of this path ends like this, after what is scripted for the next ones."""
+        here = self._standing.setdefault(path, [])
+        here.append(_script(script))
+        try:
+            yield
+        finally:
+            here.remove(_script(script))
 
     def next_for(self, path: str) -> Script | None:
         """How the call of this path that has come now shall end; ``None``: as usual."""
-        waiting = self._next.get(path)
-        return waiting.popleft() if waiting else self._standing.get(path)
+        if waiting := self._next.get(path):
+            return waiting.popleft()
+        standing = self._standing.get(path)
+        return standing[-1] if standing else None
+
+
+def _script(wanted: Script | Answer) -> Script:
+    return wanted if isinstance(wanted, Script) else Script(answer=wanted)

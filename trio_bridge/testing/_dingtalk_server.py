@@ -1,0 +1,154 @@
+"""The machinery of the DingTalk simulator: a gateway on a port, with everything that has to happen in time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import attrs
+import trio
+
+from ..engine.bell import Bell
+from ..platforms.dingtalk.gateway import Gateway
+from ..platforms.dingtalk.gateway_calls import Answer, Call
+from ..platforms.dingtalk.gateway_model import Refused
+from ..platforms.dingtalk.rest_gateway import RestGateway
+from ..transport.server import AcceptWebsocket, HttpRequest, HttpResponse, ServerWebsocket, negotiate, serve_stream
+from ._dingtalk_connection import Ending, Manners, SimulatedConnection
+
+SOCKET_PATH = "/connect"
+
+
+@attrs.define
+class UpgradeManners:
+    """How upgrades are met."""
+
+    refuse_with: int | None = None
+    hang: bool = False
+    close_with: Ending | None = None
+    compression: bool = False
+
+
+class DingTalkServer:
+    """Serves a gateway and its REST side. Whatever changes is told to those who wait."""
+
+    def __init__(self, gateway: Gateway, rest: RestGateway, *, compression: bool) -> None:
+        self.gateway = gateway
+        self.rest = rest
+        self.manners = Manners()
+        self.upgrades = UpgradeManners(compression=compression)
+        self.opened: list[SimulatedConnection] = []
+        self._peers: dict[str, SimulatedConnection] = {}
+        self._news = trio.Event()
+        self._sooner = Bell()
+        self._armed_for = float("inf")
+
+    async def run(
+        self,
+        listener: trio.abc.Listener[trio.abc.HalfCloseableStream],
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Serve until cancelled. A bug in here ends it, and the test that stands on it."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._keep_time)
+            await nursery.start(trio.serve_listeners, self._meet_client, [listener])
+            task_status.started()
+
+    @property
+    def connections(self) -> tuple[SimulatedConnection, ...]:
+        """The live ones, the oldest first."""
+        return tuple(peer for peer in self._peers.values() if peer.live)
+
+    def flush(self) -> None:
+        """Hand over what the gateway wants written, and have its next deadline kept."""
+        for state in self.gateway.stirred():
+            peer = self._peers.get(state.id)
+            if peer is None:
+                continue
+            peer.enqueue(state.take())
+            if state.dropped:
+                peer.drop("fin")
+        deadline = self.gateway.deadline()
+        if deadline is not None and deadline < self._armed_for:
+            self._sooner.ring()
+        self.tell()
+
+    def tell(self) -> None:
+        """Have those who wait look again."""
+        if self._news.statistics().tasks_waiting:
+            self._news.set()
+            self._news = trio.Event()
+
+    async def wait_until(self, holds: Callable[[], bool]) -> None:
+        """Return when it holds. Looked at whenever anything has happened; nothing is polled."""
+        await trio.lowlevel.checkpoint()
+        while not holds():
+            await self._news.wait()
+
+    async def _keep_time(self) -> None:
+        while True:
+            deadline = self.gateway.deadline()
+            self._armed_for = float("inf") if deadline is None else deadline
+            await self._sooner.wait_until(self._armed_for)
+            self.gateway.tick(trio.current_time())
+            self.flush()
+
+    async def _meet_client(self, stream: trio.abc.HalfCloseableStream) -> None:
+        """Serve one TCP connection: calls, and perhaps a WebSocket in the end."""
+        upgraded: list[SimulatedConnection] = []
+        try:
+            await serve_stream(stream, partial(self._answer, upgraded))
+        finally:
+            for peer in upgraded:  # one at most; it may never have heard that it is connected
+                self.gateway.lost(peer.state)
+                del self._peers[peer.id]
+            self.tell()
+
+    async def _answer(
+        self, upgraded: list[SimulatedConnection], request: HttpRequest
+    ) -> HttpResponse | AcceptWebsocket | None:
+        if request.path == SOCKET_PATH:
+            return await self._meet_upgrade(upgraded, request)
+        call = Call(
+            method=request.method, path=request.path, query=request.query, headers=request.headers, body=request.body
+        )
+        answer = self.rest.answer(call, trio.current_time())
+        self.tell()
+        if answer.ending == "hang":
+            await trio.sleep_forever()
+        return _http(answer) if answer.ending == "answer" else None
+
+    async def _meet_upgrade(
+        self, upgraded: list[SimulatedConnection], request: HttpRequest
+    ) -> HttpResponse | AcceptWebsocket:
+        if self.upgrades.hang:
+            await trio.sleep_forever()
+        if self.upgrades.refuse_with is not None:
+            return HttpResponse(self.upgrades.refuse_with)
+        accept = AcceptWebsocket(partial(self._converse, upgraded), compression=self.upgrades.compression)
+        agreed = negotiate(request, accept)
+        if isinstance(agreed, HttpResponse):
+            return agreed  # no upgrade, so the ticket stays good
+        try:
+            # Before the client learns that it is connected: what is pushed from then on must find it.
+            state = self.gateway.upgrade(request.query.get("ticket"), trio.current_time())
+        except Refused as refusal:
+            return HttpResponse.json({"code": refusal.code, "message": refusal.message}, status=refusal.status)
+        peer = SimulatedConnection(self.gateway, state, self.manners, flush=self.flush, tell=self.tell)
+        upgraded.append(peer)
+        self._peers[peer.id] = peer
+        self.opened.append(peer)
+        if self.upgrades.close_with is not None:
+            peer.end(self.upgrades.close_with)
+        self.flush()
+        return accept
+
+    async def _converse(self, upgraded: list[SimulatedConnection], websocket: ServerWebsocket) -> None:
+        (peer,) = upgraded
+        await peer.run(websocket)
+
+
+def _http(answer: Answer) -> HttpResponse:
+    headers = [("Content-Type", answer.content_type), *answer.headers.items()]
+    return HttpResponse(answer.status, headers, answer.body.encode())
