@@ -19,7 +19,8 @@ from tests.engine.conftest import virtual_environment
 from trio_bridge import __version__
 from trio_bridge.messages import Conversation, Message, Sender
 from trio_bridge.platforms.dingtalk.rest_gateway import DIRECT, WEBHOOK
-from trio_bridge.runner.demo import Report, perform
+from trio_bridge.runner.demo import Report, conclude, perform
+from trio_bridge.runner.exits import ExitCode
 from trio_bridge.runner.play import BURST, RULES, Notebook
 from trio_bridge.testing.dingtalk import DingTalkSimulator
 from trio_bridge.transport.memory import MemoryNetwork
@@ -130,6 +131,19 @@ def test_a_report_is_one_line_for_a_program_and_two_for_a_person() -> None:
         "nothing was lost, nothing was answered twice",
     ]
     assert str(Report({**GOOD, "lost": 1})).endswith("this is not as it should be")
+
+
+@pytest.mark.parametrize(
+    ("report", "exit_code"),
+    [(Report(GOOD), ExitCode.CLEAN), (Report({**GOOD, "lost": 1}), ExitCode.FAILED), (None, ExitCode.UNFINISHED)],
+)
+def test_the_exit_code_says_how_it_went(
+    report: Report | None, exit_code: ExitCode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert conclude(report, Console(), as_json=True) is exit_code
+    shown = capsys.readouterr()
+    assert shown.out == ("" if report is None else f"{report.as_json()}\n")
+    assert bool(shown.err) == (report is None)
 
 
 async def test_the_handler_notes_how_often_it_ran(autojump_clock: MockClock) -> None:

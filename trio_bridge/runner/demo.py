@@ -72,7 +72,12 @@ async def run_demo(seconds: float | None, console: Console, *, as_json: bool) ->
                 store = f"sqlite:{Path(folder) / 'demo.db'}"
                 report = await perform(dingtalk, store, seconds, finish, screen=None if as_json else console)
             nursery.cancel_scope.cancel("the demonstration is over")
-    if report is None or everything.cancelled_caught:
+    return conclude(None if everything.cancelled_caught else report, console, as_json=as_json)
+
+
+def conclude(report: Report | None, console: Console, *, as_json: bool) -> ExitCode:
+    """Show the report, if there is one, and say how the program is to end."""
+    if report is None:
         say(["ended in the middle of it: there is no report"])
         return ExitCode.UNFINISHED
     console.out(report.as_json() if as_json else report, highlight=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 
 import trio
@@ -18,8 +17,6 @@ from .exits import ExitCode, say
 from .loading import RunnerConfig
 from .signals import heed_signals
 from .table import show
-
-logger = logging.getLogger(__name__)
 
 
 def by_account(agents: Mapping[str, Agent]) -> Handler:
@@ -48,7 +45,6 @@ async def serve(
                 async with open_bridge(
                     config.accounts, by_account(agents), store=config.store, environment=environment
                 ) as bridge:
-                    logger.info("started", extra={"accounts": len(config.accounts), "store": config.store})
                     if console.is_terminal:
                         nursery.start_soon(show, bridge.statistics, console, name="runner/table")
                     await finish.wait()
@@ -61,7 +57,6 @@ async def serve(
     if unusable:
         say(unusable)
         return ExitCode.UNUSABLE
-    logger.info("stopped")
     if left or everything.cancelled_caught:
         say([f"left unfinished: {what}" for what in left] or ["ended before everything was finished; it is stored"])
         return ExitCode.UNFINISHED
