@@ -36,11 +36,11 @@ class _Ticket:
 
 
 @attrs.frozen(eq=False)
-class _Sent:
-    """What an acknowledgement may name: a delivery, a ping, or another notice of the server's."""
+class _Notice:
+    """A frame of the server's own that may be acknowledged: a ping, or something without consequences."""
 
     connection: GatewayConnection
-    about: Entry | Ping | None
+    ping: Ping | None
 
 
 class Gateway:
@@ -56,7 +56,7 @@ class Gateway:
         self._minted = 0
         self._tickets: dict[str, _Ticket] = {}
         self._live: dict[str, list[GatewayConnection]] = {}
-        self._sent: dict[str, _Sent] = {}
+        self._sent: dict[str, Entry | _Notice] = {}
         self._timetable = Timetable()
         self._stirred: dict[GatewayConnection, None] = {}
 
@@ -110,7 +110,7 @@ class Gateway:
         connection = GatewayConnection(self._uuid(), known.client_id, known.subscriptions, now)
         mates = self._live.setdefault(known.client_id, [])
         if mates:
-            self._watch_overlap(connection, list(mates), now + self.rules.overlap_grace)
+            self._timetable.add(now + self.rules.overlap_grace, _OverlapCheck(self.ledger, connection, tuple(mates)))
         mates.append(connection)
         return connection
 
@@ -136,13 +136,13 @@ class Gateway:
     def push(self, client_id: str, letter: Letter, now: float) -> Pushed:
         """Push to one connection of the app."""
         entry = self.ledger.pushed(client_id, letter, now)
-        if not self._deliver(entry, now) and self.rules.keep_offline:
-            self._schedule_redelivery(entry, now)
+        if not self.deliver(entry, now) and self.rules.keep_offline:
+            self.schedule_redelivery(entry, now)
         return entry.pushed
 
     def push_again(self, pushed: Pushed, now: float) -> bool:
         """Deliver a message once more, settled or not. False if nobody is there to take it."""
-        return self._deliver(self.ledger.entry(pushed), now)
+        return self.deliver(self.ledger.entry(pushed), now)
 
     def push_frame(self, connection: GatewayConnection, frame: str, now: float) -> Pushed | None:
         """Write a frame as it is. Returns the message in it, if a client could acknowledge it.
@@ -162,7 +162,7 @@ class Gateway:
             if ping is not None:
                 connection.pings.append(ping)
             if message_id is not None:
-                self._sent[message_id] = _Sent(connection, ping)
+                self._sent[message_id] = _Notice(connection, ping)
             else:
                 connection.nameless += 1
         else:
@@ -184,7 +184,8 @@ class Gateway:
     def disconnect(self, connection: GatewayConnection, reason: str, now: float) -> None:
         """Announce that the server will leave this connection: from here on nothing is pushed on it."""
         self._say(connection, "disconnect", encode({"reason": reason}), now)
-        self._leave(connection, now)
+        connection.leaving = True
+        self._timetable.add(now + self.rules.leave_grace, _Drop(self, connection))
 
     # What the client says.
 
@@ -215,7 +216,7 @@ class Gateway:
 
     # Inside.
 
-    def _deliver(self, entry: Entry, now: float) -> bool:
+    def deliver(self, entry: Entry, now: float) -> bool:
         letter = entry.pushed.letter
         candidates = [
             each for each in self._live.get(entry.pushed.client_id, ()) if not each.leaving and each.hears(letter)
@@ -233,64 +234,44 @@ class Gateway:
 
     def _note_delivery(self, entry: Entry, connection: GatewayConnection, message_id: str, now: float) -> None:
         self.ledger.delivered(entry, connection.id, message_id, now)
-        self._sent[message_id] = _Sent(connection, entry)
-        self._schedule_redelivery(entry, now)
+        self._sent[message_id] = entry
+        self.schedule_redelivery(entry, now)
 
-    def _schedule_redelivery(self, entry: Entry, now: float) -> None:
-        wait, before = self.rules.redeliver_after, len(entry.deliveries)
-        if wait is None:
-            return
-
-        def redeliver(now: float) -> None:
-            if not self._deliver(entry, now):
-                self._schedule_redelivery(entry, now)
-
-        self._timetable.add(now + wait, redeliver, lambda: entry.settled or len(entry.deliveries) != before)
-
-    def _watch_overlap(self, connection: GatewayConnection, mates: list[GatewayConnection], until: float) -> None:
-        def living_mates() -> list[GatewayConnection]:
-            return [mate for mate in mates if mate.live and not mate.excused]
-
-        def complain(now: float) -> None:
-            mates = ", ".join(mate.id for mate in living_mates())
-            self.ledger.fault("two_connections", connection.client_id, connection.id, now, f"beside {mates}")
-
-        self._timetable.add(until, complain, lambda: not connection.live or connection.excused or not living_mates())
-
-    def _leave(self, connection: GatewayConnection, now: float) -> None:
-        def drop(now: float) -> None:
-            connection.dropped = True
-            self._stirred[connection] = None
-
-        connection.leaving = True
-        self._timetable.add(now + self.rules.leave_grace, drop, lambda: not connection.live)
+    def schedule_redelivery(self, entry: Entry, now: float) -> None:
+        wait = self.rules.redeliver_after
+        if wait is not None:
+            self._timetable.add(now + wait, _Redelivery(self, entry, len(entry.deliveries)))
 
     def _say(self, connection: GatewayConnection, topic: str, data: str, now: float, about: Ping | None = None) -> None:
         message_id = self._new_message_id()
-        self._sent[message_id] = _Sent(connection, about)
+        self._sent[message_id] = _Notice(connection, about)
         self._write(connection, frame_text("SYSTEM", self._headers(message_id, topic, now), data))
 
     def _book(self, connection: GatewayConnection, ack: Ack, now: float) -> None:
-        sent = self._sent.get(ack.message_id) if ack.message_id is not None else None
-        if sent is None:
-            if ack.message_id is None and connection.nameless:
-                connection.nameless -= 1  # a frame without an id can't be answered better
-                return
+        if ack.message_id is None and connection.nameless:
+            connection.nameless -= 1  # a frame without an id can't be answered better
+            return
+        sent = self._sent.get(ack.message_id or "")
+        if ack.message_id is None or sent is None:
             self.ledger.fault("ack_unknown", connection.client_id, connection.id, now, ack.message_id or "no messageId")
             return
-        rightly = sent.connection is connection
+        home = sent.connection.id if isinstance(sent, _Notice) else sent.home_of(ack.message_id)
+        rightly = home == connection.id
         if not rightly:
-            detail = f"{ack.message_id} was delivered on {sent.connection.id}"
+            detail = f"{ack.message_id} was delivered on {home}"
             self.ledger.fault("ack_on_wrong_connection", connection.client_id, connection.id, now, detail)
-        if isinstance(sent.about, Entry):
-            self.ledger.acked(sent.about, connection.id, ack, now, rightly=rightly)
-        elif isinstance(sent.about, Ping) and rightly:
-            sent.about.answered_at = now
-            if not same_json(sent.about.data, ack.data):
+        if isinstance(sent, Entry):
+            self.ledger.acked(sent, connection.id, ack, now, rightly=rightly)
+        elif sent.ping is not None and rightly:
+            sent.ping.answered_at = now
+            if not same_json(sent.ping.data, ack.data):
                 self.ledger.fault("echo_differs", connection.client_id, connection.id, now, ack.data)
 
     def _write(self, connection: GatewayConnection, frame: str) -> None:
         connection.write(frame)
+        self.stir(connection)
+
+    def stir(self, connection: GatewayConnection) -> None:
         self._stirred[connection] = None
 
     def _new_message_id(self) -> str:
@@ -304,6 +285,57 @@ class Gateway:
     def _uuid(self) -> str:
         digits = f"{self._rng.getrandbits(128):032x}"
         return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
+@attrs.frozen(eq=False)
+class _Redelivery:
+    """A message that is not settled comes again; if nobody is there to take it, another time."""
+
+    gateway: Gateway
+    entry: Entry
+    after: int
+    """Deliveries so far: another one in the meantime brings a duty of its own."""
+
+    def needless(self) -> bool:
+        return self.entry.settled or len(self.entry.deliveries) != self.after
+
+    def act(self, now: float) -> None:
+        if not self.gateway.deliver(self.entry, now):
+            self.gateway.schedule_redelivery(self.entry, now)
+
+
+@attrs.frozen(eq=False)
+class _Drop:
+    """A connection that the server has left is closed."""
+
+    gateway: Gateway
+    connection: GatewayConnection
+
+    def needless(self) -> bool:
+        return not self.connection.live
+
+    def act(self, now: float) -> None:
+        self.connection.dropped = True
+        self.gateway.stir(self.connection)
+
+
+@attrs.frozen(eq=False)
+class _OverlapCheck:
+    """An app that still has two connections is at fault."""
+
+    ledger: Ledger
+    connection: GatewayConnection
+    mates: tuple[GatewayConnection, ...]
+
+    def needless(self) -> bool:
+        return not self.connection.live or self.connection.excused or not self._living_mates()
+
+    def act(self, now: float) -> None:
+        detail = "beside " + ", ".join(mate.id for mate in self._living_mates())
+        self.ledger.fault("two_connections", self.connection.client_id, self.connection.id, now, detail)
+
+    def _living_mates(self) -> list[GatewayConnection]:
+        return [mate for mate in self.mates if mate.live and not mate.excused]
 
 
 def _subscriptions(wanted: object) -> frozenset[Subscription]:

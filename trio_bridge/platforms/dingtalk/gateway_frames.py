@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Literal
 
 import attrs
@@ -26,6 +27,9 @@ encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 """Compact JSON, other alphabets as they are: how the platform writes."""
 
 
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+
 class BadAck(Exception):
     """A frame from a client that is no acknowledgement. The text says why."""
 
@@ -42,7 +46,7 @@ class Letter:
     conversation: str = ""
     place: Place | None = None
     session: str = attrs.field(default="", repr=False)
-    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    headers: Mapping[str, str] = attrs.field(default=NO_HEADERS, repr=False)
     """Headers of its own, kept on every redelivery."""
 
     @property
@@ -100,7 +104,7 @@ def letter_of(
     """A letter with this data. What identifies it is looked up in the data; broken data makes an anonymous letter."""
     text = data if isinstance(data, str) else encode(data)
     fields = as_object(text) if isinstance(data, str) else data
-    headers = headers or {}
+    headers = headers or NO_HEADERS
     key = headers.get("eventId") if kind == "EVENT" else fields.get("msgId", fields.get("outTrackId"))
     _, _, session = str(fields.get("sessionWebhook", "")).partition("session=")
     return Letter(

@@ -150,13 +150,17 @@ class Entry:
     """A message while it is written about."""
 
     pushed: Pushed
-    deliveries: list[Delivery] = attrs.Factory(list)
-    acks: list[Acked] = attrs.Factory(list)
-    replies: list[Replied] = attrs.Factory(list)
+    deliveries: tuple[Delivery, ...] = ()  # tuples: most stay short, and hundreds of thousands are kept
+    acks: tuple[Acked, ...] = ()
+    replies: tuple[Replied, ...] = ()
     settled: bool = False
 
+    def home_of(self, message_id: str) -> str:
+        """The connection of the delivery with this id."""
+        return next(delivery.connection for delivery in self.deliveries if delivery.message_id == message_id)
+
     def freeze(self) -> MessageRecord:
-        return MessageRecord(self.pushed, tuple(self.deliveries), tuple(self.acks), tuple(self.replies))
+        return MessageRecord(self.pushed, self.deliveries, self.acks, self.replies)
 
 
 @attrs.define
@@ -236,7 +240,7 @@ class Ledger:
         return entry
 
     def delivered(self, entry: Entry, connection: str, message_id: str, now: float) -> None:
-        entry.deliveries.append(Delivery(connection, message_id, now))
+        entry.deliveries += (Delivery(connection, message_id, now),)
         tally = self._tally(entry.pushed.client_id)
         tally.deliveries += 1
         if len(entry.deliveries) == 2:
@@ -250,7 +254,7 @@ class Ledger:
     def acked(self, entry: Entry, connection: str, ack: Ack, now: float, *, rightly: bool) -> None:
         letter = entry.pushed.letter
         acked = Acked(connection, ack.message_id or "", now, ack.code, ack.verdict(letter.kind), rightly, ack.data)
-        entry.acks.append(acked)
+        entry.acks += (acked,)
         tally = self._tally(entry.pushed.client_id)
         if not rightly:
             tally.acked_on_wrong_connection += 1
@@ -293,7 +297,7 @@ class Ledger:
         self._tally(client_id).faults += 1
 
     def _replied(self, entry: Entry, reply: Replied) -> None:
-        entry.replies.append(reply)
+        entry.replies += (reply,)
         tally = self._tally(entry.pushed.client_id)
         tally.replies += 1
         if len(entry.replies) == 2:
