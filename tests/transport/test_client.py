@@ -20,7 +20,14 @@ from trio.testing import MockClock
 from websockets.protocol import Protocol, Side, State
 
 from tests.transport.servers import read_head, serving, speaking
-from trio_bridge.errors import AccountRefused, ConnectionLost, HandshakeFailed, PeerClosed, RemoteProtocolError
+from trio_bridge.errors import (
+    AccountRefused,
+    ConnectionLost,
+    HandshakeFailed,
+    LocalProtocolError,
+    PeerClosed,
+    RemoteProtocolError,
+)
 from trio_bridge.transport._pipe import stream_pair
 from trio_bridge.transport._shell import CoreWebsocket
 from trio_bridge.transport.client import open_websocket
@@ -407,6 +414,21 @@ async def test_a_failed_send_tells_what_the_reader_finds(autojump_clock: MockClo
         await far.send_raw(b"\x88\x02\x0f\xa1")
         far.abort()
     assert [cause.code for cause in causes if isinstance(cause, PeerClosed)] == [4001, 4001]
+
+
+async def test_a_close_code_that_may_not_be_sent_is_our_bug(autojump_clock: MockClock) -> None:
+    near, far = websocket_pair()
+    with pytest.raises(LocalProtocolError, match="close code 1006"):
+        await near.aclose(1006)
+    assert isinstance((await everything(far))[1], PeerClosed)
+
+
+async def test_after_the_end_a_ping_is_nothing() -> None:
+    near, far = websocket_pair()
+    far.abort()
+    await everything(near)
+    near.ping()
+    assert not near.wants_flush
 
 
 async def test_a_long_reason_is_cut_between_characters() -> None:

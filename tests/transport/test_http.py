@@ -314,7 +314,9 @@ async def test_a_stream_can_be_left_at_any_point(network: MemoryNetwork) -> None
     gc.collect()  # generators that were not run to their end would warn now
 
 
-@pytest.mark.parametrize("url", ["http://chat.example/s3cret", "ws://127.0.0.1/s3cret", "s3cret"])
+@pytest.mark.parametrize(
+    "url", ["http://chat.example/s3cret", "ws://127.0.0.1/s3cret", "s3cret", "http://127.0.0.1/s3cret\0"]
+)
 async def test_a_url_that_cannot_be_used_is_refused_without_being_repeated(network: MemoryNetwork, url: str) -> None:
     async with open_http_client(network=network) as http:
         with pytest.raises(AccountRefused) as refused:

@@ -167,6 +167,13 @@ async def test_a_proxy_of_another_kind_is_named(network: MemoryNetwork, monkeypa
     assert "s3cret" not in str(refused.value)
 
 
+async def test_a_host_that_cannot_be_asked_for_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with answering_proxy(monkeypatch, b"") as network:
+        with pytest.raises(HandshakeFailed, match="proxy"):
+            await open_websocket("wss://chat example/", network=network).__aenter__()
+        await trio.testing.wait_all_tasks_blocked()
+
+
 async def test_a_network_in_memory_knows_no_proxies(network: MemoryNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", "http://proxy.example:3128")
     with pytest.raises(HandshakeFailed, match=r"connecting to chat\.example:443"):

@@ -32,7 +32,7 @@ from trio_bridge.transport.websocket import UpgradeRefused
 UPGRADE = b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
 KEY = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 
-Handler = Callable[[HttpRequest], Awaitable[HttpResponse | AcceptWebsocket]]
+Handler = Callable[[HttpRequest], Awaitable[HttpResponse | AcceptWebsocket | None]]
 
 
 async def tell(request: HttpRequest) -> HttpResponse:
@@ -275,6 +275,13 @@ async def test_a_handler_can_refuse_an_upgrade_in_its_own_words(network: MemoryN
         with pytest.raises(UpgradeRefused) as refused:
             await open_websocket(f"ws://127.0.0.1:{port}", network=network).__aenter__()
     assert (refused.value.status, refused.value.headers["handshake-status"]) == (400, "514")
+
+
+async def test_a_handler_can_hang_up_instead_of_answering(autojump_clock: MockClock) -> None:
+    async def handler(request: HttpRequest) -> None:
+        return None
+
+    assert await exchange(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", handler=handler) == b""
 
 
 async def test_a_bug_in_serving_a_websocket_closes_it_with_1011_and_comes_out(network: MemoryNetwork) -> None:

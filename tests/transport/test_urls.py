@@ -16,6 +16,7 @@ from trio_bridge.transport.urls import Endpoint, endpoint_of, proxy_for
         ("ws://localhost:1/", Endpoint("ws", "localhost", 1)),
         ("ws://127.9.9.9/", Endpoint("ws", "127.9.9.9", 80)),
         ("ws://[::1]:2/", Endpoint("ws", "::1", 2)),
+        ("wss://bücher.example/", Endpoint("wss", "xn--bcher-kva.example", 443)),
     ],
 )
 def test_a_url_names_an_endpoint(url: str, endpoint: Endpoint) -> None:
@@ -43,7 +44,18 @@ def test_only_loopback_is_reached_in_the_clear(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "chat.example", "ftp://chat.example", "wss://", "wss://[::1", "wss://a:b/", "wss://a:70000/"]
+    "url",
+    [
+        "",
+        "chat.example",
+        "ftp://chat.example",
+        "wss://",
+        "wss://[::1",
+        "wss://a:b/",
+        "wss://a:70000/",
+        "wss://.a/",
+        "wss://a..b/",
+    ],
 )
 def test_what_is_no_url_is_refused(url: str) -> None:
     with pytest.raises(AccountRefused, match="not a usable URL") as refused:

@@ -33,7 +33,7 @@ async def open_tunnel(proxy: str, endpoint: Endpoint, *, network: Network) -> tr
     try:
         with stage_limit("proxy", PROXY_LIMIT, place):
             status = await connect(stream, endpoint, credentials(parts.username, parts.password))
-    except (trio.BrokenResourceError, h11.RemoteProtocolError, EOFError) as error:
+    except (trio.BrokenResourceError, h11.ProtocolError, EOFError) as error:
         close_now(stream)
         raise HandshakeFailed(f"{place}: {str(error) or 'the connection broke'}", stage="proxy") from error
     except BaseException:

@@ -269,7 +269,11 @@ class HttpClient:
         if pool is None:
             raise AccountRefused(f"{endpoint}: expected an http: or https: URL", kind="misconfigured")
         fields = [("Accept-Encoding", "identity"), *sendable(headers)]
-        return Call(pool, httpx.Request(method, url, headers=fields, **parts), self.silence)
+        try:
+            request = httpx.Request(method, url, headers=fields, **parts)
+        except httpx.InvalidURL as error:
+            raise AccountRefused(f"{endpoint}: {error}", kind="misconfigured") from None
+        return Call(pool, request, self.silence)
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""How long each step of opening a connection may take, in seconds. Together they stay below 45 s for one attempt."""
+"""How long each step of opening a connection may take, in seconds. Who makes the attempt bounds it as a whole."""
 
 from __future__ import annotations
 

@@ -39,8 +39,8 @@ def endpoint_of(url: str, *, allow_insecure: bool = False) -> Endpoint:
     """
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError as error:
+        host, port = (parts.hostname or "").encode("idna").decode(), parts.port
+    except ValueError as error:  # a port out of range, a bracket left open, a label too long
         raise AccountRefused(f"not a usable URL: {error}", kind="misconfigured") from None
     if parts.scheme not in PORTS or not host:
         known = ", ".join(PORTS)
