@@ -79,7 +79,7 @@ def _name_is_usable(instance: Any, attribute: attrs.Attribute[str], name: str) -
 class AccountConfig:
     """What every account can be told, whatever its platform. Durations are seconds.
 
-    Sources of the defaults: docs/delivery.md.
+    Where the defaults come from: docs/delivery.md.
     """
 
     platform: ClassVar[str]
