@@ -10,7 +10,7 @@ import attrs
 import pytest
 import trio
 
-from trio_bridge.errors import ConnectionLost, HandshakeFailed, PeerClosed
+from trio_bridge.errors import ConnectionLost, HandshakeFailed, PeerClosed, RemoteProtocolError
 from trio_bridge.platforms.dingtalk.gateway_calls import Answer
 from trio_bridge.platforms.dingtalk.gateway_frames import CARD, ROBOT
 from trio_bridge.platforms.dingtalk.gateway_model import Rules
@@ -551,6 +551,15 @@ async def test_frames_can_come_in_fragments(world):
     assert frames == b"\x01\x04" + data[:4] + b"\x80\x04" + data[4:]
 
 
+async def test_bytes_can_be_sent_that_are_no_good_frame(world):
+    async with world.connected() as websocket:
+        world.sim.push_frame("before")
+        world.sim.connections[0].send_raw(b"\x81\x02\xff\xff")  # text that is not UTF-8
+        assert await websocket.receive_batch() == ["before"]
+        with pytest.raises(RemoteProtocolError):
+            await websocket.receive_batch()
+
+
 async def test_pings_and_notices(world):
     async with world.connected() as websocket:
         connection = await world.sim.next_connection()
@@ -597,6 +606,17 @@ async def test_a_hanging_answer(autojump_clock):
         with trio.move_on_after(100) as patience:
             await world.post(TOKEN, {})
         assert patience.cancelled_caught
+
+
+async def test_answers_can_be_late(autojump_clock):
+    async with simulated() as world:
+        begun = trio.current_time()
+        with world.sim.answering_late(3):
+            await world.ticket()
+        assert trio.current_time() - begun == pytest.approx(3)
+        await world.ticket()
+        assert trio.current_time() - begun == pytest.approx(3)
+        assert world.sim.open_calls[0].at == pytest.approx(begun)
 
 
 # Many messages.

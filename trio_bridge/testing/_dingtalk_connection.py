@@ -48,6 +48,16 @@ class _Fragmented:
     size: int
 
 
+@attrs.frozen
+class _Raw:
+    """Bytes that are no message."""
+
+    data: bytes
+
+
+Item = str | bytes | _Fragmented | _Raw
+
+
 class SimulatedConnection:
     """A connection of one client, as the server holds it."""
 
@@ -65,7 +75,7 @@ class SimulatedConnection:
         self._manners = manners
         self._flush = flush
         self._tell = tell
-        self._queue: list[str | bytes | _Fragmented] = []
+        self._queue: list[Item] = []
         self._bell = Bell()
         self._hearing = trio.Event()
         self._hearing.set()
@@ -129,6 +139,11 @@ class SimulatedConnection:
         pushed = self._gateway.push_frame(self.state, frame, trio.current_time())
         self._flush()
         return pushed
+
+    def send_raw(self, data: bytes) -> None:
+        """Send bytes that need not be a WebSocket frame, or not a good one."""
+        self._queue.append(_Raw(data))
+        self._bell.ring()
 
     def disconnect(self, reason: str = "persistent connection is timeout") -> None:
         """Announce that the server will leave: nothing is pushed here any more, and 10 s later it is dropped."""
@@ -217,16 +232,19 @@ class SimulatedConnection:
             queue, self._queue = self._queue, []
             plain: list[str | bytes] = []
             for item in queue:
-                if isinstance(item, _Fragmented):
-                    await websocket.send_batch(plain)
-                    plain = []
-                    await websocket.send_fragmented(item.message, item.size)
-                else:
+                if isinstance(item, str | bytes):
                     plain.append(item)
+                    continue
+                await websocket.send_batch(plain)  # the order is kept
+                plain = []
+                if isinstance(item, _Raw):
+                    await websocket.send_raw(item.data)
+                else:
+                    await websocket.send_fragmented(item.message, item.size)
             await websocket.send_batch(plain)
             self._tell()
 
-    def _shaped(self, frame: str) -> str | bytes | _Fragmented:
+    def _shaped(self, frame: str) -> Item:
         message: str | bytes = frame.encode() if self._manners.binary else frame
         size = self._manners.fragment_size
         return message if size is None else _Fragmented(message, size)

@@ -58,19 +58,25 @@ class Mischief:
     @contextmanager
     def refusing_upgrades(self, status: int = 401) -> Iterator[None]:
         """Within the block every upgrade is refused; its ticket stays good."""
-        with _set(self._server.upgrades, refuse_with=status):
+        with _set(self._server.calls, refuse_upgrades_with=status):
             yield
 
     @contextmanager
     def hanging_upgrades(self) -> Iterator[None]:
         """Within the block an upgrade gets no answer."""
-        with _set(self._server.upgrades, hang=True):
+        with _set(self._server.calls, hang_upgrades=True):
             yield
 
     @contextmanager
     def accept_then_close(self, how: How = "close", *, code: int = 1000, reason: str = "") -> Iterator[None]:
         """Within the block every new connection is ended as soon as it is open."""
-        with _set(self._server.upgrades, close_with=Ending(how, code, reason)):
+        with _set(self._server.calls, close_with=Ending(how, code, reason)):
+            yield
+
+    @contextmanager
+    def answering_late(self, seconds: float) -> Iterator[None]:
+        """Within the block every call of the API is carried out at once and answered this much later."""
+        with _set(self._server.calls, delay=seconds):
             yield
 
     @contextmanager

@@ -20,11 +20,12 @@ SOCKET_PATH = "/connect"
 
 
 @attrs.define
-class UpgradeManners:
-    """How upgrades are met."""
+class CallManners:
+    """How calls and upgrades are met."""
 
-    refuse_with: int | None = None
-    hang: bool = False
+    delay: float = 0.0
+    refuse_upgrades_with: int | None = None
+    hang_upgrades: bool = False
     close_with: Ending | None = None
     compression: bool = False
 
@@ -36,7 +37,7 @@ class DingTalkServer:
         self.gateway = gateway
         self.rest = rest
         self.manners = Manners()
-        self.upgrades = UpgradeManners(compression=compression)
+        self.calls = CallManners(compression=compression)
         self.opened: list[SimulatedConnection] = []
         self._peers: dict[str, SimulatedConnection] = {}
         self._news = trio.Event()
@@ -115,6 +116,8 @@ class DingTalkServer:
         )
         answer = self.rest.answer(call, trio.current_time())
         self.tell()
+        if self.calls.delay:
+            await trio.sleep(self.calls.delay)
         if answer.ending == "hang":
             await trio.sleep_forever()
         return _http(answer) if answer.ending == "answer" else None
@@ -122,11 +125,11 @@ class DingTalkServer:
     async def _meet_upgrade(
         self, upgraded: list[SimulatedConnection], request: HttpRequest
     ) -> HttpResponse | AcceptWebsocket:
-        if self.upgrades.hang:
+        if self.calls.hang_upgrades:
             await trio.sleep_forever()
-        if self.upgrades.refuse_with is not None:
-            return HttpResponse(self.upgrades.refuse_with)
-        accept = AcceptWebsocket(partial(self._converse, upgraded), compression=self.upgrades.compression)
+        if self.calls.refuse_upgrades_with is not None:
+            return HttpResponse(self.calls.refuse_upgrades_with)
+        accept = AcceptWebsocket(partial(self._converse, upgraded), compression=self.calls.compression)
         agreed = negotiate(request, accept)
         if isinstance(agreed, HttpResponse):
             return agreed  # no upgrade, so the ticket stays good
@@ -139,8 +142,8 @@ class DingTalkServer:
         upgraded.append(peer)
         self._peers[peer.id] = peer
         self.opened.append(peer)
-        if self.upgrades.close_with is not None:
-            peer.end(self.upgrades.close_with)
+        if self.calls.close_with is not None:
+            peer.end(self.calls.close_with)
         self.flush()
         return accept
 
