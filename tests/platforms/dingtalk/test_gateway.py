@@ -424,6 +424,14 @@ def test_a_frame_with_the_key_of_an_earlier_one_is_its_redelivery(gateway, frame
     assert gateway.ledger.summary().redelivered == 1
 
 
+def test_the_same_frame_on_a_new_connection_is_acknowledged_there(gateway, frames):
+    first, second = connect(gateway), connect(gateway)
+    for connection in (first, second):
+        gateway.push_frame(connection, frames["text_dm"], 0)
+    gateway.receive(second, [ack(frames["text_dm"])], 1)
+    assert kinds(gateway) == []
+
+
 def test_every_recorded_frame_can_be_written(gateway, frames):
     connection = connect(gateway)
     for frame in frames.values():

@@ -156,8 +156,8 @@ class Entry:
     settled: bool = False
 
     def home_of(self, message_id: str) -> str:
-        """The connection of the delivery with this id."""
-        return next(delivery.connection for delivery in self.deliveries if delivery.message_id == message_id)
+        """The connection of the newest delivery with this id: a frame written by hand may go out twice."""
+        return next(each.connection for each in reversed(self.deliveries) if each.message_id == message_id)
 
     def freeze(self) -> MessageRecord:
         return MessageRecord(self.pushed, self.deliveries, self.acks, self.replies)
