@@ -48,8 +48,8 @@ async def speaking(
 
 
 async def read_head(stream: trio.abc.Stream) -> bytes:
-    """What a client said up to the empty line."""
+    """What a client said up to the empty line, or until it left."""
     head = b""
-    while not head.endswith(b"\r\n\r\n"):
-        head += await stream.receive_some(1)
+    while not head.endswith(b"\r\n\r\n") and (piece := await stream.receive_some(1)):
+        head += piece
     return head

@@ -90,8 +90,8 @@ async def answering_proxy(monkeypatch: pytest.MonkeyPatch, answer: bytes) -> Asy
     network = ProxiedNetwork()
 
     async def talk(stream: trio.abc.HalfCloseableStream) -> None:
-        await read_head(stream)
-        await stream.send_all(answer)
+        if await read_head(stream):
+            await stream.send_all(answer)
         if answer == b"HANG":
             await trio.sleep_forever()
 
