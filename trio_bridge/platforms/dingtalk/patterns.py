@@ -226,9 +226,8 @@ class Pattern:
 
     def scan(self, text: str) -> Iterator[bool]:
         """Search the first 2,000 characters: false every now and then, to let others work, and true at a match."""
-        text = text[:LENGTH]
         entered: list[int] = []
-        for index in range(len(text) + 1):
+        for index in range(min(len(text), LENGTH) + 1):
             waiting = self._reach([self._start, *entered], text, index)
             if waiting is None:
                 yield True
@@ -261,7 +260,8 @@ def _is_at(place: str, text: str, index: int) -> bool:
     if place in ("^", "\\A"):
         return index == 0
     if place in ("$", "\\Z"):
-        return index == len(text) or (place == "$" and text[index:] == "\n")
+        last_break = place == "$" and index == len(text) - 1 and text[index] == "\n"
+        return index == len(text) or last_break
     border = _is_word(text[index - 1 : index]) != _is_word(text[index : index + 1])
     return border is (place == "\\b")
 

@@ -1,0 +1,103 @@
+"""A DingTalk account, as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager
+from typing import ClassVar, Literal
+
+import attrs
+
+from ...config import Secret
+from ...engine.platform import Platform, PlatformConfig, Services
+from ...errors import ConfigError
+from ...transport.urls import is_loopback
+from .urls import host_of, is_http
+
+ReplyMode = Literal["auto", "markdown", "text"]
+
+
+def _texts(values: Iterable[str | int]) -> tuple[str, ...]:
+    """Ids and names, in order. A single string is a list of one, not a list of letters."""
+    return (values,) if isinstance(values, str) else tuple(str(value) for value in values)
+
+
+def _to_secret(value: str | Secret) -> Secret:
+    return Secret.of(value)
+
+
+def _base_url(url: str) -> str:
+    return url.rstrip("/")
+
+
+@attrs.frozen(kw_only=True)
+class DingTalk(PlatformConfig):
+    """A DingTalk app with a robot, connected by Stream Mode.
+
+    One account for each app: of two connections, each would get some of the messages, by chance.
+    """
+
+    platform: ClassVar[str] = "dingtalk"
+
+    client_id: str
+    """The app key of the app (``ding…``)."""
+    client_secret: Secret = attrs.field(converter=_to_secret)
+    robot_code: str = attrs.field(default=attrs.Factory(lambda self: self.client_id, takes_self=True))
+    """The robot that answers. Nearly always the app key itself."""
+    endpoint: str = attrs.field(default="https://api.dingtalk.com", converter=_base_url)
+    """Base URL of the newer API and of the open call. On a loopback address, loopback webhooks are allowed too."""
+    oapi_endpoint: str = attrs.field(default="https://oapi.dingtalk.com", converter=_base_url)
+    """Base URL of the older API; its host is the one that session webhooks may name."""
+    webhook_hosts: tuple[str, ...] = attrs.field(default=(), converter=_texts)
+    """Further hosts that session webhooks may name."""
+    http_timeout: float = attrs.field(default=30.0, validator=attrs.validators.gt(0.0))
+    """For one call of the API as a whole."""
+
+    allowed_users: tuple[str, ...] = attrs.field(default=("*",), converter=_texts)
+    """Staff ids or sender ids, in any case; ``*`` is everybody."""
+    require_mention: bool = True
+    """In groups, hear only what is addressed to the robot."""
+    free_response_chats: tuple[str, ...] = attrs.field(default=(), converter=_texts)
+    """Conversation ids of groups in which everything is heard."""
+    mention_patterns: tuple[str, ...] = attrs.field(default=(), converter=_texts)
+    """Regular expressions that count as a mention, searched without regard to case. See ``patterns.py`` for what they
+    may contain; one that can't be used is left out with a warning."""
+    bot_names: tuple[str, ...] = attrs.field(default=(), converter=_texts)
+    """Names of the robot: a leading ``@name`` is taken off the text."""
+
+    reply_mode: ReplyMode = attrs.field(default="auto", validator=attrs.validators.in_(("auto", "markdown", "text")))
+    """``auto``: markdown where the text has a line break or looks like markdown."""
+    at_sender: bool = True
+    """In groups, mention whoever is answered."""
+    chunk_limit: int = attrs.field(default=4000, validator=attrs.validators.ge(100))
+    """Characters of one message; a longer answer is several."""
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        problems = [*self._client_id_problems(), *self._endpoint_problems()]
+        if self.client_secret.text is not None and not self.client_secret.text.strip():
+            problems.append("client_secret: expected the app secret, not nothing")
+        if self.robot_code != self.client_id and not self.robot_code.strip():
+            problems.append("robot_code: expected the code of the robot, not nothing")
+        if problems:
+            raise ConfigError(*problems)
+
+    def _client_id_problems(self) -> Iterable[str]:
+        if not self.client_id or any(character.isspace() for character in self.client_id):
+            yield "client_id: expected the app key of the app, without spaces"
+        elif self.client_id.startswith("dingtalk_"):
+            yield "client_id: expected the app key of the app (ding…), not the name of an integration"
+
+    def _endpoint_problems(self) -> Iterable[str]:
+        for name in ("endpoint", "oapi_endpoint"):
+            if not is_http(getattr(self, name)):
+                yield f"{name}: expected an http or https URL"
+
+    def open_platform(self, services: Services) -> AbstractAsyncContextManager[Platform]:
+        from .platform import open_dingtalk  # a configuration alone loads no network code
+
+        return open_dingtalk(self, services)
+
+    def exclusive_key(self) -> str | None:
+        """The app. What runs on this machine is a simulator, which anybody may share."""
+        return None if is_loopback(host_of(self.endpoint)) else f"{self.platform}:{self.client_id}"

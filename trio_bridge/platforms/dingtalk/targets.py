@@ -1,0 +1,87 @@
+"""Where an answer goes, in a form that the store can keep."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import attrs
+
+from ...errors import RequestFailed
+from .extract import milliseconds
+from .frames import word
+from .who import is_group, staff_id
+
+PREFIXES = ("dingtalk:", "ding:", "dd:")
+
+
+@attrs.frozen(kw_only=True)
+class Target:
+    """A group or a person, with the session webhook of the message that is answered, if one came with it.
+
+    ``id`` is what the robot API takes: the conversation id of a group, the staff id of a person, empty for a person
+    who has none. ``staff`` is whoever is answered in a group.
+    """
+
+    kind: Literal["group", "user"]
+    id: str
+    staff: str = ""
+    webhook: str = attrs.field(default="", repr=False)
+    expires: int = 0
+    """When the webhook ends, in milliseconds since the epoch."""
+
+    def dump(self) -> str:
+        """Compact JSON, without what is empty."""
+        return json.dumps({key: value for key, value in attrs.asdict(self).items() if value}, separators=(",", ":"))
+
+    @classmethod
+    def load(cls, text: str) -> Target:
+        return cls(**{"id": "", **json.loads(text)})
+
+
+def answer_to(data: Mapping[str, Any]) -> Target:
+    """Where an answer to a robot message goes."""
+    conversation = word(data.get("conversationId"))
+    webhook = word(data.get("sessionWebhook"))
+    expires = milliseconds(data.get("sessionWebhookExpiredTime")) or 0
+    if is_group(data) and conversation:
+        return Target(kind="group", id=conversation, staff=staff_id(data), webhook=webhook, expires=expires)
+    return Target(kind="user", id=staff_id(data), webhook=webhook, expires=expires)
+
+
+def address(conversation_id: str) -> Target:
+    """What an application calls a conversation: ``user:ID``, ``group:ID``, ``chat:ID``, or an id alone.
+
+    Ids that begin with ``cid`` are groups, all others are people. Upper and lower case are part of an id.
+
+    Raises:
+      RequestFailed: nobody can be reached under it.
+    """
+    name = conversation_id.strip()
+    for prefix in PREFIXES:
+        if name.lower().startswith(prefix):
+            name = name[len(prefix) :]
+            break
+    kind, colon, rest = name.partition(":")
+    match kind.lower() if colon else "":
+        case "user":
+            target = Target(kind="user", id=rest)
+        case "chat" | "group":
+            target = Target(kind="group", id=rest)
+        case _:
+            target = Target(kind="group" if name.startswith("cid") else "user", id=name)
+    if not target.id:
+        raise RequestFailed("the name of a conversation is missing", code="bad_target")
+    if target.kind == "user" and target.id.startswith("$:"):
+        raise outsider()
+    return target
+
+
+def outsider() -> RequestFailed:
+    """Why a person without a staff id gets no message."""
+    return RequestFailed(
+        "this person has no staff id (from outside the company, or the app is not published): "
+        "they can be answered by the session webhook of a message of theirs, while it lasts",
+        code="staffId.missing",
+    )
