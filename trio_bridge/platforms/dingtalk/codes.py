@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 
 import attrs
 
+from ...transport.http import HttpReply
 from .frames import parse, word
 
 Category = Literal[
@@ -118,6 +119,11 @@ class Outcome:
     filtered: tuple[str, ...] = ()
     payload: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     """The answer itself. It may hold tokens and tickets."""
+
+
+def outcome_of(method: str, path: str, reply: HttpReply) -> Outcome:
+    """What came of a call that was answered."""
+    return classify(method, path, reply.status, reply.body, retry_after=reply.retry_after)
 
 
 def classify(method: str, path: str, status: int, body: bytes, *, retry_after: float | None = None) -> Outcome:

@@ -1,0 +1,94 @@
+"""DingTalk as the engine sees it: connect, understand, admit, answer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import ClassVar
+
+import attrs
+
+from ...config import Overlap
+from ...engine.platform import Connection, Outgoing, Platform, Services
+from ...messages import Conversation, Message, MessageContext, Reply, Sender
+from ...transport.http import open_http_client
+from ...wire.protocol import Delivery
+from .api import Api
+from .config import DingTalk
+from .extract import extract, without_names
+from .frames import parse
+from .gate import Gate
+from .login import Login
+from .sending import Courier
+from .sessions import Sessions
+from .targets import address, answer_to
+from .tokens import AccessToken
+
+
+@attrs.define(eq=False)
+class DingTalkPlatform(Platform):
+    """One account on DingTalk."""
+
+    overlap: ClassVar[Overlap] = "concurrent"
+    """After it announced its leaving, a connection gets nothing more: the next one must be there before it goes."""
+
+    api: Api
+    _config: DingTalk
+    _login: Login
+    _gate: Gate
+    _courier: Courier
+
+    def connect(self) -> AbstractAsyncContextManager[Connection]:
+        return self._login.connect()
+
+    def message(self, delivery: Delivery, context: MessageContext) -> Message | None:
+        """What a robot message says; ``None`` where it says nothing, or nothing that anybody can read."""
+        try:
+            data = parse(delivery.data)
+        except ValueError:
+            return None
+        said = extract(data)
+        said = attrs.evolve(said, text=without_names(said.text, self._config.bot_names))
+        if said.drop:
+            return None
+        return Message(
+            platform=self._config.platform,
+            account=self._config.name,
+            id=delivery.key,
+            conversation=Conversation(said.chat_id, "group" if said.is_group else "direct", said.title),
+            sender=Sender(said.sender, said.nick),
+            text=said.text,
+            attachments=said.media,
+            mentioned=said.mentioned or not said.is_group,
+            reply_to=said.quote,
+            sent_at=said.sent_at,
+            raw=data,
+            context=context,
+        )
+
+    async def admits(self, message: Message) -> bool:
+        return await self._gate.admits(message)
+
+    def target(self, message: Message) -> str:
+        return answer_to(message.raw).dump()
+
+    def target_for(self, conversation_id: str) -> str:
+        return address(conversation_id).dump()
+
+    def parts(self, reply: Reply) -> list[Reply]:
+        return self._courier.parts(reply)
+
+    async def send(self, outgoing: Outgoing) -> str | None:
+        return await self._courier.send(outgoing)
+
+
+@asynccontextmanager
+async def open_dingtalk(config: DingTalk, services: Services) -> AsyncIterator[Platform]:
+    """A platform whose HTTP connections and access token last as long as the block. It connects to nothing yet."""
+    network = services.environment.network
+    async with open_http_client(
+        network=network, ca_file=config.ca_file, allow_insecure=config.allow_insecure, total=config.http_timeout
+    ) as http:
+        api = Api(config, http, AccessToken(config, http))
+        courier = Courier(config, api, http, Sessions(config), services.environment.wall)
+        yield DingTalkPlatform(api, config, Login(config, http, network), Gate(config), courier)

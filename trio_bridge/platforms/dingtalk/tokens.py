@@ -1,0 +1,81 @@
+"""The access token of one app, fetched once for everybody who needs it."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import attrs
+import trio
+
+from ...errors import NotSent, OutcomeUnknown
+from ...transport.http import HttpClient
+from .codes import TOKEN, outcome_of
+from .config import DingTalk
+from .failures import failure
+from .frames import word
+
+EARLY: Final = 300.0
+"""Seconds before its end in which a token is no longer used."""
+
+BETWEEN_REFRESHES: Final = 30.0
+"""Seconds between two tokens that replace refused ones: what is refused again will not be cured by a third."""
+
+UNSAID_LIFE: Final = 600.0
+
+
+@attrs.define(eq=False)
+class AccessToken:
+    """A token of the newer API. Its life is counted by the monotonic clock, from before it was asked for."""
+
+    _config: DingTalk
+    _http: HttpClient
+    _value: str = attrs.field(default="", repr=False)
+    _good_until: float = -math.inf
+    _was_refused: bool = False
+    _refreshed_at: float = -math.inf
+    _fetching: trio.Lock = attrs.field(factory=trio.Lock, repr=False)
+
+    async def get(self) -> str:
+        """The token, fetched if there is none that is good.
+
+        Raises:
+          AccountRefused: the credentials are wrong.
+          RateLimited, NotSent, ConnectionLost: there is no token now.
+          ConfigError: the secret can't be read.
+        """
+        if not self._is_good():
+            async with self._fetching:
+                if not self._is_good():
+                    await self._fetch()
+        return self._value
+
+    def refuse(self, token: str) -> None:
+        """Forget a token that the API called bad, unless another has taken its place."""
+        if token == self._value:
+            self._good_until = -math.inf
+            self._was_refused = True
+
+    def _is_good(self) -> bool:
+        return trio.current_time() < self._good_until
+
+    async def _fetch(self) -> None:
+        now = trio.current_time()
+        if self._was_refused:
+            patience = self._refreshed_at + BETWEEN_REFRESHES - now
+            if patience > 0:
+                raise NotSent("DingTalk refuses its own access token", retry_after=patience)
+            self._refreshed_at = now
+        body = {"appKey": self._config.client_id, "appSecret": self._config.client_secret.read()}
+        try:
+            reply = await self._http.request("POST", self._config.endpoint + TOKEN, json=body)
+        except OutcomeUnknown as error:
+            raise NotSent("the call for an access token got no answer") from error
+        outcome = outcome_of("POST", TOKEN, reply)
+        if outcome.category != "ok":
+            raise failure(outcome)
+        self._value = word(outcome.payload["accessToken"])
+        life = outcome.payload.get("expireIn")
+        seconds = float(life) if isinstance(life, int) and 0 < life < 10**9 else UNSAID_LIFE
+        self._good_until = now + max(seconds - EARLY, seconds / 2)
+        self._was_refused = False
