@@ -88,7 +88,7 @@ async def test_headers_path_and_subprotocol_are_sent(network: MemoryNetwork) -> 
 
     async with serving(network, handler) as port:
         url = f"ws://127.0.0.1:{port}/a%20b?ticket=t"
-        headers = [("Authorization", "Bearer t"), ("User-Agent", "me")]
+        headers = [("Authorization", "Bearer t"), ("User-Agent", "me"), ("Host", "chat.example")]
         async with open_websocket(url, network=network, headers=headers, subprotocols=["chat"]) as websocket:
             assert isinstance(websocket, CoreWebsocket)
             assert websocket.subprotocol == "chat"
@@ -96,6 +96,7 @@ async def test_headers_path_and_subprotocol_are_sent(network: MemoryNetwork) -> 
     assert (request.target, request.path, request.query) == ("/a%20b?ticket=t", "/a b", {"ticket": "t"})
     assert request.headers["authorization"] == "Bearer t"
     assert request.headers["user-agent"] == "me"
+    assert request.headers["host"] == "chat.example"
 
 
 async def test_leaving_the_block_closes_with_1000(network: MemoryNetwork) -> None:
@@ -393,27 +394,40 @@ async def test_a_send_that_was_cut_off_is_the_last_one(autojump_clock: MockClock
     assert (await everything(far))[0] == []
 
 
+class BrokenOneWay(trio.abc.Stream):
+    """Takes nothing any more; what the peer said last is still under way."""
+
+    async def send_all(self, data: object) -> None:
+        await trio.lowlevel.checkpoint()
+        raise trio.BrokenResourceError
+
+    async def wait_send_all_might_not_block(self) -> None: ...
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        await trio.sleep(0.5)
+        return b"\x88\x02\x0f\xa1"
+
+    def close(self) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+
 async def test_a_failed_send_tells_what_the_reader_finds(autojump_clock: MockClock) -> None:
-    near, far = websocket_pair()
-    causes: list[ConnectionLost] = []
-
-    async def read() -> None:
-        causes.append((await everything(near))[1])
-
-    async def write() -> None:
-        try:
-            while True:
-                await near.send_batch(["x" * 1000])
-        except ConnectionLost as cause:
-            causes.append(cause)
-
+    near = CoreWebsocket(BrokenOneWay(), Protocol(Side.CLIENT, state=State.OPEN))
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(write)
-        nursery.start_soon(read)
+        nursery.start_soon(everything, near)
         await trio.testing.wait_all_tasks_blocked()
-        await far.send_raw(b"\x88\x02\x0f\xa1")
-        far.abort()
-    assert [cause.code for cause in causes if isinstance(cause, PeerClosed)] == [4001, 4001]
+        with pytest.raises(PeerClosed) as closed:
+            await near.send_batch(["x"])
+    assert closed.value.code == 4001
+
+
+async def test_a_failed_send_without_a_reader_is_1006_at_once(autojump_clock: MockClock) -> None:
+    near = CoreWebsocket(BrokenOneWay(), Protocol(Side.CLIENT, state=State.OPEN))
+    begun = trio.current_time()
+    with pytest.raises(PeerClosed) as closed:
+        await near.send_batch(["x"])
+    assert (closed.value.code, trio.current_time()) == (1006, begun)
 
 
 async def test_a_close_code_that_may_not_be_sent_is_our_bug(autojump_clock: MockClock) -> None:
