@@ -1,5 +1,6 @@
 """A disk that fails as it is told, under any SQLite connection that is opened."""
 
+import math
 import sqlite3
 from functools import partial
 
@@ -18,6 +19,8 @@ class Disk:
     def __init__(self):
         self.connections = []
         self.opened = self.refused = self.commits = 0
+        self.commits_allowed = math.inf
+        """More of them find the disk full."""
         self.at_open = self.before_commit = self.after_commit = None
 
     def limit(self):
@@ -50,6 +53,9 @@ class Disk:
             def execute(self, sql, *parameters):
                 if sql != "COMMIT":
                     return super().execute(sql, *parameters)
+                if disk.commits_allowed < 1:
+                    raise disk_error("SQLITE_FULL")
+                disk.commits_allowed -= 1
                 if disk.before_commit is not None:
                     raise disk.before_commit
                 super().execute(sql)

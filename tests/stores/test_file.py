@@ -1,6 +1,7 @@
 """The file: private, held by one store at a time, and refused where it can't be ours."""
 
 import errno
+import math
 import os
 import sqlite3
 import subprocess
@@ -13,7 +14,7 @@ import trio
 from trio_bridge.errors import StoreUnavailable
 from trio_bridge.stores import _sqlite_schema
 from trio_bridge.stores.sqlite import inline, open_sqlite
-from trio_bridge.testing._store_check import DUPLICATE, accept, accept_one, claim, delivery
+from trio_bridge.testing._store_check import DUPLICATE, accept, accept_one, buried, claim, delivery, handled, reply
 
 HOLDER = """
 import os, sys, trio
@@ -73,6 +74,45 @@ async def test_closing_leaves_one_whole_file(path):
     connection = sqlite3.connect(path)
     assert connection.execute("SELECT key FROM seen").fetchall() == [("k",)]
     connection.close()
+
+
+def rows_in(path):
+    connection = sqlite3.connect(path)
+    tables = ("accounts", "seen", "inbox", "outbox", "state")
+    rows = {table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables}
+    connection.close()
+    return rows
+
+
+async def test_what_is_done_keeps_no_payload(path):
+    async with open_sqlite(path) as store:
+        account = await store.open_account("a", platform="x")
+        await handled(account, "k")
+        await buried(account, "l")
+        await account.purge("inbox", "l")
+        assert rows_in(path) == {"accounts": 1, "seen": 2, "inbox": 0, "outbox": 0, "state": 0}
+
+
+async def test_a_forgotten_account_leaves_nothing(path):
+    async with open_sqlite(path) as store:
+        account = await store.open_account("a", platform="x")
+        await accept(account, *(delivery(str(n)) for n in range(2500)))
+        await account.enqueue([reply(str(n)) for n in range(1500)], now=1.0)
+        await account.save("s", {str(n): n for n in range(1500)})
+        await store.forget_account("a")
+        assert rows_in(path) == dict.fromkeys(["accounts", "seen", "inbox", "outbox", "state"], 0)
+
+
+async def test_what_was_left_of_a_forgotten_account_goes_at_the_next_opening(path, disk):
+    async with open_sqlite(path, executor=inline) as store:
+        await accept(await store.open_account("a", platform="x"), *(delivery(str(n)) for n in range(2500)))
+        disk.commits_allowed = 2
+        await store.forget_account("a")
+        assert await store.accounts() == []
+        disk.commits_allowed = math.inf
+    assert rows_in(path)["seen"] == 1500
+    async with open_sqlite(path):
+        assert rows_in(path) == dict.fromkeys(["accounts", "seen", "inbox", "outbox", "state"], 0)
 
 
 async def test_closing_does_not_wait_for_a_reader(path):

@@ -84,7 +84,7 @@ class MemoryInbox:
         if completion.result == "done":
             self._forget(row)
             return True
-        row.error = completion.error or row.error
+        row.error = completion.error
         row.not_before = 0.0 if completion.result == "dead" else completion.not_before
         if completion.result == "dead":
             row.dead, row.died_at = True, now

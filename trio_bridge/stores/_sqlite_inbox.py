@@ -43,7 +43,7 @@ _REPLAY = (
 _PURGE = "DELETE FROM inbox WHERE state = 2 AND seq = (SELECT seq FROM seen WHERE account = ? AND key = ?)"
 _RETURN = (
     "UPDATE inbox SET state = ?, attempts = attempts - ?, interrupted = interrupted + ?, not_before = ?, died_at = ?,"
-    " error = coalesce(nullif(?, ''), error) WHERE seq = ? AND account = ? AND state = 1 AND fence = ?"
+    " error = ? WHERE seq = ? AND account = ? AND state = 1 AND fence = ?"
 )
 
 

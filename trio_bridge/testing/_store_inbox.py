@@ -61,12 +61,12 @@ async def room_is_counted_in_deliveries(account: AccountStore) -> None:
 
 async def room_is_counted_in_data(account: AccountStore) -> None:
     small, large = "x" * 10, "x" * 100
-    found = await accept(
-        account, delivery("a", data=small), delivery("b", data=large), delivery("c", data=small), room_bytes=20
-    )
-    assert [accepted.verdict for accepted in found] == [STORED, FULL, STORED]
-    [exactly] = await accept(account, delivery("b", data=large), room_bytes=100)
-    assert exactly.verdict is STORED
+    arriving = [delivery(key, data=data) for key, data in zip("abcd", (small, large, small, small), strict=True)]
+    found = await accept(account, *arriving, room_bytes=20)
+    assert [accepted.verdict for accepted in found] == [STORED, FULL, STORED, FULL]
+    for room_bytes, verdict in [(99, FULL), (100, STORED)]:
+        [accepted] = await accept(account, delivery("b", data=large), room_bytes=room_bytes)
+        assert accepted.verdict is verdict
 
 
 async def a_duplicate_needs_no_room(account: AccountStore) -> None:

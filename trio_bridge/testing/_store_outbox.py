@@ -107,6 +107,12 @@ async def trim_forgets_sent_replies(account: AccountStore) -> None:
     assert (anew.state, anew.text) == ("pending", "again")
 
 
+async def trim_forgets_any_number_of_replies(account: AccountStore) -> None:
+    await account.enqueue([reply(str(n)) for n in range(1100)], now=1.0)
+    await account.change([OutgoingChange(str(n), state="sent") for n in range(1099)])
+    assert await account.trim(before=5.0) == 1099
+
+
 async def dead_letters_of_both_boxes_are_listed(account: AccountStore) -> None:
     await buried(account, "late", now=9.0)
     await buried(account, "early", now=0.5)
@@ -181,6 +187,8 @@ async def a_reply_that_was_given_up_can_be_purged(account: AccountStore) -> None
     assert await account.dead_letters() == await account.outgoing(["dead", "unknown"]) == []
     assert await account.trim(before=10.0) == 2
     assert await account.outgoing_row("dead") is None
+    await account.enqueue([reply("dead", "anew")], now=20.0)
+    assert [row.text for row in await account.outgoing(["pending"])] == ["text", "anew"]
 
 
 async def small_state_is_kept(account: AccountStore) -> None:
@@ -215,6 +223,7 @@ OUTBOX_CHECKS: tuple[Check, ...] = tuple(
             replies_come_in_order,
             sending_is_unknown_after_a_death,
             trim_forgets_sent_replies,
+            trim_forgets_any_number_of_replies,
             dead_letters_of_both_boxes_are_listed,
             a_dead_delivery_can_be_replayed,
             a_dead_delivery_can_be_purged,
