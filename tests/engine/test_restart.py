@@ -515,3 +515,23 @@ async def test_a_bug_in_one_account_is_its_own(
         assert 5 <= caplog.text.count("the account failed") <= 20
         await bridge.stop("a")
         assert bridge.account("a").state == "stopped"
+
+
+async def test_stop_between_two_attempts_to_open_the_account(
+    autojump_clock: MockClock, server: FakeServer, virtual_cap: None
+) -> None:
+    class Broken(MemoryStore):
+        async def open_account(self, name: str, **kwargs: Any) -> Any:
+            account = await super().open_account(name, **kwargs)
+            account.recover = raising(ZeroDivisionError("bug"))  # type: ignore[method-assign]
+            return account
+
+    async with open_bridge([], None, store=Broken(), environment=virtual_environment()) as bridge:
+        await wait_all_tasks_blocked()
+        before = trio.lowlevel.current_statistics().tasks_living
+        await bridge.add(Fake(server=server))
+        await trio.sleep(100)
+        await bridge.stop("a")
+        assert bridge.account("a").state == "stopped"
+        await wait_all_tasks_blocked()
+        assert trio.lowlevel.current_statistics().tasks_living == before

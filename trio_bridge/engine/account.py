@@ -72,6 +72,8 @@ class Account:
         self._nursery = nursery
         self._durable = durable
         self._wanted = False
+        self._kept = False
+        """A task sees to it that the account runs."""
         self._bell = Bell()
         self._changes = trio.lowlevel.ParkingLot()
         self._tenure: _Tenure | None = None
@@ -208,13 +210,16 @@ class Account:
     def wish_running(self, *, afresh: bool = False) -> None:
         """Run from now on. An account that waits tries at once; ``afresh`` ends what runs."""
         self._wanted = True
-        if self._tenure is None:
+        if not self._kept:
+            self._kept = True
             self._move(AccountState.CONNECTING)
+            self._nursery.start_soon(self._keep, name=f"{self.config.platform}:{self.name}/keeper")
+        elif self._tenure is None:
+            self._bell.ring()
         elif afresh:
             self._tenure.end(0.0)
         elif self._life is not None:
             self._life.supervisor.nudge()
-        self._bell.ring()
 
     def wish_stopped(self, grace: float = 0.0) -> None:
         """Stop: handlers get ``grace`` seconds to finish."""
@@ -230,7 +235,9 @@ class Account:
         late will be refused.
         """
         await trio.lowlevel.checkpoint()
-        if (tenure := self._tenure) is None or not tenure.ending.is_set():
+        if (tenure := self._tenure) is None:
+            while self._kept and not self._wanted:
+                await self._changes.park()
             return True
         with trio.move_on_after(limit):
             await tenure.done.wait()
@@ -253,14 +260,12 @@ class Account:
         while self._life is None and self._state is AccountState.CONNECTING:
             await self._changes.park()
 
-    # The task
+    # The tasks
 
-    async def run(self) -> None:
-        """Do what is wished, until cancelled."""
+    async def _keep(self) -> None:
+        """Live for as long as that is wanted, again and again if need be."""
         failures = 0
-        while True:
-            while not self._wanted:
-                await self._bell.wait()
+        while self._wanted:
             begun_at = trio.current_time()
             tenure = self._tenure = _Tenure()
             self._move(AccountState.CONNECTING)
@@ -269,6 +274,8 @@ class Account:
             if tenure.failed and self._wanted:
                 failures = 0 if trio.current_time() - begun_at > RESTARTS.cap else failures + 1
                 await self._pause(failures)
+        self._kept = False
+        self._move(AccountState.STOPPED)
 
     async def _live(self, tenure: _Tenure) -> None:
         """One life. A wall: what fails in here is this account's trouble, and no other account's."""
@@ -331,8 +338,6 @@ class Account:
                 await self._bell.wait()
             if not wait.cancelled_caught or secrets_now(self.config) != before:
                 break
-        if not self._wanted:
-            self._move(AccountState.STOPPED)
 
     def _refusal_now(self) -> AccountRefused:
         refusal = self._refusal

@@ -33,7 +33,6 @@ class Bridge:
         self._environment = environment
         self._nursery = nursery
         self._accounts: dict[str, Account] = {}
-        self._tasks: dict[str, trio.CancelScope] = {}
         self._started_at = environment.wall()
         self.shutdown_grace = SHUTDOWN_GRACE
         """Seconds that handlers get when the bridge is left."""
@@ -90,8 +89,6 @@ class Bridge:
         )
         account = Account(config, self._handler, kept, self._environment, self._nursery, durable=self._store.durable)
         self._accounts[config.name] = account
-        scope = self._tasks[config.name] = trio.CancelScope()
-        self._nursery.start_soon(_run_within, scope, account, name=f"{config.platform}:{config.name}/wishes")
         # A start or stop of earlier holds, until somebody edits ``enabled`` in the configuration.
         record = records.get(config.name)
         wanted = "running" if config.enabled else "stopped"
@@ -110,7 +107,6 @@ class Bridge:
         await account.wait_stopped(STOP_LIMIT)
         if self._accounts.get(name) is account:
             del self._accounts[name]
-            self._tasks.pop(name).cancel("removed")
 
     async def drain(self, grace: float | None = None) -> list[str]:
         """Stop all accounts, handlers finishing within ``grace`` seconds, without changing what is wished of them.
@@ -138,11 +134,6 @@ class Bridge:
         logger.warning("the clock jumped: this machine slept, or this process was stopped")
         for account in self._accounts.values():
             account.check_life()
-
-
-async def _run_within(scope: trio.CancelScope, account: Account) -> None:
-    with scope:
-        await account.run()
 
 
 @asynccontextmanager

@@ -111,7 +111,10 @@ class Inbox:
         self._held: set[Held] = set()
         self._lost_workers: set[Held] = set()
         self._bell = Bell()
-        self._closed = trio.Event()
+        self._round: Work | None = None
+        """What the store is carrying out now."""
+        self._serving = trio.CancelScope(shield=True)
+        self._closed = False
         self._idle = trio.Event()
         self._handing_out = True
         self.storage_error: StoreUnavailable | None = None
@@ -143,7 +146,8 @@ class Inbox:
     @property
     def depth(self) -> int:
         """Deliveries that are stored and not handled."""
-        return len(self._lanes) + len(self._held)
+        claiming = 0 if self._round is None else len(self._round.claim)
+        return len(self._lanes) + claiming + len(self._held)
 
     @property
     def held(self) -> frozenset[Held]:
@@ -265,28 +269,27 @@ class Inbox:
 
     async def wait_idle(self) -> None:
         """Return when no worker holds a delivery and everything submitted is in the store."""
-        while self._held or self._arrivals or self._markings:
+        while self._round or self._held or self._arrivals or self._markings:
             self._idle = trio.Event()
             await self._idle.wait()
 
     # The keeper
 
     async def run(self) -> None:
-        """Serve rounds for as long as the account runs, then store what is left."""
-        try:
-            while True:
+        """Serve rounds until :meth:`close`, then store what is left."""
+        # Cancelling the account cuts no round short: nobody would know what of it was carried out. And workers that are
+        # cancelled in that moment give their deliveries back. close() is called after the last of them, and sets a bound.
+        with self._serving:
+            while not self._closed:
                 await self._bell.wait_until(self._lanes.next_return())
-                await self._rounds()
-        finally:
-            # Workers that are cancelled in this same moment give their deliveries back: wait for them, with a bound.
-            with trio.move_on_after(FINAL_ROUND, shield=True):
-                await self._closed.wait()
                 await self._rounds()
 
     def close(self) -> None:
-        """Nothing will be submitted any more."""
+        """Nothing will be submitted any more: end soon."""
         self._handing_out = False
-        self._closed.set()
+        self._closed = True
+        self._serving.deadline = trio.current_time() + FINAL_ROUND
+        self._bell.ring()
 
     async def _rounds(self) -> None:
         while True:
@@ -299,10 +302,10 @@ class Inbox:
                 if not self._held:
                     self._idle.set()
                 return
-            work = Work(
+            work = self._round = Work(
                 now=self._wall(),
                 accept=[delivery for arrival in arrivals for delivery in arrival.deliveries],
-                room=self._bound - self.depth,
+                room=self._bound - self.depth - len(taken),
                 room_bytes=self._bound_bytes - self._bytes,
                 finish=[marking.completion for marking in markings],
                 claim=[seq for _, seq in taken],
@@ -310,11 +313,12 @@ class Inbox:
             try:
                 done = await self._store.work(work)
             except StoreUnavailable as error:
+                self._round = None
                 self._round_failed(error, arrivals, markings, taken)
                 if not self._arrivals:
                     await self._bell.wait_until(trio.current_time() + RETRY_STORE)
             else:
-                self.storage_error = None
+                self._round = self.storage_error = None
                 self._integrate(done, work, arrivals, markings, taken)
 
     def _gather_arrivals(self) -> list[_Arrival]:
