@@ -239,6 +239,8 @@ class Account:
             while self._kept and not self._wanted:
                 await self._changes.park()
             return True
+        if not tenure.ending.is_set():
+            return True  # Somebody started the account again meanwhile.
         with trio.move_on_after(limit):
             await tenure.done.wait()
             return True
