@@ -331,7 +331,7 @@ class Inbox:
         return arrivals
 
     def _free_lanes(self, markings: Iterable[_Marking]) -> None:
-        """Let the next of a lane be claimed in the round that marks this one: both are committed, or neither."""
+        """Let the next of a lane be claimed in the round that marks this: both are committed, or neither."""
         halting = self._config.on_poison == "halt"
         for marking in markings:
             held, result = marking.held, marking.completion.result
