@@ -40,6 +40,11 @@ async def test_the_open_call_says_what_it_must(autojump_clock: trio.abc.Clock, d
     assert "authorization" not in upgraded.headers
 
 
+async def test_the_open_call_leaves_no_connection_behind(autojump_clock: trio.abc.Clock, desk: Desk) -> None:
+    async with desk.platform.connect():
+        assert len(desk.cloud.network.connections) == 1, "the WebSocket, and nothing else"
+
+
 async def test_messages_come_in_and_acks_go_out(
     autojump_clock: trio.abc.Clock, desk: Desk, frames: dict[str, str]
 ) -> None:

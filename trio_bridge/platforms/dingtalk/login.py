@@ -24,6 +24,12 @@ from .protocol import DingTalkProtocol
 OPEN_LIMIT: Final = 10.0
 """Seconds for the open call; a gateway that hangs is as good as none."""
 
+OPEN_HEADERS: Final = (
+    ("Accept", "application/json"),
+    # The next call is hours away: a connection kept for it would be a descriptor lost by every account.
+    ("Connection", "close"),
+)
+
 USER_AGENT: Final = "trio-bridge-python/1.0"
 
 
@@ -60,9 +66,7 @@ class Login:
         body = self._body()
         try:
             with stage_limit("login", OPEN_LIMIT, "the open call"):
-                reply = await self._http.request(
-                    "POST", self._config.endpoint + OPEN, json=body, headers=[("Accept", "application/json")]
-                )
+                reply = await self._http.request("POST", self._config.endpoint + OPEN, json=body, headers=OPEN_HEADERS)
         except (NotSent, OutcomeUnknown) as error:
             raise HandshakeFailed(f"the open call: {error}", stage="login") from error
         outcome = outcome_of("POST", OPEN, reply)
