@@ -24,6 +24,9 @@ class Gate:
     def __init__(self) -> None:
         self.open = trio.Event()
         self.open.set()
+        self.claims = trio.Event()
+        """Lets rounds in which something is claimed pass."""
+        self.claims.set()
         self.failing = False
         self.rounds: list[Work] = []
 
@@ -33,6 +36,8 @@ class GatedAccount(MemoryAccount):
 
     async def work(self, work: Work) -> Done:
         await self.gate.open.wait()
+        if work.claim:
+            await self.gate.claims.wait()
         if self.gate.failing:
             raise StoreUnavailable("disk full")
         self.gate.rounds.append(work)
@@ -155,6 +160,58 @@ async def test_handled_is_not_handled_again_when_the_store_fails_at_the_end(
         await server.until(lambda: server.texts)
         assert runs == ["m1"]
         assert account.counters.failed == 0
+
+
+async def test_handled_is_not_handled_again_when_the_account_is_stopped_in_that_moment(
+    autojump_clock: MockClock, server: FakeServer, virtual_cap: None
+) -> None:
+    """A completion that is on its way to the store arrives there."""
+    store = GatedStore()
+    runs: list[str] = []
+
+    async def handler(message: Message) -> None:
+        runs.append(message.id)
+        store.gate.open = trio.Event()
+
+    for number in (1, 2):
+        async with open_account(
+            Fake(server=server), handler, store=store, environment=virtual_environment()
+        ) as account:
+            link = await server.connection(number)
+            link.push("m1")
+            await wait_all_tasks_blocked()
+            account.wish_stopped()
+            await wait_all_tasks_blocked()
+            store.gate.open.set()
+            await account.wait_stopped(1)
+    assert runs == ["m1"]
+
+
+@pytest.mark.parametrize("grace", [0, 5])
+async def test_a_claim_under_way_when_the_account_stops_costs_nothing(
+    grace: float, autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
+) -> None:
+    store = GatedStore()
+    handled: list[str] = []
+
+    async def handler(message: Message) -> None:
+        handled.append(message.id)
+
+    async with open_fake(handler, store=store) as account:
+        link = await server.connection()
+        store.gate.claims = trio.Event()
+        link.push("m1")
+        await wait_all_tasks_blocked()
+        assert account.statistics().inbox_depth == 1
+        account.wish_stopped(grace)
+        await wait_all_tasks_blocked()
+        store.gate.claims.set()
+        assert await account.wait_stopped(grace + 1)
+    kept = await store.open_account("a", platform="fake")
+    found = await kept.recover(now=0.0, max_deaths=3, max_attempts=5)
+    [claim] = (await kept.work(Work(now=0.0, claim=[row.seq for row in found.waiting]))).claimed
+    assert claim is not None
+    assert (handled, found.died, claim.attempts, claim.interrupted) == ([], 0, 1, 0)
 
 
 async def test_dedupe_one_run_for_all_copies(autojump_clock: MockClock, server: FakeServer, virtual_cap: None) -> None:
