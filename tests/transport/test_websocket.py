@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
 import trio
 from trio.testing import MockClock
 
+from trio_bridge.errors import PeerClosed
 from trio_bridge.testing.websocket import check_websocket
 from trio_bridge.transport.client import open_websocket
 from trio_bridge.transport.memory import MemoryNetwork, websocket_pair
@@ -66,3 +68,26 @@ async def test_sockets() -> None:
             yield pair
 
     await check_websocket(open_pair)
+
+
+async def test_a_cancelled_close_still_says_goodbye(autojump_clock: MockClock) -> None:
+    near, far = websocket_pair()
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await near.aclose(1001, "shutdown")
+    with pytest.raises(PeerClosed) as caught:
+        await far.receive_batch()
+    assert (caught.value.code, caught.value.reason) == (1001, "shutdown")
+    far.abort()
+
+
+async def test_a_cancelled_close_does_not_wait_for_a_peer_that_does_not_read(autojump_clock: MockClock) -> None:
+    near, far = websocket_pair()
+    with trio.move_on_after(1):
+        await near.send_batch([b"x" * 2**20])
+    began = trio.current_time()
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await near.aclose()
+    assert trio.current_time() - began <= 0.5
+    far.abort()

@@ -261,7 +261,8 @@ async def a_cancelled_close_closes_the_socket(near: Websocket, far: Websocket) -
     with trio.CancelScope() as scope:
         scope.cancel()
         await near.aclose()
-    same((await how_closed(far))[0], 1006)
+    code, _ = await how_closed(far)
+    same(code in (1000, 1006), True)  # with a close frame where there was time to write one
 
 
 async def a_reader_is_woken_by_an_abort(near: Websocket, far: Websocket) -> None:

@@ -33,6 +33,9 @@ MAX_SIZE = 16 * 2**20
 CLOSE_GRACE = 5.0
 """Seconds for the closing handshake."""
 
+FAREWELL = 0.5
+"""Seconds to write a close frame when there is no time for the closing handshake."""
+
 LAST_WORDS = 1.0
 """Seconds for the reader to find out why a send failed: a close frame says more than a broken pipe."""
 
@@ -109,8 +112,14 @@ class CoreWebsocket(Websocket):
 
     async def aclose(self, code: int = 1000, reason: str = "") -> None:
         try:
-            with trio.move_on_after(self._close_grace):
-                await self._part(code, reason)
+            if trio.current_effective_deadline() <= trio.current_time():
+                # Whoever cancels has no time for the peer's answer, but the peer need not find out by itself.
+                with trio.move_on_after(FAREWELL, shield=True):
+                    await self._say_goodbye(code, reason)
+            else:
+                with trio.move_on_after(self._close_grace):
+                    await self._say_goodbye(code, reason)
+                    await self._hear_goodbye()
         except (trio.BrokenResourceError, trio.ClosedResourceError, ConnectionLost):
             pass  # there is nobody left to part from
         finally:
@@ -206,16 +215,18 @@ class CoreWebsocket(Websocket):
         await self._stream.send_all(data)
         self._torn = False
 
-    async def _part(self, code: int, reason: str) -> None:
-        """Send a close frame, then read and forget until the peer's has come."""
+    async def _say_goodbye(self, code: int, reason: str) -> None:
+        """Write a close frame: the answer to the peer's, or ours, or why we failed the connection."""
         if self._core.state is State.OPEN:
             try:
                 self._core.send_close(code, reason.encode()[:REASON_SIZE].decode(errors="ignore"))
             except ProtocolError as error:
                 raise LocalProtocolError(f"close code {code}: {error}") from error
-        if self._core.state is State.CLOSED:
-            return
-        await self._flush()  # the answer to the peer's close frame, or ours, or why we failed the connection
+        if self._core.state is not State.CLOSED:
+            await self._flush()
+
+    async def _hear_goodbye(self) -> None:
+        """Read and forget until the peer's close frame has come."""
         if self._receiving:
             await self._ended.wait()  # another task reads already
         while not self._parted:
