@@ -27,6 +27,7 @@ from .environment import Environment
 from .lanes import Lanes
 from .statistics import Counters
 from .store import Accepted, AccountStore, Claim, Completion, Done, Verdict, Work
+from .suspects import Suspects
 
 TOTAL_ROWS = 1_000_000
 TOTAL_BYTES = 2 * 2**30
@@ -111,6 +112,8 @@ class Inbox:
         self._held: set[Held] = set()
         self._lost_workers: set[Held] = set()
         self._bell = Bell()
+        self.suspects = Suspects(self._let_in)
+        """What may be the death of the process."""
         self._round: Work | None = None
         """What the store is carrying out now."""
         self._serving = trio.CancelScope(shield=True)
@@ -137,9 +140,17 @@ class Inbox:
                 self._lanes.hold_back(row.lane, row.not_before + offset)
         letters = [letter for letter in await self._store.dead_letters() if letter.box == "inbox"]
         self.buried = len(letters)
-        if self._config.on_poison == "halt":
-            for letter in letters:
-                self._lanes.hold_back(letter.lane, float("inf"))
+        halted = {letter.lane for letter in letters} if self._config.on_poison == "halt" else set()
+        for lane in halted:
+            self._lanes.hold_back(lane, float("inf"))
+        for row in found.waiting:
+            if row.suspect and row.lane not in halted:
+                self._lanes.hold_back(row.lane, float("inf"))
+                self.suspects.add(row.seq, row.lane)
+
+    def _let_in(self, lane: str) -> None:
+        self._lanes.hold_back(lane, trio.current_time())
+        self._bell.ring()
 
     # What the rest of the account sees
 
@@ -278,7 +289,7 @@ class Inbox:
     async def run(self) -> None:
         """Serve rounds until :meth:`close`, then store what is left."""
         # Cancelling the account cuts no round short: nobody would know what of it was carried out. And workers that are
-        # cancelled in that moment give their deliveries back. close() is called after the last of them, and sets a bound.
+        # cancelled in that moment give their deliveries back: close() is called after the last, and sets a bound.
         with self._serving:
             while not self._closed:
                 await self._bell.wait_until(self._lanes.next_return())
@@ -384,8 +395,8 @@ class Inbox:
             arrival.accepted = done.accepted[start : start + len(arrival.deliveries)]
             start += len(arrival.deliveries)
             arrival.settled.set()
-        for (lane, _), claim in zip(taken, done.claimed, strict=True):
-            self._hand_out(lane, claim)
+        for (lane, seq), claim in zip(taken, done.claimed, strict=True):
+            self._hand_out(lane, seq, claim)
 
     def _count(self, verdict: Verdict) -> None:
         match verdict:
@@ -398,8 +409,9 @@ class Inbox:
             case Verdict.FULL:
                 self._counters.shed += 1
 
-    def _hand_out(self, lane: str, claim: Claim | None) -> None:
+    def _hand_out(self, lane: str, seq: int, claim: Claim | None) -> None:
         if claim is None:  # An operator purged it meanwhile.
+            self.suspects.cleared(seq)
             self._lanes.release(lane)
             return
         held = Held(claim, lane, trio.current_time())
@@ -414,6 +426,8 @@ class Inbox:
     def _marked(self, marking: _Marking, committed: bool) -> None:
         held, completion = marking.held, marking.completion
         held.marked = True
+        if not completion.unstarted:
+            self.suspects.cleared(completion.seq)
         if not committed:
             held.revoked = True
             logger.warning("a late completion was refused", extra={"key": held.claim.delivery.key})

@@ -87,6 +87,7 @@ class Life:
             async with trio.open_nursery() as nursery:
                 for role, run in (
                     ("inbox", self.inbox.run),
+                    ("suspects", self.inbox.suspects.run),
                     ("outbox", self.outbox.run),
                     ("housekeeping", self._keep_house),
                     ("supervisor", self._supervise),

@@ -48,6 +48,8 @@ class Waiting:
     size: int
     """The length of its data."""
     not_before: float = 0.0
+    suspect: bool = False
+    """It was in hand when a process died, and one more death would bury it."""
 
 
 @attrs.frozen

@@ -107,7 +107,13 @@ class MemoryInbox:
                 row.dead, row.died_at = True, now
                 row.error = f"the process ended while this was handled: {row.deaths} deaths, {row.attempts} attempts"
         waiting = [
-            Waiting(row.seq, row.delivery.lane, len(row.delivery.data), row.not_before)
+            Waiting(
+                row.seq,
+                row.delivery.lane,
+                len(row.delivery.data),
+                row.not_before,
+                row.deaths > 0 and (row.deaths + 1 >= max_deaths or row.attempts + 1 >= max_attempts),
+            )
             for row in self._rows.values()
             if not row.dead
         ]

@@ -48,7 +48,12 @@ class SqliteAccount(AccountStore):
         in_hand: list[int] = []
         more = True
         while more:
-            page = await self._do(inbox.read_page, after=waiting[-1].seq if waiting else 0)
+            page = await self._do(
+                inbox.read_page,
+                after=waiting[-1].seq if waiting else 0,
+                max_deaths=max_deaths,
+                max_attempts=max_attempts,
+            )
             waiting += page.rows
             in_hand += page.in_hand
             more = len(page.rows) == inbox.PAGE

@@ -130,15 +130,20 @@ class Page:
     in_hand: Sequence[int]
 
 
-def read_page(transaction: Transaction, account: int, after: int) -> Page:
-    """What waits or was in hand, from beyond ``after``: at most PAGE rows."""
-    found = transaction.execute(
-        "SELECT seq, lane, size, not_before, state FROM inbox"
+def read_page(transaction: Transaction, account: int, after: int, max_deaths: int, max_attempts: int) -> Page:
+    """What waits or was in hand, from beyond ``after``: at most PAGE rows, as they are once they are taken back."""
+    found = transaction.execute(  # A row in hand has state 1, and is taken back with one death more.
+        "SELECT seq, lane, size, not_before, state, deaths + state AS deaths, attempts FROM inbox"
         " WHERE account = ? AND seq > ? AND state IN (0, 1) ORDER BY seq LIMIT ?",
         (account, after, PAGE),
     ).fetchall()
     return Page(
-        [Waiting(seq, lane, size, not_before) for seq, lane, size, not_before, _ in found],
+        [
+            Waiting(
+                seq, lane, size, not_before, deaths > 0 and (deaths + 1 >= max_deaths or attempts + 1 >= max_attempts)
+            )
+            for seq, lane, size, not_before, _, deaths, attempts in found
+        ],
         [row[0] for row in found if row[4] == IN_HAND],
     )
 

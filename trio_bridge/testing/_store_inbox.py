@@ -248,6 +248,26 @@ async def the_last_attempt_buries_at_a_death(account: AccountStore) -> None:
     assert (recovered.died, recovered.buried, list(recovered.waiting)) == (1, 1, [])
 
 
+async def recover_names_what_one_more_death_would_bury(account: AccountStore) -> None:
+    seq = await accept_one(account, "a")
+    failed = await accept_one(account, "b")
+    await accept_one(account, "c")
+    for _ in range(3):
+        assert await finish(account, await claim(account, failed), "retry")
+
+    async def suspects() -> list[int]:
+        recovered = await account.recover(now=5.0, max_deaths=3, max_attempts=5)
+        assert len(recovered.waiting) == 3
+        return [row.seq for row in recovered.waiting if row.suspect]
+
+    await claim(account, seq)
+    assert await suspects() == []
+    await claim(account, seq)
+    await claim(account, failed)
+    assert await suspects() == [seq, failed], "by its deaths, by its attempts"
+    assert await suspects() == [seq, failed], "it remains one"
+
+
 async def trim_forgets_what_is_handled_and_old(account: AccountStore) -> None:
     for key, at in [("late", 9.0), ("early", 5.0), ("earlier", 4.0)]:
         await handled(account, key, now=at)
@@ -306,6 +326,7 @@ INBOX_CHECKS: tuple[Check, ...] = tuple(
             a_release_gives_the_attempt_back,
             deaths_are_counted_and_bury,
             the_last_attempt_buries_at_a_death,
+            recover_names_what_one_more_death_would_bury,
             trim_forgets_what_is_handled_and_old,
             trim_leaves_what_is_not_handled,
             trim_forgets_any_number,
