@@ -75,6 +75,7 @@ async def test_repeated_headers_are_joined_and_names_lowered(autojump_clock: Moc
     answer = await exchange(b"GET / HTTP/1.0\r\nX-A: 1\r\nx-a: 2\r\n\r\n", handler=handler)
     assert seen[0].headers["x-a"] == "1, 2"
     assert answer.startswith(b"HTTP/1.1 204 No Content\r\nX-Kept: yes\r\n")
+    assert b"Content-Length" not in answer
     assert answer.endswith(b"\r\n\r\n")
 
 
@@ -306,6 +307,37 @@ async def test_a_bug_in_serving_a_websocket_closes_it_with_1011_and_comes_out(ne
         near.close()
 
 
+async def test_a_client_that_says_too_much_is_told_1009(network: MemoryNetwork) -> None:
+    async def serve(websocket: ServerWebsocket) -> None:
+        raise AssertionError(await websocket.receive_batch())
+
+    async def handler(request: HttpRequest) -> AcceptWebsocket:
+        return AcceptWebsocket(serve, max_size=1000)
+
+    async with serving(network, handler) as port:
+        async with open_websocket(f"ws://127.0.0.1:{port}", network=network) as websocket:
+            await websocket.send_batch(["x" * 1001])
+            with pytest.raises(PeerClosed) as closed:
+                await websocket.receive_batch()
+    assert closed.value.code == 1009
+
+
+async def test_a_reset_on_sockets_is_a_reset() -> None:
+    async def serve(websocket: ServerWebsocket) -> None:
+        websocket.reset()
+
+    async def handler(request: HttpRequest) -> AcceptWebsocket:
+        return AcceptWebsocket(serve)
+
+    network = SystemNetwork()
+    async with serving(network, handler) as port, await network.connect_tcp("127.0.0.1", port) as stream:
+        await stream.send_all(UPGRADE + KEY + b"\r\n")
+        with contextlib.suppress(trio.BrokenResourceError):
+            while await stream.receive_some():
+                pass
+            raise AssertionError("the connection was closed, not reset")
+
+
 async def test_a_peer_that_leaves_is_no_bug_of_who_served_it(network: MemoryNetwork) -> None:
     ends: list[ConnectionLost] = []
 
@@ -330,7 +362,9 @@ async def test_a_peer_that_leaves_is_no_bug_of_who_served_it(network: MemoryNetw
     assert len(ends) == 1
 
 
-async def test_cancelling_a_server_drops_its_connections(network: MemoryNetwork, autojump_clock: MockClock) -> None:
+async def test_cancelling_a_server_ends_its_connections_at_once_with_1001(
+    network: MemoryNetwork, autojump_clock: MockClock
+) -> None:
     async def handler(request: HttpRequest) -> AcceptWebsocket:
         async def serve(websocket: ServerWebsocket) -> None:
             await trio.sleep_forever()
@@ -345,4 +379,4 @@ async def test_cancelling_a_server_drops_its_connections(network: MemoryNetwork,
         assert trio.current_time() == begun
         with pytest.raises(PeerClosed) as closed:
             await websocket.receive_batch()
-    assert closed.value.code == 1006
+    assert closed.value.code == 1001

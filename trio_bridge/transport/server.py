@@ -45,6 +45,7 @@ logger = logging.getLogger(__name__)
 SWITCHING_PROTOCOLS = 101
 INTERNAL_ERROR = 500
 NORMAL = 1000
+GOING_AWAY = 1001
 SERVER_FAILED = 1011
 
 FRAMING = frozenset({"Connection", "Content-Length", "Date"})
@@ -150,12 +151,15 @@ def negotiate(request: HttpRequest, accept: AcceptWebsocket) -> Accepted | HttpR
 
 async def converse(websocket: ServerWebsocket, accept: AcceptWebsocket) -> None:
     """Run the handler's side of a connection, then close it."""
-    code = SERVER_FAILED
+    code = GOING_AWAY  # unless something else becomes known, the server was cancelled
     try:
         try:
             await accept.serve(websocket)
         except* ConnectionLost:
             pass  # the peer left
         code = NORMAL
+    except Exception:
+        code = SERVER_FAILED
+        raise
     finally:
         await websocket.aclose(code)
