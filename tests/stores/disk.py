@@ -21,7 +21,7 @@ class Disk:
         self.opened = self.refused = self.commits = 0
         self.commits_allowed = math.inf
         """More of them find the disk full."""
-        self.at_open = self.before_commit = self.after_commit = None
+        self.at_open = self.at_begin = self.before_commit = self.after_commit = self.at_checkpoint = None
 
     def limit(self):
         """Not a page more than there are: the disk is full."""
@@ -51,6 +51,10 @@ class Disk:
                 disk.connections.append(self)
 
             def execute(self, sql, *parameters):
+                if sql == "BEGIN IMMEDIATE" and disk.at_begin is not None:
+                    raise disk.at_begin
+                if "wal_checkpoint" in sql and disk.at_checkpoint is not None:
+                    raise disk.at_checkpoint
                 if sql != "COMMIT":
                     return super().execute(sql, *parameters)
                 if disk.commits_allowed < 1:

@@ -213,6 +213,42 @@ async def test_a_commit_in_doubt_is_undone(account, disk, autojump_clock):
     assert await finish(account, again, "done")
 
 
+async def test_a_commit_that_was_in_doubt_once_is_not_undone_later(account, disk):
+    disk.after_commit = disk_error("SQLITE_IOERR_FSYNC")
+    seq = await accept_one(account, "a")
+    disk.after_commit = None
+    disk.at_begin = disk_error("SQLITE_IOERR_READ")
+    with pytest.raises(StoreUnavailable):
+        await accept_one(account, "b")
+    disk.at_begin = None
+    assert await verdict(account, "a") is DUPLICATE
+    assert await waiting(account) == [seq]
+
+
+async def test_a_file_that_can_not_be_synced_proves_nothing(account, disk, autojump_clock):
+    disk.after_commit = disk_error("SQLITE_IOERR_FSYNC")
+    disk.at_checkpoint = disk_error("SQLITE_IOERR_FSYNC")
+    with pytest.raises(StoreUnavailable):
+        await accept_one(account, "a")
+    disk.after_commit = disk.at_checkpoint = None
+    await trio.sleep(REOPEN_PAUSE)
+    assert await verdict(account, "a") is STORED
+
+
+@pytest.mark.parametrize(
+    "name", ["SQLITE_IOERR_READ", "SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_READONLY_DBMOVED", "SQLITE_CANTOPEN"]
+)
+async def test_a_connection_that_is_broken_is_replaced(account, disk, name):
+    [old] = disk.connections
+    disk.at_begin = disk_error(name)
+    with pytest.raises(StoreUnavailable, match=r"bridge\.db"):
+        await accept_one(account, "a")
+    disk.at_begin = None
+    assert await verdict(account, "a") is STORED
+    [new] = disk.connections
+    assert new is not old
+
+
 async def test_a_disk_that_stays_away_is_asked_now_and_then(account, disk, autojump_clock):
     disk.before_commit = disk_error("SQLITE_IOERR_WRITE")
     disk.at_open = disk_error("SQLITE_IOERR_READ")

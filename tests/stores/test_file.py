@@ -76,6 +76,29 @@ async def test_closing_leaves_one_whole_file(path):
     connection.close()
 
 
+async def test_a_commit_outlives_a_loss_of_power(path, disk):
+    async with open_sqlite(path):
+        [connection] = disk.connections
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,), "full"
+
+
+async def test_a_new_file_outlives_a_loss_of_power(path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_ino))
+    async with open_sqlite(path):
+        assert synced == [path.parent.stat().st_ino], "its name, too"
+
+
+async def test_closing_empties_the_log_while_others_have_the_file_open(path):
+    async with open_sqlite(path) as store:
+        await accept_one(await store.open_account("a", platform="x"), "k")
+        other_program = sqlite3.connect(path)
+        other_program.execute("SELECT * FROM seen").fetchall()
+    assert path.with_name("bridge.db-wal").stat().st_size == 0
+    other_program.close()
+
+
 def rows_in(path):
     connection = sqlite3.connect(path)
     tables = ("accounts", "seen", "inbox", "outbox", "state")
@@ -129,8 +152,12 @@ async def test_closing_does_not_wait_for_a_reader(path):
 
 
 async def test_a_second_store_in_this_process_is_refused(path):
+    path.with_name("bridge.db.lock").write_text("9" * 15)
     async with open_sqlite(path, executor=inline) as store:
-        assert f"is in use by process {os.getpid()}" in await refusal(path)
+        descriptors = len(os.listdir("/dev/fd"))
+        for _ in range(3):
+            assert f"is in use by process {os.getpid()}: stop that one first" in await refusal(path)
+        assert len(os.listdir("/dev/fd")) == descriptors
         await store.accounts()
     async with open_sqlite(path):
         pass
@@ -233,17 +260,18 @@ async def filled(path, count=100):
         return [one.seq for one in await accept(account, *many)]
 
 
-def damage(path, text):
+def damage(path, text, scribble=b"\xff" * 8, at=0):
     """Overwrite the head of the page that has this text."""
     content = bytearray(path.read_bytes())
-    page = content.index(text.encode()) // 4096 * 4096
-    content[page : page + 8] = b"\xff" * 8
+    start = content.index(text.encode()) // 4096 * 4096 + at
+    content[start : start + len(scribble)] = scribble
     path.write_bytes(content)
 
 
-async def test_a_damaged_file_is_refused(path):
+@pytest.mark.parametrize(("scribble", "at"), [(b"\xff" * 8, 0), (b"\x09", 7)], ids=["unreadable", "implausible"])
+async def test_a_damaged_file_is_refused(path, scribble, at):
     await filled(path)
-    damage(path, "payload 00050")
+    damage(path, "payload 00050", scribble, at)
     message = await unchanged(path, path.read_bytes())
     assert "is damaged" in message
     assert "restore a copy, or move it away" in message

@@ -37,6 +37,7 @@ class Gate:
         self.passage.set()
 
     async def __call__(self, function):
+        self.protected = trio.lowlevel.currently_ki_protected()
         with trio.move_on_after(10):  # A test that failed while it was shut ends all the same.
             await self.passage.wait()
         return function()
@@ -172,19 +173,37 @@ async def test_a_leader_that_leaves_lets_nobody_down(account, gate, disk):
     assert await verdicts(account, "leader", "k0", "k1", "k2") == [DUPLICATE] * 4
 
 
-async def test_closing_waits_for_what_is_under_way(path, gate):
+async def test_ctrl_c_does_not_tear_a_round(account, gate):
+    assert not trio.lowlevel.currently_ki_protected()
+    await accept_one(account, "a")
+    assert gate.protected
+
+
+async def test_closing_waits_for_what_is_under_way(path, gate, disk):
     store = SqliteStore(path, executor=gate)
     await store.open()
     account = await store.open_account("a", platform="x")
+    events = []
+
+    async def store_one(n):
+        await accept_one(account, f"k{n}")
+        events.append("stored")
+
+    async def close():
+        await store.aclose()
+        events.append("closed")
+
     gate.shut()
     async with trio.open_nursery() as nursery:
         for n in range(3):
-            nursery.start_soon(accept_one, account, f"k{n}")
+            nursery.start_soon(store_one, n)
         await wait_all_tasks_blocked()
-        nursery.start_soon(store.aclose)
+        nursery.start_soon(close)
         await wait_all_tasks_blocked()
         with pytest.raises(StoreUnavailable, match="is closed"):
             await accept_one(account, "too late")
         gate.open()
+    assert events == ["stored", "stored", "stored", "closed"]
+    assert disk.connections == []
     async with open_sqlite(path) as anew:
         assert len(await waiting(await anew.open_account("a", platform="x"))) == 3

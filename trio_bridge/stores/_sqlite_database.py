@@ -189,7 +189,8 @@ class Database:
             opened = await self._patiently(partial(self._executor, how))
         except sqlite3.Error as error:
             raise explain(self.path, error) from error
-        self._connection, self._number, self._last_seq = opened.connection, opened.number, opened.last_seq
+        self._connection, self._number = opened.connection, opened.number
+        self._last_seq = max(self._last_seq, opened.last_seq)
         return opened.connection
 
     async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:

@@ -172,6 +172,14 @@ async def a_cancelled_caller_leaves_its_neighbours_alone(account: AccountStore) 
     assert [one.verdict for one in found] == [DUPLICATE] * 10
 
 
+async def a_call_of_a_cancelled_caller_changes_nothing(account: AccountStore) -> None:
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await accept_one(account, "a")
+    assert scope.cancelled_caught
+    assert [one.verdict for one in await accept(account, delivery("a"))] == [STORED]
+
+
 async def every_call_is_a_checkpoint(open_store: OpenStore) -> None:
     async with open_store() as store:
         with assert_checkpoints():
@@ -192,6 +200,7 @@ WHOLE_CHECKS: tuple[Check, ...] = (
     accounts_are_recorded,
     a_forgotten_account_is_gone,
     what_is_durable_is_there_again,
+    with_account(a_call_of_a_cancelled_caller_changes_nothing),
     with_account(a_cancelled_call_is_carried_out_wholly_or_not_at_all),
     with_account(a_cancelled_caller_leaves_its_neighbours_alone),
     every_call_is_a_checkpoint,
