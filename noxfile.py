@@ -52,4 +52,4 @@ def demo(session: nox.Session) -> None:
 def soak(session: nox.Session) -> None:
     """Minutes of real time and real sockets."""
     install(session)
-    session.run("pytest", "-m", "soak", "tests/soak", *session.posargs)
+    session.run("pytest", "-m", "soak", "-o", "faulthandler_timeout=900", "tests/soak", *session.posargs)
