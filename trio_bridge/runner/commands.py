@@ -36,7 +36,7 @@ def program() -> None:
     """Keep chat platform connections alive, and hand every message to what answers it."""
 
 
-@program.command()
+@program.command(short_help="Watch three accounts on a DingTalk of your own machine.")
 @click.option("--seconds", type=click.FloatRange(min=0), help="End by itself after so long. Otherwise Ctrl-C ends it.")
 @click.option("--json", "as_json", is_flag=True, help="Print nothing but the report, as one JSON object.")
 def demo(seconds: float | None, as_json: bool) -> None:
@@ -48,7 +48,7 @@ def demo(seconds: float | None, as_json: bool) -> None:
     sys.exit(trio.run(partial(run_demo, seconds, Console(), as_json=as_json)))
 
 
-@program.command()
+@program.command(short_help="Run the accounts of a configuration file.")
 @click.argument("config", type=click.Path(path_type=Path))
 @log_format
 @log_level
