@@ -225,6 +225,17 @@ async def test_a_commit_that_was_in_doubt_once_is_not_undone_later(account, disk
     assert await waiting(account) == [seq]
 
 
+async def test_no_number_is_given_twice_though_the_connection_was_replaced(account, disk):
+    seq = await accept_one(account, "a")
+    assert await finish(account, await claim(account, seq), "done")
+    assert await account.trim(before=100.0) == 1
+    disk.at_begin = disk_error("SQLITE_IOERR_READ")
+    with pytest.raises(StoreUnavailable):
+        await accept_one(account, "b")
+    disk.at_begin = None
+    assert await accept_one(account, "b") > seq
+
+
 async def test_a_file_that_can_not_be_synced_proves_nothing(account, disk, autojump_clock):
     disk.after_commit = disk_error("SQLITE_IOERR_FSYNC")
     disk.at_checkpoint = disk_error("SQLITE_IOERR_FSYNC")
