@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from ..engine.store import AccountStore, DeadLetter, OutgoingChange, OutgoingRow
+from ..engine.store import AccountStore, DeadLetter, OutgoingChange, OutgoingRow, OutgoingState
 from ._store_check import (
     DUPLICATE,
     Check,
@@ -88,7 +88,7 @@ async def replies_come_in_order(account: AccountStore) -> None:
 
 
 async def sending_is_unknown_after_a_death(account: AccountStore) -> None:
-    states = ("open", "pending", "sending", "sent", "dead")
+    states: tuple[OutgoingState, ...] = ("open", "pending", "sending", "sent", "dead")
     await account.enqueue([reply(state) for state in states], now=1.0)
     await account.change([OutgoingChange(state, state=state) for state in states])
     await waiting(account)
@@ -96,7 +96,7 @@ async def sending_is_unknown_after_a_death(account: AccountStore) -> None:
 
 
 async def trim_forgets_sent_replies(account: AccountStore) -> None:
-    states = ("open", "pending", "sending", "unknown", "dead", "sent")
+    states: tuple[OutgoingState, ...] = ("open", "pending", "sending", "unknown", "dead", "sent")
     await account.enqueue([reply(state) for state in states], now=1.0)
     await account.change([OutgoingChange(state, state=state) for state in states])
     await account.enqueue([reply("sent later")], now=5.0)
@@ -184,7 +184,8 @@ async def a_reply_that_was_given_up_can_be_purged(account: AccountStore) -> None
         await account.change([OutgoingChange(key, state="pending")])
         [again] = await account.enqueue([reply(key, "again")], now=2.0)
         assert (again.state, again.text, again.target) == ("dead", "", "")
-    assert await account.dead_letters() == await account.outgoing(["dead", "unknown"]) == []
+    assert await account.dead_letters() == []
+    assert await account.outgoing(["dead", "unknown"]) == []
     assert await account.trim(before=10.0) == 2
     assert await account.outgoing_row("dead") is None
     await account.enqueue([reply("dead", "anew")], now=20.0)

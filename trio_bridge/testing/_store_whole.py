@@ -99,7 +99,8 @@ async def a_forgotten_account_is_gone(open_store: OpenStore) -> None:
         assert "forgotten" not in {record.name for record in await store.accounts()}
         anew = await store.open_account("forgotten", platform="check")
         assert {record.name: record.wanted for record in await store.accounts()}["forgotten"] is None
-        assert await waiting(anew) == await anew.dead_letters() == []
+        assert await waiting(anew) == []
+        assert await anew.dead_letters() == []
         assert await anew.outgoing_row("k") is None
         assert await anew.load("s") == {}
         assert [one.verdict for one in await accept(anew, delivery("done"))] == [STORED]
