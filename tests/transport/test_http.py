@@ -314,6 +314,25 @@ async def test_a_stream_can_be_left_at_any_point(network: MemoryNetwork) -> None
     gc.collect()  # generators that were not run to their end would warn now
 
 
+@pytest.mark.parametrize("end", ["cancelled", "broken"])
+async def test_a_body_that_was_cut_off_leaves_nothing_behind(
+    end: str, network: MemoryNetwork, autojump_clock: MockClock
+) -> None:
+    async def hardly_listen(stream: trio.abc.HalfCloseableStream) -> None:
+        await read_head(stream)
+        await trio.sleep(1)
+        if end == "broken":
+            network.connections[0].break_()
+        await trio.sleep_forever()
+
+    big = {"json": {"text": "x" * 10**6}}, {"files": {"image": ("a.png", b"x" * 10**6, "image/png")}}
+    async with spoken_to(network, hardly_listen, total=2) as (http, url):
+        for parts in big:
+            with pytest.raises(OutcomeUnknown):
+                await http.request("POST", url, **parts)
+    gc.collect()  # as above
+
+
 @pytest.mark.parametrize(
     "url", ["http://chat.example/s3cret", "ws://127.0.0.1/s3cret", "s3cret", "http://127.0.0.1/s3cret\0"]
 )

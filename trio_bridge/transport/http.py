@@ -12,7 +12,7 @@ import zlib
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, Self, TypedDict, Unpack
 
 import attrs
 import httpcore
@@ -150,6 +150,28 @@ class HttpStream:
                 pass
 
 
+class Body:
+    """The body of a request, in one piece.
+
+    Not a generator, as those of ``httpx`` and ``httpcore`` are: a call that is cut off would leave it in the middle,
+    and Trio warns of that.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._taken = False
+
+    def __aiter__(self) -> Self:
+        self._taken = False
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._taken:
+            raise StopAsyncIteration
+        self._taken = True
+        return self._content
+
+
 class Call:
     """One call under way. It knows whether its request may have reached the server."""
 
@@ -166,7 +188,7 @@ class Call:
                 target=request.url.raw_path,
             ),
             headers=request.headers.raw,
-            content=request.stream,
+            content=Body(request.read()),
             extensions={"trace": self._watch, "timeout": {"read": silence}},
         )
 
