@@ -276,6 +276,36 @@ async def test_d6_stop_leaves_only_the_stuck_thread_behind(
         assert account.alarms == set()
 
 
+async def test_d6_a_stop_over_a_stuck_handler_costs_the_message_nothing(
+    autojump_clock: MockClock, server: FakeServer, virtual_cap: None
+) -> None:
+    """However often: the process did not die of it, so it is no poison."""
+    from tests.engine.conftest import virtual_environment
+    from tests.engine.fake import Fake
+    from trio_bridge.opening import open_bridge
+
+    stubborn = trio.Event()
+    tries: list[str] = []
+
+    async def handler(message: Message) -> None:
+        tries.append(message.id)
+        with trio.CancelScope(shield=len(tries) < 5):
+            await stubborn.wait()
+
+    async with open_bridge([Fake(server=server)], handler, environment=virtual_environment()) as bridge:
+        (await server.connection()).push("m1")
+        for _ in range(4):
+            await wait_all_tasks_blocked()
+            await bridge.stop("a")
+            await bridge.start("a")
+            await bridge.account("a").wait_ready()
+        stubborn.set()
+        await wait_all_tasks_blocked()
+        assert tries == ["m1"] * 5
+        assert bridge.account("a").statistics().inbox_depth == 0
+        assert bridge.account("a").alarms == set()
+
+
 async def test_d7_a_reply_of_a_draining_handler_is_sent(
     autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
 ) -> None:

@@ -244,6 +244,9 @@ class Account:
         with trio.move_on_after(limit):
             await tenure.done.wait()
             return True
+        if self._tenure is tenure and self._life is not None:
+            with trio.move_on_after(STOP_LIMIT):
+                await self._life.take_back()
         if self._tenure is tenure and not tenure.done.is_set():
             logger.error("a handler ignores its cancellation", extra={"account": self.name})
             self._abandoned.add(tenure)
