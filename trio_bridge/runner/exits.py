@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import enum
+import logging
+import os
 import sys
 from collections.abc import Iterable
+from typing import NoReturn
 
 from .text import one_line
 
@@ -26,3 +29,11 @@ def say(problems: Iterable[str]) -> None:
     """Put each problem on stderr, on a line of its own."""
     for problem in problems:
         print(one_line(problem), file=sys.stderr)
+
+
+def end_by_force(problems: Iterable[str]) -> NoReturn:
+    """Say what is left and end the process here and now, whatever in it does not want to end. The store bears it."""
+    say(problems)
+    logging.shutdown()
+    sys.stderr.flush()
+    os._exit(ExitCode.UNFINISHED)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import trio
 from rich.console import Console
@@ -10,10 +10,11 @@ from rich.console import Console
 from ..agents.protocol import Agent
 from ..engine.dispatch import Handler
 from ..engine.environment import Environment
+from ..engine.states import Alarm
 from ..errors import ConfigError, StoreUnavailable
 from ..messages import Message
 from ..opening import open_bridge
-from .exits import ExitCode, say
+from .exits import ExitCode, end_by_force, say
 from .loading import RunnerConfig
 from .signals import heed_signals
 from .table import show
@@ -45,10 +46,15 @@ async def serve(
                 async with open_bridge(
                     config.accounts, by_account(agents), store=config.store, environment=environment
                 ) as bridge:
-                    if console.is_terminal:
-                        nursery.start_soon(show, bridge.statistics, console, name="runner/table")
-                    await finish.wait()
-                    left = await bridge.drain()
+                    async with trio.open_nursery() as showing:
+                        if console.is_terminal:
+                            showing.start_soon(show, bridge.statistics, console, name="runner/table")
+                        await finish.wait()
+                        left = await bridge.drain()
+                        showing.cancel_scope.cancel("all is finished")
+                    if any(Alarm.WORKER_STUCK in account.alarms for account in bridge.accounts.values()):
+                        # Trio would wait for the handler for ever.
+                        end_by_force(_unfinished(left))
                 nursery.cancel_scope.cancel("all is finished")
         except* ConfigError as group:
             unusable = [f"{config.file}: {error}" for error in _leaves(group)]
@@ -58,9 +64,13 @@ async def serve(
         say(unusable)
         return ExitCode.UNUSABLE
     if left or everything.cancelled_caught:
-        say([f"left unfinished: {what}" for what in left] or ["ended before everything was finished; it is stored"])
+        say(_unfinished(left) or ["ended before everything was finished; it is stored"])
         return ExitCode.UNFINISHED
     return ExitCode.CLEAN
+
+
+def _unfinished(left: Iterable[str]) -> list[str]:
+    return [f"left unfinished: {what}" for what in left]
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
