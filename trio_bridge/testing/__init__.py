@@ -1,1 +1,7 @@
-"""What a program that stands on trio_bridge is tested with: simulated platforms, and checks of what it may replace."""
+"""For tests of your own: simulators of platforms, and checks for what you put in place of our parts."""
+
+from .dingtalk import DingTalkSimulator
+from .store import check_store
+from .websocket import check_websocket
+
+__all__ = ["DingTalkSimulator", "check_store", "check_websocket"]
