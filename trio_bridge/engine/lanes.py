@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import heapq
-from collections import deque
+from collections import OrderedDict, deque
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -19,7 +19,7 @@ class Lanes(Generic[T]):
 
     def __init__(self) -> None:
         self._waiting: dict[str, deque[T]] = {}
-        self._ready: deque[str] = deque()
+        self._ready: OrderedDict[str, None] = OrderedDict()  # a set that remembers its order
         self._busy: set[str] = set()
         self._held_back: dict[str, float] = {}
         self._returns: list[tuple[float, str]] = []
@@ -40,7 +40,7 @@ class Lanes(Generic[T]):
         if waiting is None:
             self._waiting[lane] = deque((item,))
             if lane not in self._busy and lane not in self._held_back:
-                self._ready.append(lane)
+                self._ready[lane] = None
         else:
             waiting.append(item)
         self._count += 1
@@ -49,7 +49,7 @@ class Lanes(Generic[T]):
         """Take the head of a ready lane, which is busy from now on; ``None`` if no lane is ready."""
         if not self._ready:
             return None
-        lane = self._ready.popleft()
+        lane, _ = self._ready.popitem(last=False)
         waiting = self._waiting[lane]
         item = waiting.popleft()
         if not waiting:
@@ -62,7 +62,7 @@ class Lanes(Generic[T]):
         """The item that was taken is through: the lane may be taken from again."""
         self._busy.discard(lane)
         if lane in self._waiting and lane not in self._held_back:
-            self._ready.append(lane)
+            self._ready[lane] = None
 
     def put_back(self, lane: str, item: T, *, until: float | None = None) -> None:
         """The item that was taken returns to the head of its lane, which is held back ``until`` then."""
@@ -70,7 +70,7 @@ class Lanes(Generic[T]):
         self._waiting.setdefault(lane, deque()).appendleft(item)
         self._count += 1
         if until is None:
-            self._ready.append(lane)
+            self._ready[lane] = None
         else:
             self.hold_back(lane, until)
 
@@ -78,8 +78,7 @@ class Lanes(Generic[T]):
         """Take nothing from the lane before ``until``."""
         self._held_back[lane] = until
         heapq.heappush(self._returns, (until, lane))
-        if lane in self._ready:
-            self._ready.remove(lane)
+        self._ready.pop(lane, None)
 
     def advance(self, now: float) -> None:
         """Let lanes return whose time has come."""
@@ -88,7 +87,7 @@ class Lanes(Generic[T]):
             if self._held_back.get(lane) == until:
                 del self._held_back[lane]
                 if lane in self._waiting and lane not in self._busy:
-                    self._ready.append(lane)
+                    self._ready[lane] = None
 
     def next_return(self) -> float:
         """When the next lane returns; infinity if none is held back."""
