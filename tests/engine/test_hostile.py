@@ -27,6 +27,46 @@ def bug(*_: Any) -> Any:
 # Callers
 
 
+async def test_two_accounts_of_one_name_are_a_configuration_error(server: FakeServer) -> None:
+    with pytest.raises(ConfigError, match="two accounts"):
+        async with open_bridge([Fake(server=server), Fake(server=server)], None):
+            pass
+
+
+async def test_of_two_that_add_the_same_account_one_is_refused(
+    autojump_clock: MockClock, server: FakeServer, virtual_cap: None
+) -> None:
+    refused: list[str] = []
+    async with open_bridge([], None, environment=virtual_environment()) as bridge:
+
+        async def add() -> None:
+            try:
+                await bridge.add(Fake(server=server))
+            except ConfigError as error:
+                refused.append(str(error))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(add)
+            nursery.start_soon(add)
+        await trio.sleep(5)
+        assert len(refused) == len(server.connections) == 1
+
+
+async def test_an_account_that_is_started_while_it_is_removed_does_not_run_on_unseen(
+    autojump_clock: MockClock, server: FakeServer, virtual_cap: None
+) -> None:
+    async with open_bridge([Fake(server=server)], None, environment=virtual_environment()) as bridge:
+        await server.connection()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(bridge.remove, "a")
+            for _ in range(2):
+                await trio.lowlevel.checkpoint()
+            nursery.start_soon(bridge.start, "a")
+        await trio.sleep(100)
+        assert not bridge.accounts
+        assert not any(link.is_open for link in server.connections)
+
+
 def test_a_hundred_thousand_lanes_that_wait_cost_no_more_than_their_number() -> None:
     """Holding one back used to look through all that were ready: an account could not recover in hours."""
     lanes: Lanes[int] = Lanes()

@@ -16,6 +16,7 @@ from .clock import watch_clock
 from .dispatch import Handler
 from .environment import Environment
 from .platform import PlatformConfig
+from .states import AccountState
 from .statistics import BridgeStatistics
 from .store import Store
 
@@ -33,6 +34,7 @@ class Bridge:
         self._environment = environment
         self._nursery = nursery
         self._accounts: dict[str, Account] = {}
+        self._adding = trio.Lock()
         self._started_at = environment.wall()
         self.shutdown_grace = SHUTDOWN_GRACE
         """Seconds that handlers get when the bridge is left."""
@@ -81,14 +83,17 @@ class Bridge:
           ConfigError: there is an account of that name already.
           StoreUnavailable: the store could not be asked.
         """
-        if config.name in self._accounts:
-            raise ConfigError(f"accounts.{config.name}: there are two accounts of that name")
-        records = {record.name: record for record in await self._store.accounts()}
-        kept = await self._store.open_account(
-            config.name, platform=config.platform, owner=config.owner, enabled=config.enabled
-        )
-        account = Account(config, self._handler, kept, self._environment, self._nursery, durable=self._store.durable)
-        self._accounts[config.name] = account
+        async with self._adding:  # Of two calls with one name, only the first may find it free.
+            if config.name in self._accounts:
+                raise ConfigError(f"accounts.{config.name}: there are two accounts of that name")
+            records = {record.name: record for record in await self._store.accounts()}
+            kept = await self._store.open_account(
+                config.name, platform=config.platform, owner=config.owner, enabled=config.enabled
+            )
+            account = Account(
+                config, self._handler, kept, self._environment, self._nursery, durable=self._store.durable
+            )
+            self._accounts[config.name] = account
         # A start or stop of earlier holds, until somebody edits ``enabled`` in the configuration.
         record = records.get(config.name)
         wanted = "running" if config.enabled else "stopped"
@@ -100,13 +105,14 @@ class Bridge:
 
     async def remove(self, name: str) -> None:
         """Stop an account and take it out. What it kept stays in the store for when it is added again. Idempotent."""
-        if (account := self._accounts.get(name)) is None:
-            await trio.lowlevel.checkpoint()
-            return
-        account.wish_stopped()
-        await account.wait_stopped(STOP_LIMIT)
-        if self._accounts.get(name) is account:
-            del self._accounts[name]
+        account = self._accounts.get(name)
+        await trio.lowlevel.checkpoint()
+        # Somebody may start it meanwhile: nothing that runs may be taken out, for nobody could stop it any more.
+        while account is not None and self._accounts.get(name) is account:
+            account.wish_stopped()
+            await account.wait_stopped(STOP_LIMIT)
+            if account.state is AccountState.STOPPED:
+                del self._accounts[name]
 
     async def drain(self, grace: float | None = None) -> list[str]:
         """Stop all accounts, handlers finishing within ``grace`` seconds, without changing what is wished of them.
@@ -147,12 +153,12 @@ async def serve_bridge(
     failure: BaseException | None = None
     async with trio.open_nursery() as nursery:
         bridge = Bridge(handler, store, environment, nursery)
-        for config in accounts:
-            await bridge.add(config)
-        for account in bridge.accounts.values():
-            await account.wait_open()
-        nursery.start_soon(watch_clock, environment.wall, bridge.check_life, name="bridge/clock")
         try:
+            for config in accounts:
+                await bridge.add(config)
+            for account in bridge.accounts.values():
+                await account.wait_open()
+            nursery.start_soon(watch_clock, environment.wall, bridge.check_life, name="bridge/clock")
             yield bridge
             await bridge.drain()
         except trio.Cancelled:
