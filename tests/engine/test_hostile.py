@@ -24,6 +24,31 @@ def bug(*_: Any) -> Any:
     raise KeyError("bug")
 
 
+# Platforms
+
+
+async def test_a_server_that_leaves_each_connection_at_once_gets_two_at_a_time(
+    autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
+) -> None:
+    async def leave_all() -> None:
+        number = 0
+        while True:
+            number += 1
+            link = await server.connection(number)
+            await trio.sleep(0.1)
+            link.leave()
+
+    most = 0
+    async with open_fake(None), trio.open_nursery() as nursery:
+        nursery.start_soon(leave_all)
+        for _ in range(200):
+            await trio.sleep(0.05)
+            most = max(most, sum(link.closed_at is None for link in server.connections))
+        nursery.cancel_scope.cancel()
+    assert len(server.connections) > 5
+    assert most == 2
+
+
 # Callers
 
 

@@ -113,6 +113,8 @@ class Supervisor:
         old = self._current
         logger.info("the server announced its leaving", extra=self._fields(old.number, cause=reason))
         if self._overlap == "concurrent":
+            for older in self._older.values():
+                older.end("two connections at a time are enough")
             self._older[old.number] = old
             self._begin(generations, self._policy.leaving(trio.current_time()))
         else:
