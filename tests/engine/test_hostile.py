@@ -49,6 +49,31 @@ async def test_a_server_that_leaves_each_connection_at_once_gets_two_at_a_time(
     assert most == 2
 
 
+async def test_what_the_reader_has_in_hand_when_the_connection_ends_is_stored(
+    autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
+) -> None:
+    store = GatedStore()
+    handled: list[str] = []
+
+    async def handler(message: Message) -> None:
+        handled.append(message.id)
+
+    async with open_fake(handler, store=store) as account:
+        link = await server.connection()
+        store.gate.open = trio.Event()
+        for index in range(18):  # one in the store, 16 on their way to it, and one that finds no room
+            link.push(f"m{index}")
+            await wait_all_tasks_blocked()
+        account.wish_running(afresh=True)
+        await wait_all_tasks_blocked()
+        store.gate.open.set()
+        await trio.sleep(5)
+        counters = account.counters
+        assert counters.received == counters.stored == 18
+        assert len(handled) == 18
+        assert link.sent == []
+
+
 # Callers
 
 

@@ -101,7 +101,15 @@ class Wiring:
                 ("writer", _Writer(self.link, outgoing_out.clone()).run),
                 (
                     "reader",
-                    _Reader(self, arrivals_in.clone(), prompts_in.clone(), outgoing_in.clone(), on_leaving, on_fed).run,
+                    _Reader(
+                        self,
+                        arrivals_in.clone(),
+                        prompts_in.clone(),
+                        outgoing_in.clone(),
+                        inbox.rescue,
+                        on_leaving,
+                        on_fed,
+                    ).run,
                 ),
                 ("heartbeat", _Heartbeat(self, outgoing_in.clone(), on_proven).run),
                 ("ack-flusher", _AckFlusher(self, inbox, arrivals_out.clone(), outgoing_in.clone()).run),
@@ -121,6 +129,7 @@ class _Reader:
     arrivals: trio.MemorySendChannel[Deliveries]
     prompts: trio.MemorySendChannel[Prompt]
     outgoing: trio.MemorySendChannel[Frames]
+    rescue: Callable[[Deliveries], None]
     on_leaving: Callable[[str], None]
     on_fed: Callable[[], None]
     bad: deque[float] = attrs.field(factory=lambda: deque(maxlen=BAD_FRAMES + 1))
@@ -167,8 +176,12 @@ class _Reader:
             deliveries = [delivery for delivery in deliveries if delivery.answer_within is None]
             if not deliveries:
                 return
-        with trio.move_on_after(PATIENCE) as patience:  # TCP holds the rest meanwhile
-            await self.arrivals.send(deliveries)
+        try:
+            with trio.move_on_after(PATIENCE) as patience:  # TCP holds the rest meanwhile
+                await self.arrivals.send(deliveries)
+        except trio.Cancelled:
+            self.rescue(deliveries)  # The connection is gone, and these had arrived.
+            raise
         if patience.cancelled_caught:
             self.wiring.counters.shed += len(deliveries)
             logger.warning("shed: the store is too slow", extra={"deliveries": len(deliveries)})
