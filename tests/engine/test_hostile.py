@@ -24,7 +24,53 @@ def bug(*_: Any) -> Any:
     raise KeyError("bug")
 
 
+# Handlers
+
+
+async def test_whoever_waits_for_a_reply_that_an_earlier_attempt_sent_is_told(
+    autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
+) -> None:
+    runs: list[int] = []
+    states: list[str] = []
+
+    async def handler(message: Message) -> None:
+        runs.append(1)
+        if len(runs) == 1:
+            await (await message.reply("first")).wait_sent()
+            raise RuntimeError("after it was sent")
+        async with message.transaction():
+            receipt = await message.reply("second")
+        with trio.move_on_after(60):
+            await receipt.wait_sent()
+        states.append(receipt.state)
+
+    async with open_fake(handler):
+        (await server.connection()).push("m1")
+        await trio.sleep(100)
+    assert states == ["sent"]
+    assert server.answers == [("m1/1", "first")]
+
+
 # Platforms
+
+
+async def test_a_reply_that_ends_the_account_each_time_is_a_dead_letter_after_20_tries(
+    autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
+) -> None:
+    tries: list[str] = []
+
+    def fail(outgoing: Outgoing) -> None:
+        tries.append(outgoing.reply.text)
+        if outgoing.reply.text == "bad":
+            raise KeyError("bug")
+
+    server.on_send = fail
+    async with open_fake(None, keyed=True) as account:
+        await account.send("talk", "bad")
+        await account.send("talk", "good")
+        await trio.sleep(7200)
+        assert tries == ["bad"] * 20 + ["good"]
+        assert account.alarms == {"dead_letters"}
 
 
 async def test_a_server_that_leaves_each_connection_at_once_gets_two_at_a_time(

@@ -205,7 +205,13 @@ class Outbox:
     async def _try(self, key: str) -> float | None:
         """Send one reply. Returns when to try again, or ``None`` when it is settled one way or the other."""
         row = await self._store.outgoing_row(key)
-        if row is None or row.state not in ("pending", "sending"):
+        if row is None:
+            return None
+        if row.state not in ("pending", "sending"):
+            self._follow(key, row.state, row.error)  # A reply of an earlier attempt: whoever waits for it is told.
+            return None
+        if row.attempts >= MOST_TRIES:  # The last try ended the process, or the account.
+            await self._settle(row, "dead", error=row.error or f"not sent in {MOST_TRIES} tries")
             return None
         if self._environment.wall() - row.created_at > LONGEST_LIFE:
             await self._settle(row, "dead", error=row.error or "not sent within 24 hours")
