@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,7 +16,7 @@ from ..wire.protocol import Delivery
 from .inbox import Held, Inbox
 from .outbox import Outbox
 from .platform import Platform
-from .store import AccountStore, Completion, NewOutgoing, OutgoingChange
+from .store import AccountStore, Completion, NewOutgoing, OutgoingChange, OutgoingRow
 
 ERROR_MARK = "⚠ (interrupted)"
 """What ends a streamed reply whose handler failed."""
@@ -57,7 +57,7 @@ class Holding:
 
 @attrs.define
 class _Transaction:
-    state: dict[str, Any]
+    state: dict[str, Any] = attrs.Factory(dict)
     outgoing: list[NewOutgoing] = attrs.Factory(list)
 
 
@@ -79,7 +79,9 @@ class HandlerContext:
         self._holding = holding
         self._replies = 0
         self._transaction: _Transaction | None = None
-        self._broken: dict[str, str] = {}
+        self._unfinished: dict[str, Stream | OutgoingRow] = {}
+        """Streams of this attempt and of earlier ones. Another attempt may fill them; they are closed with the message.
+        """
         self.completed = False
         """The message was completed by a transaction."""
         self._message: Message | None = None
@@ -88,13 +90,21 @@ class HandlerContext:
         """Name the message that replies go to."""
         self._message = message
 
+    async def take_up_streams(self) -> None:
+        """Remember the streams that earlier attempts left open."""
+        for row in await self._store.outgoing(["open"]):
+            if row.key.rpartition("/")[0] == self._delivery.key:
+                self._unfinished[row.key] = row
+
     async def reply(self, reply: Reply) -> Receipt:
         """Keep a reply, or add it to the open transaction."""
         new = self._new_outgoing(self._next_key(), reply)
         if self._transaction is not None:
             self._transaction.outgoing.append(new)
             return self._outbox.receipt(new.key, "open")
-        return await self._outbox.put(new)
+        receipt = await self._outbox.put(new)
+        self._unfinished.pop(new.key, None)
+        return receipt
 
     @asynccontextmanager
     async def stream(self) -> AsyncGenerator[Stream]:
@@ -103,13 +113,10 @@ class HandlerContext:
             raise RuntimeError("a stream can't be part of a transaction: it is seen before the transaction ends")
         key = self._next_key()
         out = Stream(await self._outbox.put(self._new_outgoing(key, Reply(), open_=True)))
-        try:
-            yield out
-        except Exception:
-            # Another attempt may still fill the reply: it is closed with the message.
-            self._broken[key] = out.text
-            raise
+        self._unfinished[key] = out
+        yield out
         await self._outbox.put(self._new_outgoing(key, Reply(out.text)))
+        self._unfinished.pop(key, None)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[_Transaction]:
@@ -119,9 +126,10 @@ class HandlerContext:
         if self._holding is None:
             raise RuntimeError("a message whose answer is its acknowledgement is not stored: it has no transaction")
         scope = state_scope(self._delivery.lane)
-        before = await self._store.load(scope)
-        self._transaction = transaction = _Transaction(copy.deepcopy(before))
+        self._transaction = transaction = _Transaction()
         try:
+            before = await self._store.load(scope)
+            transaction.state = copy.deepcopy(before)
             yield transaction
         finally:
             self._transaction = None
@@ -129,10 +137,7 @@ class HandlerContext:
         changes |= dict.fromkeys(before.keys() - transaction.state.keys())
         json.dumps(changes, allow_nan=False)  # What no store can keep fails here, as the handler's error.
         completion = self.done(tuple(transaction.outgoing), {scope: changes} if changes else {})
-        # Cancelling the wait would leave open whether the message is done. The store has its own bounds.
-        with trio.CancelScope(shield=True):
-            await self._holding.inbox.mark(self._holding.held, completion, self._follow_up(completion))
-        self.completed = True
+        await self._holding.inbox.mark(self._holding.held, completion, self._follow_up(completion))
 
     def complete(self, completion: Completion) -> None:
         """Have the completion of the message committed, unless a transaction did that."""
@@ -148,9 +153,8 @@ class HandlerContext:
     ) -> Completion:
         """The completion of a message that was handled."""
         claim = self._held.held.claim
-        return Completion(
-            claim.seq, claim.fence, "done", outgoing=outgoing, changes=self._closings(), state=state or {}
-        )
+        changes = self._closings(filled={new.key for new in outgoing})
+        return Completion(claim.seq, claim.fence, "done", outgoing=outgoing, changes=changes, state=state or {})
 
     def buried(self, error: str) -> Completion:
         """The completion of a message that was given up."""
@@ -159,12 +163,18 @@ class HandlerContext:
 
     def _follow_up(self, completion: Completion) -> Callable[[], None]:
         keys = [new.key for new in completion.outgoing] + [change.key for change in completion.changes]
-        return lambda: self._outbox.committed(self._delivery.lane, keys)
 
-    def _closings(self) -> tuple[OutgoingChange, ...]:
+        def committed() -> None:
+            self.completed = True
+            self._outbox.committed(self._delivery.lane, keys)
+
+        return committed
+
+    def _closings(self, filled: Collection[str] = ()) -> tuple[OutgoingChange, ...]:
         return tuple(
-            OutgoingChange(key, state="pending", text=f"{text}\n\n{ERROR_MARK}" if text else ERROR_MARK)
-            for key, text in self._broken.items()
+            OutgoingChange(key, state="pending", text=f"{out.text}\n\n{ERROR_MARK}" if out.text else ERROR_MARK)
+            for key, out in self._unfinished.items()
+            if key not in filled
         )
 
     @property

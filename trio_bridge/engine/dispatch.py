@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ import trio
 from ..backoff import Backoff
 from ..config import AccountConfig
 from ..messages import Message
+from ..wire.protocol import Delivery
 from .context import HandlerContext, Holding
 from .environment import Environment
 from .inbox import Held, Inbox
@@ -167,13 +169,25 @@ class Dispatcher:
 
     async def _run(self, held: Held, context: HandlerContext) -> Completion:
         try:
-            text = await walled(self._process, held, context)
+            return await walled(self._complete, held, context)
         except HandlerFailed as failure:
-            return self._failed(held, context, failure.__cause__ or failure)
+            error = failure.__cause__ or failure
+            if trio.current_effective_deadline() == float("-inf"):
+                # It was cut off in the middle of something, and may say so: that is no failure of its message.
+                fields = {"key": held.claim.delivery.key}
+                logger.warning("a handler raised while it was cut off", exc_info=error, extra=fields)
+                await trio.lowlevel.checkpoint()
+            return self._failed(held, context, error)
+
+    async def _complete(self, held: Held, context: HandlerContext) -> Completion:
+        if held.claim.attempts + held.claim.interrupted > 1:
+            await context.take_up_streams()
+        text = await self.process(held.claim.delivery, context)
         return context.done((context.result(text),) if text else ())
 
-    async def _process(self, held: Held, context: HandlerContext) -> str | None:
-        message = self._platform.message(held.claim.delivery, context)
+    async def process(self, delivery: Delivery, context: HandlerContext) -> str | None:
+        """Have a delivery pass the gate and the handler; return the text that it wants to reply."""
+        message = self._platform.message(delivery, context)
         if message is not None:
             context.attach(message)
         if self._handler is None or message is None or not await self._platform.admits(message):
@@ -191,7 +205,7 @@ class Dispatcher:
             logger.error("a handler failed after its message was completed", exc_info=error, extra=fields)
             return context.done()
         self._counters.failed += 1
-        reason = f"{type(error).__name__}: {error}"[:500]
+        reason = "".join(traceback.format_exception_only(error)).strip()[:500]  # even where its __str__ raises
         if claim.attempts >= self.config.max_attempts:
             logger.error("a message was given up", exc_info=error, extra=fields)
             self.given_up += 1

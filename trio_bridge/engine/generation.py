@@ -1,8 +1,10 @@
 """A generation: one connection of an account, and the nurseries that serve it.
 
 The nesting is the policy. Inside, ``io``: what raises there ends the connection and nothing else. One block further
-out the workers: when the connection is lost they may finish what they hold. A generation never raises; it ends in an
-:class:`Outcome`, told to the supervisor before the closing handshake of a deaf peer can delay anything.
+out the workers: when the connection is lost they may finish what they hold. Whatever its connection raises, a
+generation ends in an :class:`Outcome`, told to the supervisor before the closing handshake of a deaf peer can delay
+anything. A bug in a worker's loop would strike the next generation's workers at once: it is raised, and the account
+restarts with delays.
 """
 
 from __future__ import annotations
@@ -87,23 +89,19 @@ class Generation:
 
     async def run(self) -> None:
         """Serve one connection, then let the workers finish what they hold."""
-        try:
-            async with trio.open_nursery() as workers:
-                for index in range(self._workshop.config.workers):
-                    workers.start_soon(self.crew.work, name=f"{self._label}/worker-{index}")
-                try:
-                    await self._wait_turn()
-                    if isinstance(self._workshop.platform, ListeningPlatform):
-                        await self._listen(self._workshop.platform)
-                    else:
-                        await self._connect()
-                except* Exception as failures:
-                    self.retire(failures)
-                finally:
-                    self.retire(None)
-        except* Exception as bugs:
-            logger.exception("a worker loop failed", exc_info=bugs)
-            self.retire(bugs)
+        async with trio.open_nursery() as workers:
+            for index in range(self._workshop.config.workers):
+                workers.start_soon(self.crew.work, name=f"{self._label}/worker-{index}")
+            try:
+                await self._wait_turn()
+                if isinstance(self._workshop.platform, ListeningPlatform):
+                    await self._listen(self._workshop.platform)
+                else:
+                    await self._connect()
+            except* Exception as failures:
+                self.retire(failures)
+            finally:
+                self.retire(None)
 
     def retire(self, failures: BaseExceptionGroup[Exception] | None) -> None:
         """Note the end of the connection, once: the first cause stands. Workers get their grace."""

@@ -74,7 +74,8 @@ class _Marking:
     held: Held
     completion: Completion
     then: Callable[[], None] | None = None
-    committed: trio.Event | None = None
+    settled: trio.Event = attrs.field(factory=trio.Event)
+    carried_out: bool = False
 
 
 @attrs.define(eq=False)
@@ -242,12 +243,18 @@ class Inbox:
         Raises:
           NotSent: the delivery had been taken away from this worker; nothing of the completion was carried out.
         """
+        marking = _Marking(held, completion, then)
         if not held.revoked:
-            committed = trio.Event()
-            self._markings.append(_Marking(held, completion, then, committed))
+            self._markings.append(marking)
             self._bell.ring()
-            await committed.wait()
-        if held.revoked:
+            try:
+                await marking.settled.wait()
+            except trio.Cancelled:
+                # The keeper carries on, but the caller would not learn of it. A store that is away bounds the wait.
+                with trio.move_on_after(FINAL_ROUND, shield=True):
+                    await marking.settled.wait()
+                raise
+        if not marking.carried_out:
             raise NotSent("the message was taken away from this handler; nothing of its transaction was carried out")
 
     def release(self, held: Held, *, unstarted: bool = False) -> None:
@@ -443,8 +450,8 @@ class Inbox:
             marking.then()
         if held.let_go:
             self._free(held)
-        if marking.committed is not None:
-            marking.committed.set()
+        marking.carried_out = committed
+        marking.settled.set()
 
     def _free(self, held: Held) -> None:
         if held not in self._held:

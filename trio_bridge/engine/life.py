@@ -13,7 +13,7 @@ import trio
 from ..errors import BridgeError
 from ..wire.protocol import Delivery
 from .context import HandlerContext
-from .dispatch import Dispatcher, Handler, HandlerFailed, call_handler, walled
+from .dispatch import Dispatcher, Handler, HandlerFailed, walled
 from .environment import Environment
 from .exclusive import hold_exclusively
 from .generation import Workshop
@@ -51,7 +51,6 @@ class Life:
         self.platform = platform
         self.draining = False
         self._config = config
-        self._handler = handler
         self._store = store
         self._environment = environment
         self._on_change = on_change
@@ -169,12 +168,8 @@ class Life:
     async def _answer(self, delivery: Delivery) -> Any:
         """The answer of a handler to a delivery whose acknowledgement carries it; ``None`` is the empty answer."""
         context = HandlerContext(delivery, self.platform, self.outbox, self._store)
-        message = self.platform.message(delivery, context)
-        if message is None or self._handler is None:
-            return None
-        context.attach(message)
         try:
-            return await walled(call_handler, self._handler, message)
+            return await walled(self.dispatcher.process, delivery, context)
         except HandlerFailed as failure:
             self._counters.failed += 1
             fields = {"account": self._config.name, "key": delivery.key}
