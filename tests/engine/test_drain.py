@@ -378,3 +378,49 @@ async def test_a_thread_is_no_reason_to_wait_at_the_end_of_a_run(server: FakeSer
             assert bridge.account("a").state == "connecting" or not server.connections[0].is_open
             release.set()
         assert bridge.account("a").state == "stopped"
+
+
+async def test_a_generation_that_has_drained_leaves_no_worker_behind(
+    autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
+) -> None:
+    async with open_fake(Slow(10)):
+        link = await server.connection()
+        await wait_all_tasks_blocked()
+        tasks = trio.lowlevel.current_statistics().tasks_living
+        link.push("m1")
+        await wait_all_tasks_blocked()
+        link.lose()
+        await server.connection(2)
+        await trio.sleep(20)
+        assert trio.lowlevel.current_statistics().tasks_living == tasks
+
+
+async def test_a_connection_that_is_leaving_claims_nothing_for_its_workers(
+    autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
+) -> None:
+    """It would drain long before the handler is through: the workers of the new connection have the time."""
+    handler = Slow(100)
+    async with open_fake(handler, drain_grace=5) as account:
+        old = await server.connection()
+        old.leave()
+        await server.connection(2)
+        old.push("m1")
+        await server.until(lambda: server.answers)
+        assert not old.is_open
+        assert (handler.begun, account.counters.interrupted) == (["m1"], 0)
+
+
+async def test_nothing_is_begun_while_an_account_drains(
+    autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
+) -> None:
+    handler = Slow(10)
+    async with open_fake(handler) as account:
+        link = await server.connection()
+        link.push("m1")
+        await wait_all_tasks_blocked()
+        account.wish_stopped(20)
+        await trio.sleep(1)
+        link.lose()
+        await account.wait_stopped(21)
+    assert handler.done == ["m1"]
+    assert len(server.attempts) == 1

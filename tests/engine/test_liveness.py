@@ -157,3 +157,15 @@ async def test_the_platforms_own_ping_follows_an_interval_that_the_peer_may_chan
         FakeProtocol.beat_interval = 10.0
         await trio.sleep(90 + 31)
         assert link.sent == ["beat"] * 6
+
+
+async def test_misses_count_in_a_row_only(autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake) -> None:
+    async with open_fake(None) as account:
+        link = await server.connection()
+        for _ in range(10):
+            await trio.sleep(19)
+            link.silent = True
+            await trio.sleep(17)
+            link.silent = False
+            await trio.sleep(4)
+        assert account.generation == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import pytest
 import trio
@@ -11,6 +12,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from tests.engine.conftest import OpenFake
 from tests.engine.fake import FakeServer
 from trio_bridge.engine.platform import Outgoing
+from trio_bridge.engine.store import OutgoingChange
 from trio_bridge.errors import (
     AccountRefused,
     AccountStopped,
@@ -19,9 +21,10 @@ from trio_bridge.errors import (
     OutcomeUnknown,
     RateLimited,
     RequestFailed,
+    StoreUnavailable,
 )
 from trio_bridge.messages import Message, Reply
-from trio_bridge.stores.memory import MemoryStore
+from trio_bridge.stores.memory import MemoryAccount, MemoryStore
 
 
 class Failing:
@@ -349,3 +352,56 @@ async def test_a_committed_stream_is_not_written_again(
         await trio.sleep(100)
     assert len(runs) == 2
     assert server.answers == [("m1/1", "run 1")]
+
+
+@pytest.mark.parametrize("fails", ["sending", "sent"])
+async def test_a_store_that_is_away_for_a_while_costs_no_second_send(
+    fails: str,
+    autojump_clock: MockClock,
+    server: FakeServer,
+    open_fake: OpenFake,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    change, back_at = MemoryAccount.change, trio.current_time() + 60
+
+    async def failing(account: MemoryAccount, changes: Sequence[OutgoingChange]) -> None:
+        if changes[0].state == fails and trio.current_time() < back_at:
+            raise StoreUnavailable("disk full")
+        await change(account, changes)
+
+    monkeypatch.setattr(MemoryAccount, "change", failing)
+    async with open_fake(None) as account:
+        receipt = await account.send("talk", "hello")
+        await trio.sleep(10)
+        assert account.alarms == {"storage"}
+        await receipt.wait_sent()
+        await wait_all_tasks_blocked()
+        assert server.texts == ["hello"]
+        assert account.alarms == set()
+        assert account.generation == 1
+
+
+async def test_no_more_replies_are_under_way_than_there_are_senders(
+    autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
+) -> None:
+    server.send_takes = 10.0
+    async with open_fake(None, senders=2, rate_burst=10) as account:
+        for index in range(6):
+            await account.send(f"lane{index}", "x")
+        await trio.sleep(11)
+        assert len(server.answers) == 2
+        await trio.sleep(20)
+        assert len(server.answers) == 6
+
+
+async def test_a_reply_waits_for_its_next_try_over_a_restart(
+    autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
+) -> None:
+    store = MemoryStore()
+    server.on_send = failing = Failing(RateLimited("busy", retry_after=600.0))
+    async with open_fake(None, store=store) as account:
+        await account.send("talk", "hello")
+        await trio.sleep(1)
+    async with open_fake(None, store=store):
+        await server.until(lambda: server.answers)
+    assert failing.gaps[0] >= 600

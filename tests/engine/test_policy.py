@@ -82,6 +82,13 @@ def test_more_than_ten_runs_in_five_minutes_are_flapping() -> None:
     assert Alarm.FLAPPING not in policy.alarms
 
 
+def test_flapping_draws_from_the_longest_range_however_few_of_the_runs_failed() -> None:
+    policy = RestartPolicy(config(), Rand(1.0))
+    for index in range(11):
+        policy.ran(run(5, now=index * 10.0, deliveries=1))
+    assert policy.ended(not_connected(110.0)).delay == 60
+
+
 def test_eleven_runs_in_a_longer_time_are_not_flapping() -> None:
     policy = RestartPolicy(config(), Rand(0.5))
     for index in range(30):
