@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from types import TracebackType
@@ -26,9 +27,13 @@ with ExitStack() as held:
 class Rival:
     """It lives while the block runs. What it got it keeps until its end."""
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, **environment: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, key], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", SCRIPT, key],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **environment},
         )
 
     def gets_it(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,24 @@ def test_lock_files_are_nobody_elses_business(runtime_directory: Path) -> None:
         assert stat.S_IMODE(directory.stat().st_mode) == 0o700
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert "app" not in file.name
+
+
+def test_a_runtime_directory_that_is_gone_is_replaced_by_the_temporary_one(
+    runtime_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes when its user logs out, and a program that was left running still has its name."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime_directory / "gone"))
+    monkeypatch.setattr(tempfile, "tempdir", str(runtime_directory))
+    with Rival("app", TMPDIR=str(runtime_directory)) as rival, hold_exclusively("app"):
+        assert not rival.gets_it()
+
+
+def test_without_any_place_for_a_lock_nothing_is_held_and_nobody_is_refused(
+    runtime_directory: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (runtime_directory / "file").touch()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime_directory / "file"))
+    monkeypatch.setattr(tempfile, "tempdir", str(runtime_directory / "file"))
+    with hold_exclusively("app"), hold_exclusively("app"):
+        pass
+    assert "can't be kept" in caplog.text

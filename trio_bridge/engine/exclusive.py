@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -19,16 +20,33 @@ except ImportError:  # pragma: no cover - Windows has no flock: there the rule i
 _held: dict[str, tuple[int, int]] = {}
 """Name of the lock file → descriptor and how many accounts of this process use it. The lock is the process's own."""
 
+logger = logging.getLogger(__name__)
 
-def _directory() -> Path:
-    path = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()) / f"trio-bridge-{os.getuid()}"
-    path.mkdir(mode=0o700, exist_ok=True)
-    return path
+
+def _runtime_directory() -> str:
+    return os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+
+
+def _open(name: str) -> int | None:
+    """The lock file; ``None`` where there is no place for one.
+
+    A runtime directory goes when its user logs out, and the programs that were left running keep its name.
+    """
+    for place in (_runtime_directory, tempfile.gettempdir):
+        try:
+            directory = Path(place()) / f"trio-bridge-{os.getuid()}"
+            directory.mkdir(mode=0o700, exist_ok=True)
+            return os.open(directory / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            logger.debug("no place for a lock file", extra={"cause": str(error)})
+    return None
 
 
 @contextmanager
 def hold_exclusively(key: str | None) -> Iterator[None]:
     """Hold ``key`` for this process while the block runs; ``None`` holds nothing.
+
+    Where no lock file can be kept nothing is held either: a bridge on a read-only disk is better than none.
 
     Raises:
       AccountRefused: with kind ``limited``, if another process of this machine holds it.
@@ -37,15 +55,19 @@ def hold_exclusively(key: str | None) -> Iterator[None]:
         yield
         return
     name = hashlib.sha256(key.encode()).hexdigest()[:32]
-    if name in _held:
-        descriptor, users = _held[name]
-    else:
-        descriptor, users = os.open(_directory() / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), 0
+    if name not in _held:
+        descriptor = _open(name)
+        if descriptor is None:
+            logger.warning("a lock file can't be kept: nobody prevents a second process with the same credentials")
+            yield
+            return
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(descriptor)
             raise AccountRefused("another process on this machine uses the same credentials", kind="limited") from None
+        _held[name] = descriptor, 0
+    descriptor, users = _held[name]
     _held[name] = descriptor, users + 1
     try:
         yield
