@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Any, TypeVar
 
-import attrs
 import trio
 
 from ..backoff import Backoff
@@ -46,14 +45,24 @@ class HandlerFailed(Exception):
     """A handler raised, or returned what no handler may return. The cause is attached."""
 
 
-@attrs.define(eq=False)
 class InHand:
-    """A worker and its delivery: what a drain or a stop moves the deadline of."""
+    """A worker and its delivery. Whatever limits its time moves the deadline of one scope."""
 
-    held: Held
-    scope: trio.CancelScope
-    patient: bool = False
-    """It was interrupted too often: it may go on for as long as a handler may run."""
+    def __init__(self, held: Held, handler_timeout: float) -> None:
+        self.held = held
+        self.time_limit = held.taken_at + handler_timeout
+        """When the handler has had all the time that it may have."""
+        self.scope = trio.CancelScope(deadline=self.time_limit)
+
+    def drain(self, deadline: float) -> None:
+        """Have it end by ``deadline``, unless it was interrupted too often: then it has its time."""
+        if self.held.claim.interrupted < INTERRUPTIONS:
+            self.scope.deadline = min(self.scope.deadline, deadline)
+
+    @property
+    def overran(self) -> bool:
+        """It was cut off by its time limit, and not by a drain or from outside."""
+        return self.scope.cancelled_caught and self.scope.deadline >= self.time_limit
 
 
 class Crew:
@@ -81,11 +90,7 @@ class Crew:
         self.dismiss()
         self._deadline = min(self._deadline, deadline)
         for work in self._in_hand:
-            work.scope.deadline = self._deadline_of(work)
-
-    def _deadline_of(self, work: InHand) -> float:
-        patience = work.held.taken_at + self._dispatcher.config.handler_timeout
-        return max(self._deadline, patience) if work.patient else self._deadline
+            work.drain(self._deadline)
 
     # Ctrl-C while a handler runs must not land in the handler: it ends the program, not the delivery.
     @trio.lowlevel.enable_ki_protection
@@ -93,9 +98,8 @@ class Crew:
         """One worker."""
         inbox = self._dispatcher.inbox
         while not self._dismissed and (held := await inbox.next(self)) is not None:
-            work = InHand(held, trio.CancelScope(), patient=held.claim.interrupted >= INTERRUPTIONS)
-            # The claim may be a moment older than the dismissal: then it drains like the others.
-            work.scope.deadline = self._deadline_of(work)
+            work = InHand(held, self._dispatcher.config.handler_timeout)
+            work.drain(self._deadline)  # The claim may be a moment older than the dismissal.
             self._in_hand.add(work)
             self._dispatcher.working.add(work)
             try:
@@ -139,12 +143,11 @@ class Dispatcher:
         context = HandlerContext(
             held.claim.delivery, self._platform, self._outbox, self._store, Holding(held, self.inbox)
         )
-        limit = trio.CancelScope(relative_deadline=self.config.handler_timeout)
         completion: Completion | None = None
         try:
-            with work.scope, limit:
+            with work.scope:
                 completion = await self._run(held, context)
-            if limit.cancelled_caught:
+            if work.overran:
                 reason = f"the handler ran longer than {self.config.handler_timeout:g} s"
                 completion = self._failed(held, context, TimeoutError(reason))
         finally:
@@ -159,8 +162,7 @@ class Dispatcher:
     def revoke_stuck(self, now: float) -> None:
         """Take deliveries away from workers that ignore their cancellation."""
         for work in self.working:
-            ends = min(work.scope.deadline, work.held.taken_at + self.config.handler_timeout)
-            if now > ends + STUCK_AFTER and not work.held.revoked:
+            if now > work.scope.deadline + STUCK_AFTER and not work.held.revoked:
                 key = work.held.claim.delivery.key
                 logger.error(
                     "a handler ignores its cancellation: its slot is lost until it returns", extra={"key": key}
