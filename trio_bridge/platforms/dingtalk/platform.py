@@ -48,7 +48,8 @@ class DingTalkPlatform(Platform):
         except ValueError:
             return None
         said = extract(data)
-        said = attrs.evolve(said, text=without_names(said.text, self._config.bot_names))
+        if self._config.bot_names:
+            said = attrs.evolve(said, text=without_names(said.text, self._config.bot_names))
         if said.drop:
             return None
         return Message(
