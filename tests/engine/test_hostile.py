@@ -163,7 +163,7 @@ async def test_a_transaction_of_a_revoked_handler_that_was_committed_is_no_failu
 
     async with open_fake(handler, store=store, handler_timeout=10) as account:
         (await server.connection()).push("m1")
-        await trio.sleep(30)
+        await trio.sleep(31)
         assert "worker_stuck" in account.alarms
         store.gate.failing = False
         await trio.sleep(30)

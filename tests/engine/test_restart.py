@@ -72,15 +72,16 @@ async def test_a_server_that_accepts_and_closes_at_once_is_never_hammered(
             number += 1
             (await server.connection(number)).lose(PeerClosed(1000))
 
-    async with open_fake(None) as account, trio.open_nursery() as nursery:
-        nursery.start_soon(close_each)
-        await trio.sleep(10)
-        assert len(server.attempts) <= 6
-        await trio.sleep(3600)
-        assert "stalled" in account.alarms
-        assert len(server.attempts) <= 5 + 1 + 4
-        assert account.state == "waiting"
-        nursery.cancel_scope.cancel()
+    async with open_fake(None) as account:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(close_each)
+            await trio.sleep(10)
+            assert len(server.attempts) <= 6
+            await trio.sleep(3600)
+            assert "stalled" in account.alarms
+            assert len(server.attempts) <= 5 + 1 + 4
+            assert account.state == "waiting"
+            nursery.cancel_scope.cancel()
         await server.connection(len(server.connections) + 1)
         server.connections[-1].push("m1")
         await wait_all_tasks_blocked()
