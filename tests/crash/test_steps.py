@@ -1,0 +1,119 @@
+"""A bridge that is killed at every step of handling one message, and started again.
+
+On a platform that drops a second send of one key, every reply is seen exactly once. On one that does not, none is seen
+twice, and one that may not have been seen is kept as unknown.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import attrs
+import pytest
+import trio
+
+from tests.crash.forks import Forks
+from tests.crash.otherside import OtherSide, open_other_side
+from trio_bridge.engine.context import state_scope
+from trio_bridge.engine.store import OutgoingRow, OutgoingState
+from trio_bridge.stores.sqlite import inline, open_sqlite
+
+LANE = "talk"
+MESSAGE = {"m": {"lane": LANE, "text": "hello"}}
+STATES: Sequence[OutgoingState] = ("open", "pending", "sending", "sent", "unknown", "dead")
+
+AROUND_SENDING = ["outgoing_row", "change", "send"]
+STEPS = {
+    "transaction": ["accept", "claim", "load", "finish", *AROUND_SENDING],
+    "replies": ["accept", "claim", "enqueue", *AROUND_SENDING, "finish"],
+    "returned": ["accept", "claim", "finish", *AROUND_SENDING],
+    "stream": ["accept", "claim", "enqueue", *AROUND_SENDING, "finish"],
+}
+"""What must be done, whatever else is done between."""
+KEYS = {
+    "transaction": {"m/1": ["m/1"], "m/2": ["m/2"]},
+    "replies": {"m/1": ["m/1"], "m/2": ["m/2", "m/2#1"]},
+    "returned": {"m/1": ["m/1"]},
+    "stream": {"m/1": ["m/1"]},
+}
+"""The replies, and the keys under which their parts are sent."""
+
+
+@attrs.frozen
+class Remains:
+    """What is in the store when everything is over."""
+
+    waiting: int
+    in_hand: int
+    dead: int
+    replies: dict[str, OutgoingRow]
+    state: dict[str, object]
+
+
+async def remains(folder: Path) -> Remains:
+    async with open_sqlite(folder / "bridge.db", executor=inline) as store:
+        account = await store.open_account("a", platform="lines")
+        rows = await account.outgoing(STATES)
+        dead, state = await account.dead_letters(), await account.load(state_scope(LANE))
+        found = await account.recover(now=0.0, max_deaths=99, max_attempts=99)
+        return Remains(len(found.waiting), found.died, len(dead), {row.key: row for row in rows}, state)
+
+
+def new_folder(parent: Path, name: str) -> Path:
+    (parent / name).mkdir()
+    return parent / name
+
+
+async def handled(forks: Forks, folder: Path, handler: str, *, keyed: bool, fatal: str = "") -> tuple[bool, OtherSide]:
+    """Have one message handled by a bridge that is killed at one step. Whether it came there, and what was sent."""
+    async with open_other_side(MESSAGE) as side:
+        arguments = {"handler": handler, "folder": str(folder), "port": side.port, "keyed": keyed}
+        code = await forks.run("tests.crash.steps:serve", **arguments, awaited=1, fatal=fatal)
+        await side.wait_alone()
+        if code != 0:
+            assert code == -signal.SIGKILL
+            assert await forks.run("tests.crash.steps:serve", **arguments, awaited=len(side.unacked)) == 0
+            await side.wait_alone()
+    return code != 0, side
+
+
+def check_replies(
+    side: OtherSide, kept: Mapping[str, OutgoingRow], parts: Mapping[str, Sequence[str]], keyed: bool
+) -> None:
+    assert kept.keys() == parts.keys()
+    assert side.sent.keys() <= {key for keys in parts.values() for key in keys}
+    for key, row in kept.items():
+        seen = [side.sent.get(part, []) for part in parts[key]]
+        assert all(len(set(texts)) <= 1 for texts in seen), "one key, one text"
+        if keyed:
+            assert all(seen)
+            assert row.state == "sent"
+        else:
+            assert all(len(texts) <= 1 for texts in seen)
+            assert row.state == "unknown" or (all(seen) and row.state == "sent")
+
+
+@pytest.mark.parametrize("keyed", [True, False], ids=["keyed", "unkeyed"])
+@pytest.mark.parametrize("handler", list(STEPS))
+async def test_killed_at_every_step_a_message_is_answered_once(
+    forks: Forks, folder: Path, handler: str, keyed: bool
+) -> None:
+    fatal = set()
+    with trio.fail_after(120):
+        whole = new_folder(folder, "whole")
+        _, side = await handled(forks, whole, handler, keyed=keyed)
+        left = await remains(whole)
+        assert {row.state for row in left.replies.values()} == {"sent"}
+        assert [len(texts) for texts in side.sent.values()] == [1] * sum(map(len, KEYS[handler].values()))
+        for step in (whole / "steps").read_text().splitlines():
+            place = new_folder(folder, step)
+            killed, side = await handled(forks, place, handler, keyed=keyed, fatal=step)
+            if killed:  # Two tasks may have overtaken each other, and it was never done so often.
+                fatal.add(step)
+            left = await remains(place)
+            assert (left.waiting, left.in_hand, left.dead) == (0, 0, 0), step
+            assert left.state == ({"handled": 1} if handler == "transaction" else {}), step
+            check_replies(side, left.replies, KEYS[handler], keyed)
+    assert {f"{when} {step} 1" for step in STEPS[handler] for when in ("before", "after")} <= fatal
