@@ -116,6 +116,20 @@ async def test_a_listening_account_serves_each_peer_on_its_own(
     assert account.generation == 4
 
 
+async def test_a_bug_in_the_connection_of_one_peer_is_its_own(
+    autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
+) -> None:
+    async with open_fake(None, listens=True) as account:
+        for _ in range(2):
+            await server.peers_in.send(server.open_link())
+        one, two = await server.connection(1), await server.connection(2)
+        one.lose(ZeroDivisionError("bug"))
+        ack = two.push("m1")
+        await server.until(lambda: two.acked(ack))
+        assert not one.is_open
+        assert account.state == "ready"
+
+
 async def test_a_listening_account_stops_with_all_its_peers(
     autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
 ) -> None:

@@ -367,6 +367,38 @@ async def test_start_stop_restart_add_remove(autojump_clock: MockClock, server: 
         assert not other.connections[0].is_open
 
 
+async def test_a_start_forgets_the_failures_and_tries_at_once(
+    autojump_clock: MockClock, server: FakeServer, virtual_cap: None
+) -> None:
+    server.on_connect = raising(HandshakeFailed("refused", stage="tcp"))
+    async with open_bridge([Fake(server=server)], None, environment=virtual_environment()) as bridge:
+        await trio.sleep(400)
+        tried = len(server.attempts)
+        said_at = trio.current_time()
+        await bridge.start("a")
+        await trio.sleep(2)
+        assert [time - said_at for time in server.attempts[tried:]] == pytest.approx([0, 0.5, 1.5])
+
+
+async def test_flapping_ends_while_the_connection_still_holds(
+    autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
+) -> None:
+    async with open_fake(None) as account:
+        for number in range(1, 12):
+            link = await server.connection(number)
+            link.push(f"m{number}")
+            await wait_all_tasks_blocked()
+            link.lose()
+            await wait_all_tasks_blocked()
+        assert "flapping" in account.alarms
+        await server.connection(12)
+        await trio.sleep(59)
+        assert "flapping" in account.alarms
+        await trio.sleep(20)
+        assert "flapping" not in account.alarms
+        assert account.generation == 12
+
+
 async def test_wishes_are_durable_until_the_configuration_is_edited(
     autojump_clock: MockClock, server: FakeServer, virtual_cap: None
 ) -> None:

@@ -277,8 +277,10 @@ class Account:
             self._nursery.start_soon(self._live, tenure, name=f"{self.config.platform}:{self.name}")
             await tenure.done.wait()
             if tenure.failed and self._wanted:
-                failures = 0 if trio.current_time() - begun_at > RESTARTS.cap else failures + 1
+                if trio.current_time() - begun_at > RESTARTS.cap:
+                    failures = 0
                 await self._pause(failures)
+                failures += 1
         self._kept = False
         self._move(AccountState.STOPPED)
 
@@ -336,7 +338,7 @@ class Account:
         refused = self._error is self._refusal
         self._move(AccountState.QUARANTINED if refused else AccountState.WAITING)
         before = secrets_now(self.config)
-        delay = self.config.refused_probe if refused else RESTARTS.delay(failures - 1, self._environment.rand)
+        delay = self.config.refused_probe if refused else RESTARTS.delay(failures, self._environment.rand)
         until = trio.current_time() + delay
         while (now := trio.current_time()) < until:
             with trio.move_on_at(min(until, now + SECRET_POLL)) as wait:

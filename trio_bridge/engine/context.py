@@ -13,7 +13,8 @@ import trio
 
 from ..messages import Message, Receipt, Reply
 from ..wire.protocol import Delivery
-from .inbox import Held, Inbox
+from .held import Held
+from .inbox import Inbox
 from .outbox import Outbox
 from .platform import Platform
 from .store import AccountStore, Completion, NewOutgoing, OutgoingChange, OutgoingRow

@@ -21,7 +21,8 @@ from ..messages import Message
 from ..wire.protocol import Delivery
 from .context import HandlerContext, Holding
 from .environment import Environment
-from .inbox import Held, Inbox
+from .held import Held
+from .inbox import Inbox
 from .outbox import Outbox
 from .platform import Platform
 from .statistics import Counters

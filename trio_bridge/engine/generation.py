@@ -227,6 +227,9 @@ class Generation:
                 )
         except* BridgeError as losses:
             logger.info("a peer is gone", extra={"peer": label, "cause": str(most_telling(losses))})
+        except* Exception as bugs:
+            # A wall: each peer's connection is a generation of its own, and its failure nobody else's.
+            logger.exception("a peer's connection failed unexpectedly", exc_info=bugs, extra={"peer": label})
 
     def _prove(self) -> None:
         pulse = self._pulse

@@ -24,49 +24,21 @@ from ..errors import NotSent, StoreUnavailable
 from ..wire.protocol import Delivery
 from .bell import Bell
 from .environment import Environment
+from .held import Held
+from .intake import Arrival, Intake
 from .lanes import Lanes
 from .statistics import Counters
-from .store import Accepted, AccountStore, Claim, Completion, Done, Verdict, Work
+from .store import AccountStore, Claim, Completion, Done, Verdict, Work
 from .suspects import Suspects
 
-TOTAL_ROWS = 1_000_000
-TOTAL_BYTES = 2 * 2**30
-"""What an account may keep on disk before it sheds."""
+LONGEST_DELAY = 60.0
+"""No failed delivery waits longer than that for its next attempt."""
 MAX_DEATHS = 3
 """A delivery that was in hand at three deaths of the process is taken for their cause."""
-ROUND = 512
-"""Deliveries stored in one transaction at the most: a commit stays short."""
 RETRY_STORE = 1.0
 FINAL_ROUND = 5.0
 
 logger = logging.getLogger(__name__)
-
-
-@attrs.define(eq=False)
-class Held:
-    """A delivery in the hands of a worker."""
-
-    claim: Claim
-    lane: str
-    taken_at: float
-    marked: bool = False
-    """The completion is committed, or refused because the claim was revoked."""
-    let_go: bool = False
-    """The worker is through with it."""
-    revoked: bool = False
-    """Taken away from a worker that ignored its cancellation."""
-    lane_free: bool = False
-    """The lane may be taken from in the same round that marks this."""
-    returns: bool = False
-    """It goes back to the head of its lane, not before ``returns_at``."""
-    returns_at: float | None = None
-
-
-@attrs.define(eq=False)
-class _Arrival:
-    deliveries: Sequence[Delivery]
-    settled: trio.Event
-    accepted: Sequence[Accepted] | None = None
 
 
 @attrs.define(eq=False)
@@ -100,19 +72,14 @@ class Inbox:
         self._config = config
         self._store = store
         self._wall = environment.wall
-        self._counters = counters
-        self._policy = config.overflow or ("spill" if durable else "shed")
-        spill = self._policy == "spill"
-        self._bound = TOTAL_ROWS if spill else config.queue_size
-        self._bound_bytes = TOTAL_BYTES if spill else config.queue_bytes
+        self._bell = Bell()
+        self._intake = Intake(config, counters, self._bell.ring, durable=durable)
         self._bytes = 0
         self._lanes: Lanes[int] = Lanes()
-        self._arrivals: deque[_Arrival] = deque()
         self._markings: deque[_Marking] = deque()
         self._waiters: deque[_Waiter] = deque()
         self._held: set[Held] = set()
         self._lost_workers: set[Held] = set()
-        self._bell = Bell()
         self.suspects = Suspects(self._let_in)
         """What may be the death of the process."""
         self._round: Work | None = None
@@ -138,7 +105,8 @@ class Inbox:
             self._lanes.add(row.lane, row.seq)
             self._bytes += row.size
             if row.not_before > now:
-                self._lanes.hold_back(row.lane, row.not_before + offset)
+                # Clamped: the wall clock may have been wrong when this was written, or be wrong now.
+                self._lanes.hold_back(row.lane, min(row.not_before, now + LONGEST_DELAY) + offset)
         letters = [letter for letter in await self._store.dead_letters() if letter.box == "inbox"]
         self.buried = len(letters)
         halted = {letter.lane for letter in letters} if self._config.on_poison == "halt" else set()
@@ -171,34 +139,13 @@ class Inbox:
 
         A caller that is cancelled loses nothing: the keeper carries on.
         """
-        arrival = self._submit(deliveries)
-        await arrival.settled.wait()
-        if arrival.accepted is None:
-            return [], list(deliveries)
-        acked, refused = [], []
-        for delivery, accepted in zip(deliveries, arrival.accepted, strict=True):
-            if accepted.verdict is Verdict.FULL and self._policy != "drop":
-                refused.append(delivery)
-            else:
-                acked.append(delivery)
-        return acked, refused
+        self.last_arrival_at = self._wall()
+        return await self._intake.accept(deliveries)
 
     def rescue(self, deliveries: Sequence[Delivery]) -> None:
-        """Have deliveries of a lost connection stored, without waiting and without an acknowledgement.
-
-        Where the store has not kept up with earlier ones they are left to the platform, which sends them again."""
-        waiting = sum(len(arrival.deliveries) for arrival in self._arrivals)
-        if waiting < self._config.queue_size:
-            self._submit(deliveries)
-        else:
-            self._counters.shed += len(deliveries)
-
-    def _submit(self, deliveries: Sequence[Delivery]) -> _Arrival:
+        """Have deliveries of a lost connection stored, without waiting and without an acknowledgement."""
         self.last_arrival_at = self._wall()
-        arrival = _Arrival(deliveries, trio.Event())
-        self._arrivals.append(arrival)
-        self._bell.ring()
-        return arrival
+        self._intake.rescue(deliveries)
 
     async def next(self, taker: object) -> Held | None:
         """Wait for a delivery and hold it; ``None`` when the taker was dismissed."""
@@ -287,7 +234,7 @@ class Inbox:
 
     async def wait_idle(self) -> None:
         """Return when no worker holds a delivery and everything submitted is in the store."""
-        while self._round or self._held or self._arrivals or self._markings:
+        while self._round or self._held or self._intake or self._markings:
             self._idle = trio.Event()
             await self._idle.wait()
 
@@ -312,7 +259,7 @@ class Inbox:
     async def _rounds(self) -> None:
         while True:
             self._lanes.advance(trio.current_time())
-            arrivals = self._gather_arrivals()
+            arrivals = self._intake.gather()
             markings, self._markings = self._markings, deque()
             self._free_lanes(markings)
             taken = self._take_heads()
@@ -323,8 +270,8 @@ class Inbox:
             work = self._round = Work(
                 now=self._wall(),
                 accept=[delivery for arrival in arrivals for delivery in arrival.deliveries],
-                room=self._bound - self.depth - len(taken),
-                room_bytes=self._bound_bytes - self._bytes,
+                room=self._intake.bound - self.depth - len(taken),
+                room_bytes=self._intake.bound_bytes - self._bytes,
                 finish=[marking.completion for marking in markings],
                 claim=[seq for _, seq in taken],
             )
@@ -333,20 +280,11 @@ class Inbox:
             except StoreUnavailable as error:
                 self._round = None
                 self._round_failed(error, arrivals, markings, taken)
-                if not self._arrivals:
+                if not self._intake:
                     await self._bell.wait_until(trio.current_time() + RETRY_STORE)
             else:
                 self._round = self.storage_error = None
                 self._integrate(done, work, arrivals, markings, taken)
-
-    def _gather_arrivals(self) -> list[_Arrival]:
-        arrivals: list[_Arrival] = []
-        size = 0
-        while self._arrivals and size < ROUND:
-            arrival = self._arrivals.popleft()
-            arrivals.append(arrival)
-            size += len(arrival.deliveries)
-        return arrivals
 
     def _free_lanes(self, markings: Iterable[_Marking]) -> None:
         """Let the next of a lane be claimed in the round that marks this: both are committed, or neither."""
@@ -370,14 +308,12 @@ class Inbox:
     def _round_failed(
         self,
         error: StoreUnavailable,
-        arrivals: list[_Arrival],
+        arrivals: list[Arrival],
         markings: deque[_Marking],
         taken: list[tuple[str, int]],
     ) -> None:
         self.storage_error = error
-        for arrival in arrivals:
-            self._counters.refused += len(arrival.deliveries)
-            arrival.settled.set()
+        self._intake.fail(arrivals)
         self._markings.extendleft(reversed(markings))
         for lane, seq in reversed(taken):
             self._lanes.put_back(lane, seq, until=trio.current_time() + RETRY_STORE)
@@ -386,35 +322,19 @@ class Inbox:
         self,
         done: Done,
         work: Work,
-        arrivals: list[_Arrival],
+        arrivals: list[Arrival],
         markings: deque[_Marking],
         taken: list[tuple[str, int]],
     ) -> None:
         for marking, committed in zip(markings, done.finished, strict=True):
             self._marked(marking, committed)
         for delivery, accepted in zip(work.accept, done.accepted, strict=True):
-            self._count(accepted.verdict)
             if accepted.verdict is Verdict.STORED:
                 self._lanes.add(delivery.lane, accepted.seq)
                 self._bytes += len(delivery.data)
-        start = 0
-        for arrival in arrivals:
-            arrival.accepted = done.accepted[start : start + len(arrival.deliveries)]
-            start += len(arrival.deliveries)
-            arrival.settled.set()
+        self._intake.settle(arrivals, done.accepted)
         for (lane, seq), claim in zip(taken, done.claimed, strict=True):
             self._hand_out(lane, seq, claim)
-
-    def _count(self, verdict: Verdict) -> None:
-        match verdict:
-            case Verdict.STORED:
-                self._counters.stored += 1
-            case Verdict.DUPLICATE:
-                self._counters.duplicates += 1
-            case Verdict.FULL if self._policy == "drop":
-                self._counters.dropped += 1
-            case Verdict.FULL:
-                self._counters.shed += 1
 
     def _hand_out(self, lane: str, seq: int, claim: Claim | None) -> None:
         if claim is None:  # An operator purged it meanwhile.

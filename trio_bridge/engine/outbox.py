@@ -122,7 +122,8 @@ class Outbox:
                 await self._store.change([OutgoingChange(row.key, state="pending")])
             self._add(row.lane, row.key)
             if row.not_before > now:
-                self._lanes.hold_back(row.lane, row.not_before + offset)
+                # Clamped: the wall clock may have been wrong when this was written, or be wrong now.
+                self._lanes.hold_back(row.lane, min(row.not_before, now + LONGEST_LIFE) + offset)
 
     @property
     def depth(self) -> int:
@@ -193,6 +194,8 @@ class Outbox:
         except StoreUnavailable as error:
             self.storage_error = error
             again_at = trio.current_time() + RETRY_STORE
+        else:
+            self.storage_error = None
         if again_at is None:
             self._known.discard(key)
             self._misses.pop(key, None)

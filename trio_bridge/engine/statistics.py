@@ -13,7 +13,8 @@ from .states import AccountState, Alarm
 class Counters:
     """What happened to deliveries and replies since the account was opened.
 
-    ``received = stored + duplicates + shed + dropped + answered + refused``, where ``refused`` could not be stored.
+    ``received = stored + duplicates + shed + dropped + answered + refused``, where ``refused`` could not be stored,
+    once nothing is under way any more.
     """
 
     received: int = 0
