@@ -1,4 +1,4 @@
-"""A bridge that kills itself at one step of its way from the first write of a message to the last of its replies.
+"""A bridge that kills itself at one step of its way from its start to the last reply to a message.
 
 Steps are the moments before and after every call of the store and before and after every send. Its platform speaks
 lines of text to the tests, which keep the book of what arrived.
@@ -30,7 +30,7 @@ from trio_bridge.wire.protocol import Frame
 
 
 class Steps(Watch):
-    """Writes down each step from the first write on, and kills the process at the one that is ``fatal``."""
+    """Writes down each step of the process, and kills it at the one that is ``fatal``."""
 
     def __init__(self, fatal: str, note: Path) -> None:
         self._fatal = fatal
@@ -38,12 +38,10 @@ class Steps(Watch):
         self._times: Counter[str] = Counter()
 
     def before(self, call: str, arguments: tuple[Any, ...]) -> None:
-        if self._times or call == "work":
-            self.step(f"before {_named(call, arguments)}")
+        self.step(f"before {_named(call, arguments)}")
 
     def after(self, call: str, arguments: tuple[Any, ...], result: Any) -> None:
-        if self._times:
-            self.step(f"after {_named(call, arguments)}")
+        self.step(f"after {_named(call, arguments)}")
 
     def step(self, name: str) -> None:
         """Something is done for the n-th time."""

@@ -66,17 +66,24 @@ def new_folder(parent: Path, name: str) -> Path:
     return parent / name
 
 
-async def handled(forks: Forks, folder: Path, handler: str, *, keyed: bool, fatal: str = "") -> tuple[bool, OtherSide]:
-    """Have one message handled by a bridge that is killed at one step. Whether it came there, and what was sent."""
+async def handled(forks: Forks, folder: Path, handler: str, *fatal: str, keyed: bool) -> tuple[int, OtherSide]:
+    """Have one message handled by bridges that are killed, each at a step of its own. How many were, and what was sent.
+
+    The steps of the last one, which is not killed, are in ``folder/steps``.
+    """
+    killed, code = 0, -1
     async with open_other_side(MESSAGE) as side:
         arguments = {"handler": handler, "folder": str(folder), "port": side.port, "keyed": keyed}
-        code = await forks.run("tests.crash.steps:serve", **arguments, awaited=1, fatal=fatal)
-        await side.wait_alone()
-        if code != 0:
-            assert code == -signal.SIGKILL
-            assert await forks.run("tests.crash.steps:serve", **arguments, awaited=len(side.unacked)) == 0
+        for step in (*fatal, ""):
+            (folder / "steps").write_text("")
+            code = await forks.run("tests.crash.steps:serve", **arguments, awaited=len(side.unacked), fatal=step)
             await side.wait_alone()
-    return code != 0, side
+            if code == 0:
+                break
+            assert code == -signal.SIGKILL
+            killed += 1
+    assert code == 0
+    return killed, side
 
 
 def check_replies(
@@ -95,7 +102,22 @@ def check_replies(
             assert row.state == "unknown" or (all(seen) and row.state == "sent")
 
 
-@pytest.mark.parametrize("keyed", [True, False], ids=["keyed", "unkeyed"])
+def steps_in(folder: Path) -> list[str]:
+    return (folder / "steps").read_text().splitlines()
+
+
+async def check(side: OtherSide, folder: Path, handler: str, keyed: bool) -> None:
+    """It came to a good end: the message is handled, its state saved once, and its replies as they should be."""
+    left = await remains(folder)
+    assert (left.waiting, left.in_hand, left.dead) == (0, 0, 0), folder.name
+    assert left.state == ({"handled": 1} if handler == "transaction" else {}), folder.name
+    check_replies(side, left.replies, KEYS[handler], keyed)
+
+
+each_kind = pytest.mark.parametrize("keyed", [True, False], ids=["keyed", "unkeyed"])
+
+
+@each_kind
 @pytest.mark.parametrize("handler", list(STEPS))
 async def test_killed_at_every_step_a_message_is_answered_once(
     forks: Forks, folder: Path, handler: str, keyed: bool
@@ -103,17 +125,33 @@ async def test_killed_at_every_step_a_message_is_answered_once(
     fatal = set()
     with trio.fail_after(120):
         whole = new_folder(folder, "whole")
-        _, side = await handled(forks, whole, handler, keyed=keyed)
-        left = await remains(whole)
-        assert {row.state for row in left.replies.values()} == {"sent"}
+        killed, side = await handled(forks, whole, handler, keyed=keyed)
+        await check(side, whole, handler, keyed)
+        assert not killed
         assert [len(texts) for texts in side.sent.values()] == [1] * sum(map(len, KEYS[handler].values()))
-        for step in (whole / "steps").read_text().splitlines():
+        steps = steps_in(whole)
+        for step in steps[steps.index("before accept 1") :]:  # Before that the message has not touched the store.
             place = new_folder(folder, step)
-            killed, side = await handled(forks, place, handler, keyed=keyed, fatal=step)
-            if killed:  # Two tasks may have overtaken each other, and it was never done so often.
+            killed, side = await handled(forks, place, handler, step, keyed=keyed)
+            await check(side, place, handler, keyed)
+            if killed:  # Else tasks have overtaken each other, and it was not done so often.
                 fatal.add(step)
-            left = await remains(place)
-            assert (left.waiting, left.in_hand, left.dead) == (0, 0, 0), step
-            assert left.state == ({"handled": 1} if handler == "transaction" else {}), step
-            check_replies(side, left.replies, KEYS[handler], keyed)
     assert {f"{when} {step} 1" for step in STEPS[handler] for when in ("before", "after")} <= fatal
+
+
+@each_kind
+@pytest.mark.parametrize("first", ["after claim 1", "before send 1"])
+async def test_killed_once_more_at_every_step_of_the_next_start_it_is_still_answered_once(
+    forks: Forks, folder: Path, first: str, keyed: bool
+) -> None:
+    fatal = set()
+    with trio.fail_after(120):
+        whole = new_folder(folder, "whole")
+        assert (await handled(forks, whole, "transaction", first, keyed=keyed))[0] == 1
+        for step in steps_in(whole):
+            place = new_folder(folder, step)
+            killed, side = await handled(forks, place, "transaction", first, step, keyed=keyed)
+            await check(side, place, "transaction", keyed)
+            if killed == 2:
+                fatal.add(step)
+    assert {f"{when} {step} 1" for step in ("recover", "outgoing") for when in ("before", "after")} <= fatal
