@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable, Mapping
 
 import trio
@@ -46,6 +47,9 @@ async def serve(
                 async with open_bridge(
                     config.accounts, by_account(agents), store=config.store, environment=environment
                 ) as bridge:
+                    # What lives as long as the accounts is looked through no more: with 1,000 of them one full
+                    # collection would hold up every heartbeat for half a second.
+                    gc.freeze()
                     async with trio.open_nursery() as showing:
                         if console.is_terminal:
                             showing.start_soon(show, bridge.statistics, console, name="runner/table")

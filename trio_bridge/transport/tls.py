@@ -93,7 +93,7 @@ async def start_tls(stream: trio.abc.Stream, host: str, context: ssl.SSLContext)
 def tls_reason(cause: BaseException | None) -> str:
     """OpenSSL's words for why a handshake failed."""
     match cause:
-        case ssl.SSLEOFError() | None:
+        case ssl.SSLEOFError() | ssl.SSLZeroReturnError() | None:  # which of them, depends on the OpenSSL
             return "the peer hung up"
         case ssl.SSLError(reason=str() as reason) if reason:
             return reason.replace("_", " ").lower()
