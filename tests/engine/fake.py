@@ -53,6 +53,15 @@ class FakeProtocol:
         pass
 
 
+def raising(error: BaseException) -> Callable[[], Any]:
+    """What fails with ``error`` whenever it is called."""
+
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
 class FakeLink(Websocket):
     """One connection: what the account holds, with the peer's controls on it."""
 
