@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 import trio
@@ -11,6 +12,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from tests.engine.conftest import OpenFake
 from tests.engine.fake import FakeServer
 from trio_bridge import errors
+from trio_bridge.engine.inbox import Inbox
 from trio_bridge.messages import Message
 
 
@@ -424,3 +426,35 @@ async def test_nothing_is_begun_while_an_account_drains(
         await account.wait_stopped(21)
     assert handler.done == ["m1"]
     assert len(server.attempts) == 1
+
+
+async def test_d8_a_connection_that_is_closing_drains_nothing(
+    autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
+) -> None:
+    async with open_fake(None) as account:
+        link = await server.connection()
+        link.silent = True  # its close takes five seconds
+        link.lose()
+        await server.connection(2)
+        assert link.closed_at is None
+        assert account.statistics().draining_generations == 0
+
+
+async def test_d4_a_claim_that_is_a_moment_older_than_the_loss_drains_like_the_others(
+    autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand_out, handler = Inbox._hand_out, Slow(100)
+    async with open_fake(handler) as account:
+
+        def then_lose(inbox: Inbox, *claim: Any) -> None:
+            hand_out(inbox, *claim)
+            monkeypatch.undo()
+            life = account._life
+            assert life is not None
+            assert life.supervisor.current is not None
+            life.supervisor.current.crew.drain(trio.current_time() + 5)
+
+        monkeypatch.setattr(Inbox, "_hand_out", then_lose)
+        (await server.connection()).push("m1")
+        await trio.sleep(10)
+        assert len(handler.cut) == 1

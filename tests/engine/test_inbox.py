@@ -6,12 +6,16 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from tests.engine.conftest import OpenFake
+from tests.engine.conftest import OpenFake, virtual_environment
 from tests.engine.fake import FakeServer
-from tests.engine.test_promises import GatedStore
+from tests.engine.gated import GatedStore
+from trio_bridge.config import AccountConfig
+from trio_bridge.engine.inbox import Inbox
+from trio_bridge.engine.statistics import Counters
 from trio_bridge.errors import StoreUnavailable
 from trio_bridge.messages import Message
 from trio_bridge.stores.memory import MemoryAccount, MemoryStore
+from trio_bridge.wire.protocol import Delivery
 
 
 class Handler:
@@ -82,6 +86,24 @@ async def test_what_is_being_claimed_takes_room(
         await trio.sleep(1)
         assert account.counters.stored <= 2, "a memory store sheds by default"
         assert account.counters.stored + account.counters.shed == 5
+
+
+async def test_what_is_claimed_in_the_same_round_takes_room(autojump_clock: MockClock) -> None:
+    kept = await MemoryStore().open_account("a", platform="fake")
+    counters = Counters()
+    config = AccountConfig(name="a", workers=2, queue_size=2, overflow="shed")
+    inbox = Inbox(config, kept, virtual_environment(), counters, durable=False)
+    await inbox.open()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(inbox.run)
+        inbox.rescue([Delivery(key, key, "t", "{}") for key in ("m1", "m2")])
+        await wait_all_tasks_blocked()
+        nursery.start_soon(inbox.next, object())
+        inbox.rescue([Delivery("m3", "m3", "t", "{}")])
+        await wait_all_tasks_blocked()
+        inbox.close()
+        nursery.cancel_scope.cancel()
+    assert (counters.stored, counters.shed) == (2, 1)
 
 
 async def test_a_failed_message_waits_for_its_next_try_over_a_restart(

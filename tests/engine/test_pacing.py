@@ -6,9 +6,12 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from tests.engine.conftest import virtual_environment
+from tests.engine.fake import Fake, FakeServer
 from trio_bridge.engine.clock import watch_clock
 from trio_bridge.engine.governor import ConnectGovernor, connect_governor
 from trio_bridge.engine.ratelimit import TokenBucket
+from trio_bridge.opening import open_bridge
 
 
 async def test_at_most_25_connects_in_any_second(autojump_clock: MockClock) -> None:
@@ -145,3 +148,19 @@ async def test_a_stopped_process_is_noticed(mock_clock: MockClock) -> None:
         await trio.testing.wait_all_tasks_blocked()
         assert len(jumps) == 1
         nursery.cancel_scope.cancel()
+
+
+async def test_accounts_that_are_lost_together_return_spread(autojump_clock: MockClock) -> None:
+    servers = [FakeServer() for _ in range(20)]
+    accounts = [Fake(name=f"a{number}", server=server) for number, server in enumerate(servers)]
+    async with open_bridge(accounts, None, environment=virtual_environment(lambda: 0.9)) as bridge:
+        for account in bridge.accounts.values():
+            await account.wait_ready()
+        await trio.sleep(2)
+        lost_at = trio.current_time()
+        for server in servers:
+            server.connections[0].lose()
+        await trio.sleep(20)
+        back_after = sorted(server.connected_at[1] - lost_at for server in servers)
+        assert back_after[8] < 1, "nobody could know yet that it was a herd"
+        assert back_after[9] == pytest.approx(13.5)
