@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
@@ -172,6 +171,3 @@ class Quote:
     text: str = ""
     attachments: tuple[Attachment, ...] = ()
     kind: str = ""
-
-
-PathLike = str | os.PathLike[str]
