@@ -16,12 +16,13 @@ from ..messages import Receipt, Reply
 from .bell import Bell
 from .dispatch import Handler
 from .environment import Environment
-from .generation import SECRET_POLL, most_telling, secrets_now
+from .groups import most_telling
 from .life import Life
 from .platform import PlatformConfig, Services
 from .states import AccountState, Alarm
 from .statistics import AccountStatistics, Counters, LastError
 from .store import AccountStore
+from .turns import wait_turn
 
 RESTARTS = Backoff(first=1.0, factor=2.0, cap=60.0, floor=0.25)
 """After the engine itself failed under an account. The other accounts don't notice."""
@@ -337,14 +338,9 @@ class Account:
         """Wait after a life that failed: for other credentials, a wish, or the next try."""
         refused = self._error is self._refusal
         self._move(AccountState.QUARANTINED if refused else AccountState.WAITING)
-        before = secrets_now(self.config)
         delay = self.config.refused_probe if refused else RESTARTS.delay(failures, self._environment.rand)
         until = trio.current_time() + delay
-        while (now := trio.current_time()) < until:
-            with trio.move_on_at(min(until, now + SECRET_POLL)) as wait:
-                await self._bell.wait()
-            if not wait.cancelled_caught or secrets_now(self.config) != before:
-                break
+        await wait_turn(self._bell, until, watched=self.config if refused else None)
 
     def _refusal_now(self) -> AccountRefused:
         refusal = self._refusal

@@ -17,25 +17,26 @@ from typing import Any
 import attrs
 import trio
 
-from ..config import AccountConfig, Secret
-from ..errors import BridgeError, ConfigError, HandshakeFailed
+from ..config import AccountConfig
+from ..errors import BridgeError, HandshakeFailed
 from ..wire.protocol import Delivery
 from .bell import Bell
 from .dispatch import Crew, Dispatcher
 from .governor import connect_governor
+from .groups import most_telling
 from .inbox import Inbox
 from .platform import Connection, ListeningPlatform, Platform
 from .policy import PROVEN_AFTER, Begin
 from .serving import Pulse, Wiring
-from .states import Ended, Fed, Leaving, News, Outcome, Phase, Proven, Ready, Replaced, Stopped
+from .states import Ended, Fed, Leaving, News, Outcome, Phase, Proven, Ready, Replaced
 from .statistics import Counters
+from .turns import wait_turn
 
 ATTEMPT_LIMIT = 45.0
 """A whole attempt, from the name to the platform's handshake."""
 LINGER_IDLE = 15.0
 LINGER = 30.0
 """A replaced connection is read on until the server closes it, it was idle for 15 s, or 30 s have passed."""
-SECRET_POLL = 2.0
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ class Workshop:
 class Generation:
     """One connection and its workers, from the wait before the attempt to the end of the last worker."""
 
-    def __init__(self, workshop: Workshop, begin: Begin, secrets_before: object = None) -> None:
+    def __init__(self, workshop: Workshop, begin: Begin) -> None:
         self.number = workshop.new_number()
         self.phase: Phase = begin.phase if begin.delay > 0 else "connecting"
         self.begin = begin
@@ -69,7 +70,6 @@ class Generation:
         self._workshop = workshop
         self._label = f"{workshop.config.platform}:{workshop.config.name}/{self.number}"
         self._nudged = Bell()
-        self._secrets_before = secrets_before
         self._pulse: Pulse | None = None
         self._wiring: Wiring | None = None
         self._io: trio.Nursery | None = None
@@ -154,17 +154,8 @@ class Generation:
             return
         self.retry_at = trio.current_time() + self.begin.delay
         self._set_phase(self.begin.phase)
-        watch = self.begin.phase == "quarantined" and any(
-            secret.file is not None for secret in self._workshop.config.secrets()
-        )
-        while (now := trio.current_time()) < self.retry_at:
-            deadline = min(self.retry_at, now + SECRET_POLL) if watch else self.retry_at
-            with trio.move_on_at(deadline):
-                await self._nudged.wait()
-                break
-            if watch and secrets_now(self._workshop.config) != self._secrets_before:
-                logger.info("the credentials changed")
-                break
+        watched = self._workshop.config if self.begin.phase == "quarantined" else None
+        await wait_turn(self._nudged, self.retry_at, watched=watched)
         self.retry_at = None
         self._set_phase("connecting")
 
@@ -251,30 +242,3 @@ class Generation:
     def _set_phase(self, phase: Phase) -> None:
         self.phase = phase
         self._workshop.on_phase()
-
-
-def most_telling(failures: BaseExceptionGroup[Exception] | None) -> BaseException:
-    """The one failure of many that says why a connection ended: bugs first, then what the platform said."""
-    if failures is None:
-        return Stopped("cancelled")
-    leaves: list[BaseException] = []
-    groups: list[BaseException] = [failures]
-    while groups:
-        item = groups.pop(0)
-        if isinstance(item, BaseExceptionGroup):
-            groups.extend(item.exceptions)
-        else:
-            leaves.append(item)
-    return min(leaves, key=lambda leaf: (isinstance(leaf, BridgeError), type(leaf) is BridgeError))
-
-
-def secrets_now(config: AccountConfig) -> tuple[object, ...]:
-    """The secrets of an account as they are, to see whether they changed. Unreadable ones compare by their error."""
-
-    def read(secret: Secret) -> object:
-        try:
-            return secret.read()
-        except ConfigError as error:
-            return ("unreadable", str(error))
-
-    return tuple(read(secret) for secret in config.secrets())

@@ -13,7 +13,7 @@ import trio
 
 from ..config import Overlap
 from ..errors import AccountRefused, BridgeError
-from .generation import Generation, Workshop, secrets_now
+from .generation import Generation, Workshop
 from .governor import connect_governor
 from .policy import Begin, RestartPolicy
 from .states import Ended, Fed, Leaving, News, Outcome, Phase, Proven, Ready, Replaced, Stopped
@@ -147,8 +147,7 @@ class Supervisor:
             self.last_error = BridgeError(f"{type(cause).__name__} in the connection: see the log")
 
     def _begin(self, generations: trio.Nursery, begin: Begin) -> None:
-        secrets = secrets_now(self._workshop.config) if begin.phase == "quarantined" else None
-        generation = Generation(self._workshop, begin, secrets)
+        generation = Generation(self._workshop, begin)
         self._current = generation
         self.attempt += 1
         generations.start_soon(self._run, generation, name=f"{self._workshop.config.name}/generation")

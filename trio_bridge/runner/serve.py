@@ -11,6 +11,7 @@ from rich.console import Console
 from ..agents.protocol import Agent
 from ..engine.dispatch import Handler
 from ..engine.environment import Environment
+from ..engine.groups import leaves
 from ..engine.states import Alarm
 from ..errors import ConfigError, StoreUnavailable
 from ..messages import Message
@@ -61,9 +62,9 @@ async def serve(
                         end_by_force(_unfinished(left))
                 nursery.cancel_scope.cancel("all is finished")
         except* ConfigError as group:
-            unusable = [f"{config.file}: {error}" for error in _leaves(group)]
+            unusable = [f"{config.file}: {error}" for error in leaves(group)]
         except* StoreUnavailable as group:
-            unusable = [f"{config.file}: store.url: {error}" for error in _leaves(group)]
+            unusable = [f"{config.file}: store.url: {error}" for error in leaves(group)]
     if unusable:
         say(unusable)
         return ExitCode.UNUSABLE
@@ -75,11 +76,3 @@ async def serve(
 
 def _unfinished(left: Iterable[str]) -> list[str]:
     return [f"left unfinished: {what}" for what in left]
-
-
-def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    return [
-        leaf
-        for error in group.exceptions
-        for leaf in (_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
-    ]
