@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import trio
 
+from .agents.protocol import OpenableAgent, open_agent
 from .engine.account import Account
 from .engine.bridge import Bridge, serve_bridge
 from .engine.dispatch import Handler
@@ -19,7 +20,7 @@ from .stores.opening import open_store
 @asynccontextmanager
 async def open_bridge(
     accounts: Iterable[PlatformConfig],
-    handler: Handler | None,
+    handler: Handler | OpenableAgent | None,
     *,
     store: str | Store = "memory:",
     environment: Environment | None = None,
@@ -27,21 +28,26 @@ async def open_bridge(
     """Run accounts while the block runs: ``async with open_bridge(accounts, handler, store="sqlite:b.db") as bridge``.
 
     Leaving the block normally drains: handlers get ``bridge.shutdown_grace`` (20 s) to finish. Leaving it by an
-    exception or a cancellation cancels. ``handler`` is an async function of a message, an async generator, or an agent.
+    exception or a cancellation cancels. ``handler`` is an async function of a message, an async generator, or an agent;
+    an :class:`~trio_bridge.agents.OpenableAgent` is open while the block runs.
 
     Raises:
       StoreUnavailable: the store can't be opened.
-      ConfigError: two accounts have one name, or the store's URL is not understood.
+      ConfigError: two accounts have one name, the store's URL is not understood, or the agent can't be opened.
     """
     environment = environment or Environment()
-    async with open_store(store) as opened, serve_bridge(accounts, handler, opened, environment) as bridge:
+    async with (
+        open_store(store) as opened,
+        open_agent(handler, environment) as answering,
+        serve_bridge(accounts, answering, opened, environment) as bridge,
+    ):
         yield bridge
 
 
 @asynccontextmanager
 async def open_account(
     config: PlatformConfig,
-    handler: Handler | None = None,
+    handler: Handler | OpenableAgent | None = None,
     *,
     store: str | Store = "memory:",
     environment: Environment | None = None,
@@ -53,7 +59,7 @@ async def open_account(
 
 async def run_bridge(
     accounts: Iterable[PlatformConfig],
-    handler: Handler | None,
+    handler: Handler | OpenableAgent | None,
     *,
     store: str | Store = "memory:",
     environment: Environment | None = None,

@@ -1,7 +1,7 @@
 """Ready-made handlers: what answers when no handler of one's own is wanted."""
 
 from .echo import Echo
-from .protocol import Agent
+from .protocol import Agent, OpenableAgent
 from .python import load_handler
 
-__all__ = ["Agent", "Echo", "load_handler"]
+__all__ = ["Agent", "Echo", "OpenableAgent", "load_handler"]

@@ -10,7 +10,7 @@ import attrs
 
 from ..errors import ConfigError
 from .echo import Echo
-from .protocol import Agent
+from .protocol import Agent, OpenableAgent
 from .python import load_handler
 
 
@@ -19,7 +19,7 @@ class AgentConfig(abc.ABC):
     """What a table says of an agent. It opens nothing."""
 
     @abc.abstractmethod
-    def build(self, directory: Path) -> Agent:
+    def build(self, directory: Path) -> Agent | OpenableAgent:
         """The agent. ``directory`` is where the configuration file lies.
 
         Raises:

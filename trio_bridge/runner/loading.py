@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from ..agents.config import AgentConfig
-from ..agents.protocol import Agent
+from ..agents.protocol import Agent, OpenableAgent
 from ..engine.platform import PlatformConfig
 from ..errors import ConfigError
 from ..platforms.registry import PLATFORMS, Registry
@@ -31,13 +31,13 @@ class RunnerConfig:
     answered_by: Mapping[str, AgentTable]
     """Which agent answers in an account, by the account's name."""
 
-    def build_agents(self) -> Mapping[str, Agent]:
+    def build_agents(self) -> Mapping[str, Agent | OpenableAgent]:
         """The agent of each account, by the account's name. Imports the user's modules.
 
         Raises:
           ConfigError: with a line for each agent that can't be made.
         """
-        made: dict[AgentTable, Agent] = {}
+        made: dict[AgentTable, Agent | OpenableAgent] = {}
         problems = []
         for table in dict.fromkeys(self.answered_by.values()):
             config = self.agents[table]

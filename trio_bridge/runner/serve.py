@@ -8,13 +8,12 @@ from collections.abc import Iterable, Mapping
 import trio
 from rich.console import Console
 
-from ..agents.protocol import Agent
-from ..engine.dispatch import Handler
+from ..agents.protocol import Agent, OpenableAgent
+from ..agents.several import ByAccount
 from ..engine.environment import Environment
 from ..engine.groups import leaves
 from ..engine.states import Alarm
 from ..errors import ConfigError, StoreUnavailable
-from ..messages import Message
 from ..opening import open_bridge
 from .exits import ExitCode, end_by_force, say
 from .loading import RunnerConfig
@@ -22,17 +21,11 @@ from .signals import heed_signals
 from .table import show
 
 
-def by_account(agents: Mapping[str, Agent]) -> Handler:
-    """One handler for all accounts: each message goes to the agent of its account."""
-
-    def answer(message: Message) -> object:
-        return agents[message.account](message)
-
-    return answer
-
-
 async def serve(
-    config: RunnerConfig, agents: Mapping[str, Agent], console: Console, environment: Environment | None = None
+    config: RunnerConfig,
+    agents: Mapping[str, Agent | OpenableAgent],
+    console: Console,
+    environment: Environment | None = None,
 ) -> ExitCode:
     """Run the accounts until a signal asks to finish; finish what is in hand; say how it ended.
 
@@ -46,7 +39,7 @@ async def serve(
             async with trio.open_nursery() as nursery:
                 await nursery.start(heed_signals, finish, everything)
                 async with open_bridge(
-                    config.accounts, by_account(agents), store=config.store, environment=environment
+                    config.accounts, ByAccount(agents), store=config.store, environment=environment
                 ) as bridge:
                     # What lives as long as the accounts is looked through no more: with 1,000 of them one full
                     # collection would hold up every heartbeat for half a second.
