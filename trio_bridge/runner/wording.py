@@ -43,7 +43,7 @@ def unknown(key: str, known: Collection[str]) -> str:
 def expectation(kind: Any, validator: Any, value: object) -> str:
     """``expected a whole number ≥ 1, not "8"``."""
     found = kind_of(value) if _holds_secret(kind) else shown(value)
-    return f"expected {described(kind)}{_limit(validator)}, not {found}"
+    return f"expected {described(kind)}{limit(validator)}, not {found}"
 
 
 def _holds_secret(kind: Any) -> bool:
@@ -75,12 +75,12 @@ def one_of(choices: Collection[str]) -> str:
     return f"one of {', '.join(quoted)}" if len(quoted) > 2 else " or ".join(quoted)
 
 
-def _limit(validator: Any) -> str:
+def limit(validator: Any) -> str:
     """The bound that a validator of attrs sets, as `` ≥ 1``; empty for other validators."""
     if hasattr(validator, "compare_op"):
         sign = {">=": "≥", "<=": "≤"}.get(validator.compare_op, validator.compare_op)
         return f" {sign} {validator.bound}"
-    return _limit(validator.validator) if hasattr(validator, "validator") else ""
+    return limit(validator.validator) if hasattr(validator, "validator") else ""
 
 
 def kind_of(value: object) -> str:
