@@ -1,0 +1,1 @@
+"""Many messages over one connection, as fast as the client takes them."""

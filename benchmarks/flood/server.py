@@ -1,0 +1,178 @@
+"""The least of a DingTalk: it lets one client in and then sends as fast as that one takes it.
+
+Plain blocking sockets and no library, because whatever this process uses of the machine is taken from what it measures.
+"""
+
+from __future__ import annotations
+
+import base64
+import bisect
+import hashlib
+import json
+import re
+import select
+import socket
+import time
+from collections.abc import Callable
+
+import attrs
+
+from .acks import PONG, Acks
+from .frames import Frames
+
+PATIENCE = 30.0
+"""Seconds without any progress after which a client is given up."""
+
+MOST_AT_ONCE = 2**18
+"""Bytes handed to the kernel in one go, so that acknowledgements are looked at in between."""
+
+WORTH_SENDING = 64
+"""Messages for which the window must have room before it is filled again: one by one would cost both sides more."""
+
+RECEIVE_SIZE = 2**18
+UPGRADE_KEY = re.compile(rb"^sec-websocket-key:\s*(\S+)", re.IGNORECASE | re.MULTILINE)
+CONTENT_LENGTH = re.compile(rb"^content-length:\s*(\d+)", re.IGNORECASE | re.MULTILINE)
+WEBSOCKET_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+
+class FloodServer:
+    """Listens on a port of the loopback interface while the block runs."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(PATIENCE)
+        self.host = f"127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def __enter__(self) -> FloodServer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.close()
+
+    def wait_websocket(self) -> socket.socket:
+        """Answer whoever asks where to connect, until somebody does connect."""
+        while True:
+            connection, _ = self._listener.accept()
+            connection.settimeout(PATIENCE)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            head = read_request(connection)
+            if key := UPGRADE_KEY.search(head):
+                connection.sendall(upgrade(key[1]))
+                return connection
+            with connection:
+                connection.sendall(self._where_to_connect())
+
+    def _where_to_connect(self) -> bytes:
+        body = json.dumps({"endpoint": f"ws://{self.host}/connect", "ticket": "flood"}).encode()
+        head = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        return b"HTTP/1.1 200 OK\r\n" + head.encode() + body
+
+
+def read_request(connection: socket.socket) -> bytes:
+    """The head of a request, when all of the request has come."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += receive(connection)
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = CONTENT_LENGTH.search(head)
+    missing = int(length[1]) - len(body) if length else 0
+    while missing > 0:
+        missing -= len(receive(connection))
+    return head
+
+
+def receive(connection: socket.socket) -> bytes:
+    """What the client sent. Raises ``ConnectionError`` when it has gone."""
+    data = connection.recv(RECEIVE_SIZE)
+    if not data:
+        raise ConnectionError("the client closed the connection")
+    return data
+
+
+def upgrade(key: bytes) -> bytes:
+    """The answer that makes a WebSocket of a connection, without extensions (RFC 6455 §4.2.2)."""
+    accept = base64.b64encode(hashlib.sha1(key + WEBSOCKET_GUID).digest())
+    head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    return head + b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n"
+
+
+@attrs.define
+class Sending:
+    """A flood on its way to one client."""
+
+    connection: socket.socket
+    frames: Frames
+    window: int
+    acks: Acks = attrs.field(factory=Acks)
+    sent: int = 0
+    """Bytes that the kernel has taken."""
+    handed_over: list[tuple[int, int]] = attrs.field(factory=list)
+    """After each write: how many bytes it were by then, and when."""
+
+    @property
+    def acknowledged(self) -> bool:
+        return self.acks.count >= len(self.frames.ids)
+
+    def run(self, other: int, heard: Callable[[], bool]) -> None:
+        """Send everything. Return when all of it is acknowledged and ``heard`` says that enough came from ``other``.
+
+        ``heard`` is asked whenever the file descriptor ``other`` can be read.
+        """
+        poll = select.poll()
+        poll.register(other, select.POLLIN)
+        waiting = True
+        while waiting or not self.acknowledged:
+            allowed = self.allowed()
+            events = select.POLLIN | (select.POLLOUT if self.sent < allowed else 0)
+            poll.register(self.connection, events)
+            ready = dict(poll.poll(PATIENCE * 1000))
+            if not ready:
+                raise TimeoutError(f"{self.acks.count} of {len(self.frames.ids)} acknowledged, and nothing more comes")
+            happened = ready.get(self.connection.fileno(), 0)
+            if happened & ~select.POLLOUT:
+                self.acks.take(receive(self.connection), time.perf_counter_ns())
+            if happened & select.POLLOUT:
+                self.send(allowed)
+            if other in ready and heard():
+                waiting = False
+                poll.unregister(other)
+
+    def allowed(self) -> int:
+        """The byte up to which may be sent now."""
+        ends, begun = self.frames.ends, bisect.bisect_left(self.frames.ends, self.sent)
+        if self.acks.pings:
+            return self.answer_pings(ends[min(begun, len(ends) - 1)])
+        until = min(len(ends), self.acks.count + self.window)
+        room = until - begun
+        return ends[until - 1] if room >= min(WORTH_SENDING, self.window, len(ends) - begun) else self.sent
+
+    def answer_pings(self, boundary: int) -> int:
+        """Between two messages, pongs go out. Returns where the next such place is."""
+        if self.sent in (0, boundary):
+            pongs = [bytes((PONG, len(said))) + said for said in self.acks.pings]
+            self.connection.sendall(b"".join(pongs))
+            self.acks.pings.clear()
+        return boundary
+
+    def send(self, until: int) -> None:
+        """Hand the kernel what it takes without waiting."""
+        piece = memoryview(self.frames.wire)[self.sent : min(until, self.sent + MOST_AT_ONCE)]
+        try:
+            self.sent += self.connection.send(piece, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return
+        self.handed_over.append((self.sent, time.perf_counter_ns()))
+
+    def latencies(self) -> list[int]:
+        """From the last byte of each message handed to the kernel to its acknowledgement, in nanoseconds.
+
+        Raises ``ValueError`` unless every message was acknowledged, and once.
+        """
+        numbers = {name: number for number, name in enumerate(self.frames.ids)}
+        waits = []
+        for moment, name in self.acks.read():
+            place = bisect.bisect_left(self.handed_over, self.frames.ends[numbers.pop(name)], key=lambda at: at[0])
+            waits.append(moment - self.handed_over[place][1])
+        if numbers:
+            raise ValueError(f"not acknowledged: {len(numbers)} messages")
+        return waits

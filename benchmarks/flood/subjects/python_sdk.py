@@ -1,0 +1,33 @@
+"""The official Python SDK, unmodified, with a handler that does nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from benchmarks.flood.subjects.progress import Progress, Task
+
+task = Task.given()
+os.environ["DINGTALK_OPENAPI_ENDPOINT"] = f"http://{task.host}"  # read once, at import
+os.environ["NO_PROXY"] = "*"
+
+import dingtalk_stream  # noqa: E402
+
+
+class DoNothing(dingtalk_stream.CallbackHandler):  # type: ignore[misc]
+    """Answers at once, and counts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.progress = Progress(task)
+
+    async def process(self, message: dingtalk_stream.CallbackMessage) -> tuple[int, str]:
+        if self.progress.add():
+            self.progress.report()
+        return dingtalk_stream.AckMessage.STATUS_OK, "OK"
+
+
+if __name__ == "__main__":
+    client = dingtalk_stream.DingTalkStreamClient(dingtalk_stream.Credential("dingfloodexample0001", "flood"))
+    client.register_callback_handler(dingtalk_stream.ChatbotMessage.TOPIC, DoNothing())
+    asyncio.run(client.start())
