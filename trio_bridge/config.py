@@ -85,8 +85,9 @@ class AccountConfig:
     platform: ClassVar[str]
 
     name: str = attrs.field(validator=_name_is_usable)
+    """What the account is called everywhere. What is stored belongs to this name: renamed, an account starts empty."""
     enabled: bool = True
-    """Start the account with the bridge."""
+    """Start the account with the bridge. What an operator started or stopped later holds until this is edited."""
     owner: str = ""
     """Whom the account belongs to; only for programs that manage accounts of many people."""
 
@@ -95,6 +96,7 @@ class AccountConfig:
     queue_size: int = attrs.field(default=256, validator=attrs.validators.ge(1))
     """Messages kept in memory. With ``spill`` the rest waits on disk."""
     queue_bytes: int = attrs.field(default=16 * 2**20, validator=positive)
+    """The same bound by the size of their data."""
     overflow: Overflow | None = None
     """When the queue is full: ``spill`` (keep on disk), ``shed`` (leave unacknowledged), ``drop`` (acknowledge, count,
     drop). Default: ``spill`` with a durable store, ``shed`` with ``memory:``."""
@@ -110,24 +112,31 @@ class AccountConfig:
     """How long a message is remembered, from its first sight."""
 
     ping_interval: float = attrs.field(default=20.0, validator=positive)
+    """From one ping to the next."""
     pong_timeout: float = attrs.field(default=15.0, validator=positive)
+    """How long a ping waits for a sign of life; at most ``ping_interval``."""
     ping_misses: int = attrs.field(default=2, validator=attrs.validators.ge(1))
     """Pings in a row without a received byte before the connection is given up."""
     backoff_min: float = attrs.field(default=1.0, validator=positive)
+    """The longest that the first delay may be. Delays are drawn by chance, and the range doubles with each failure."""
     backoff_max: float = attrs.field(default=60.0, validator=positive)
+    """The longest that any delay may be."""
     stall_runs: int = attrs.field(default=5, validator=attrs.validators.ge(1))
+    """So many connections in a row, each shorter than ``stall_seconds`` and without one delivery: stalled."""
     stall_seconds: float = attrs.field(default=30.0, validator=positive)
-    """``stall_runs`` connections in a row, each shorter than ``stall_seconds`` and without one delivery: stalled."""
+    """A connection that lived so long is no sign of a stall."""
     stall_probe: float | None = attrs.field(default=900.0, validator=positive_or_none)
-    """How often a stalled account tries; ``None`` parks it until an operator acts."""
+    """How often a stalled account tries. In Python, ``None`` parks it until an operator acts."""
     refused_probe: float = attrs.field(default=3600.0, validator=positive)
     """How often a quarantined account tries."""
     overlap: Overlap | None = None
-    """Whether two connections of the account may live at once during a rotation. Default: the platform's."""
+    """Whether two connections of the account may live at once during a rotation: ``concurrent``, ``kicks_old`` (the
+    new one ends the old one) or ``forbidden``. Default: what the platform is known to do."""
 
     rate_limit: float = attrs.field(default=20.0, validator=positive)
     """Replies per second."""
     rate_burst: int = attrs.field(default=5, validator=attrs.validators.ge(1))
+    """Replies that may be sent at once after a silence."""
     senders: int = attrs.field(default=4, validator=attrs.validators.ge(1))
     """Replies under way at the same time, at most one per conversation."""
     on_unknown: Literal["review", "resend"] = "review"

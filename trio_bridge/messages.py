@@ -17,32 +17,37 @@ ReceiptState = Literal["open", "pending", "sending", "sent", "unknown", "dead"]
 
 @attrs.frozen
 class Conversation:
-    """Where a message was said. ``id`` is what :meth:`Account.send` takes."""
+    """Where a message was said."""
 
     id: str
+    """What :meth:`Account.send` takes: the id of the group, or of the person."""
     kind: ConversationKind = "direct"
+    """``"direct"`` or ``"group"``."""
     title: str = ""
+    """The name of the group, where the platform tells."""
 
 
 @attrs.frozen
 class Sender:
-    """Who said it. ``id`` comes from the platform, ``name`` is whatever the person chose."""
+    """Who said it."""
 
     id: str
+    """The platform's: the only thing to decide by who may do what."""
     name: str = ""
+    """Whatever the person chose."""
 
 
 @attrs.frozen
 class Attachment:
-    """A picture, a recording, a video or a file: ``path`` on the way out, ``source`` on the way in.
-
-    ``name`` is what the sender called it and is never used as a path; ``source`` is the platform's reference.
-    """
+    """A picture, a recording, a video or a file: ``path`` on the way out, ``source`` on the way in."""
 
     path: Path | None = attrs.field(default=None, converter=attrs.converters.optional(Path))
+    """The file to send."""
     kind: Literal["image", "audio", "video", "file"] = "file"
     name: str = ""
+    """What the sender called it. Never to be used as a path."""
     source: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    """The platform's own reference to what was received."""
 
 
 def _to_tuple(attachments: Sequence[Attachment]) -> tuple[Attachment, ...]:
@@ -51,11 +56,12 @@ def _to_tuple(attachments: Sequence[Attachment]) -> tuple[Attachment, ...]:
 
 @attrs.frozen
 class Reply:
-    """Something to send. ``title`` is used where the platform shows one."""
+    """Something to send."""
 
     text: str = ""
     attachments: tuple[Attachment, ...] = attrs.field(default=(), converter=_to_tuple)
     title: str = ""
+    """Used where the platform shows one."""
 
 
 class Receipt(abc.ABC):
@@ -67,7 +73,11 @@ class Receipt(abc.ABC):
     @property
     @abc.abstractmethod
     def state(self) -> ReceiptState:
-        """Where the reply is now: ``pending``, ``sending``, ``sent``, ``unknown`` or ``dead``."""
+        """Where the reply is now.
+
+        ``open`` (a stream that is being written), ``pending``, ``sending``, then ``sent``, ``dead`` (given up) or
+        ``unknown`` (nobody knows whether it arrived).
+        """
 
     @abc.abstractmethod
     async def wait_sent(self) -> None:
@@ -87,10 +97,11 @@ class ReplyStream(Protocol):
         """What was written so far."""
 
     @property
-    def receipt(self) -> Receipt: ...
+    def receipt(self) -> Receipt:
+        """What becomes of the reply: it is sent when the block has ended."""
 
     async def write(self, delta: str) -> None:
-        """Append to the reply. Returns at once; the newest text wins on its way to the platform."""
+        """Append to the reply. Waits for nobody; the newest text wins on its way to the platform."""
 
 
 class Transaction(Protocol):
@@ -112,23 +123,28 @@ class MessageContext(Protocol):
 
 @attrs.frozen(kw_only=True)
 class Message:
-    """One message from a platform, stored and acknowledged before the handler sees it.
-
-    ``id`` is the same on every redelivery. ``sent_at`` is the platform's clock, ``None`` where it said nothing.
-    ``mentioned``: the bot was addressed (always true in a direct conversation). ``raw``: the platform's own data.
-    """
+    """One message from a platform, stored before the handler sees it."""
 
     platform: str
+    """``"dingtalk"``."""
     account: str
+    """The name of the account that received it."""
     id: str
+    """The platform's, the same on every redelivery."""
     conversation: Conversation
+    """Where it was said. Messages of one conversation are handled in order, one at a time."""
     sender: Sender
     text: str = attrs.field(repr=False)
+    """What was said, without the mention of the bot. Empty where a message has no text."""
     attachments: tuple[Attachment, ...] = attrs.field(default=(), repr=False)
     mentioned: bool = True
+    """The bot was addressed; always true in a direct conversation."""
     reply_to: Quote | None = attrs.field(default=None, repr=False)
+    """The message that this one answers, where the platform tells."""
     sent_at: datetime | None = None
+    """By the platform's clock; ``None`` where it said nothing."""
     raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False, eq=False)
+    """The platform's own data, whole."""
     _context: MessageContext | None = attrs.field(default=None, repr=False, eq=False)
 
     async def reply(self, reply: str | Reply) -> Receipt:
@@ -171,3 +187,4 @@ class Quote:
     text: str = ""
     attachments: tuple[Attachment, ...] = ()
     kind: str = ""
+    """The platform's word for what kind of message it was."""

@@ -14,8 +14,11 @@ class AccountState(enum.StrEnum):
     """Where an account is. One of these at any moment."""
 
     STOPPED = "stopped"
+    """Nobody wants it to run."""
     CONNECTING = "connecting"
+    """An attempt is under way."""
     READY = "ready"
+    """Connected: the platform's own handshake is done."""
     DRAINING = "draining"
     """Told to stop: it finishes what it holds."""
     WAITING = "waiting"
@@ -32,12 +35,19 @@ class Alarm(enum.StrEnum):
     """What an operator should look at. Any number of these at once; each goes away with its reason."""
 
     FLAPPING = "flapping"
+    """More than 10 connections ended within 5 minutes."""
     STALLED = "stalled"
+    """The platform accepts connections and ends them soon, without a message."""
     STORAGE = "storage"
+    """The store can't keep anything at the moment, so nothing is acknowledged."""
     INTERRUPTED = "interrupted"
+    """A handler was cut off three times by lost connections."""
     WORKER_STUCK = "worker_stuck"
+    """A handler ignores its cancellation; its slot is lost until it returns."""
     DEAD_LETTERS = "dead_letters"
+    """Messages or replies were given up."""
     PAIRING_REQUIRED = "pairing_required"
+    """A person must approve this device."""
 
 
 class Replaced(BridgeError):

@@ -18,31 +18,51 @@ class Counters:
     """
 
     received: int = 0
+    """Deliveries that were read from a connection, copies included."""
     duplicates: int = 0
+    """Copies: acknowledged, and not handled again."""
     stored: int = 0
+    """New deliveries that are in the store."""
     acked: int = 0
+    """Acknowledgements that were written to a connection."""
     shed: int = 0
+    """Left unacknowledged for want of room."""
     dropped: int = 0
+    """Acknowledged and dropped for want of room, as ``overflow = "drop"`` asks for."""
     refused: int = 0
+    """Left unacknowledged because they could not be stored."""
     answered: int = 0
+    """Deliveries whose answer was their acknowledgement."""
     bad_frames: int = 0
+    """Frames that were not understood."""
     gated: int = 0
+    """Deliveries that are not for the handler, as the account's settings say, or that hold no message."""
     handled: int = 0
+    """Messages that were handled to the end."""
     failed: int = 0
+    """Runs of a handler that raised or took too long."""
     interrupted: int = 0
+    """Runs of a handler that were cut off, at no attempt's cost."""
     retried: int = 0
+    """Attempts to send that will be repeated."""
     sent: int = 0
+    """Replies that the platform took."""
     send_failed: int = 0
+    """Replies that were given up, or whose outcome nobody knows."""
     generations: int = 0
+    """Connections that became ready."""
 
 
 @attrs.frozen
 class LastError:
-    """The last thing that went wrong: the class of the error, the platform's code, a message without secrets."""
+    """The last thing that went wrong."""
 
     kind: str
+    """The class of the error: ``PeerClosed``."""
     code: str
+    """The platform's code, or empty."""
     message: str
+    """What it said, without secrets."""
 
 
 @attrs.frozen
@@ -55,18 +75,26 @@ class AccountStatistics:
     state: AccountState
     alarms: frozenset[Alarm]
     since: float
+    """When it came into this state."""
     generation: int
+    """The number of the newest connection, 0 before the first."""
     attempt: int
+    """Attempts to connect since the account was ready, the present one included."""
     next_retry_at: float | None
     last_error: LastError | None
+    """Of the whole life of the account: it stays when all is well again."""
     last_inbound_at: float | None
     last_outbound_at: float | None
     last_pong_at: float | None
     inbox_depth: int
+    """Messages that are stored and not handled to the end."""
     outbox_depth: int
+    """Replies that are kept and not sent."""
     dead_letters: int
+    """Messages and replies that were given up and wait for an operator."""
     running_handlers: int
     draining_generations: int
+    """Lost connections whose handlers still finish what they hold."""
     counters: Counters
 
     def as_json(self) -> dict[str, Any]:

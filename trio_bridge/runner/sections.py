@@ -27,6 +27,7 @@ class StoreSection:
     """``[store]``. What is left out is durable: a bridge that forgets at each restart has to be asked for."""
 
     url: str = "sqlite:bridge.db"
+    """``sqlite:PATH``, relative to the configuration file; or ``memory:``, which forgets at each restart."""
 
 
 @attrs.frozen

@@ -42,6 +42,7 @@ class DingTalk(PlatformConfig):
     client_id: str
     """The app key of the app (``ding…``)."""
     client_secret: Secret = attrs.field(converter=_to_secret)
+    """The app secret."""
     robot_code: str = attrs.field(default=attrs.Factory(lambda self: self.client_id, takes_self=True))
     """The robot that answers. Nearly always the app key itself."""
     endpoint: str = attrs.field(default="https://api.dingtalk.com", converter=_base_url)
@@ -60,8 +61,8 @@ class DingTalk(PlatformConfig):
     free_response_chats: tuple[str, ...] = attrs.field(default=(), converter=_texts)
     """Conversation ids of groups in which everything is heard."""
     mention_patterns: tuple[str, ...] = attrs.field(default=(), converter=_texts)
-    """Regular expressions that count as a mention, searched without regard to case. See ``patterns.py`` for what they
-    may contain; one that can't be used is left out with a warning."""
+    """Regular expressions that count as a mention, searched without regard to case. They know no back references and
+    no look-around; one that can't be used is left out with a warning."""
     bot_names: tuple[str, ...] = attrs.field(default=(), converter=_texts)
     """Names of the robot: a leading ``@name`` is taken off the text."""
 
