@@ -139,7 +139,7 @@ class Summary:
     unanswered: int = 0
     """Delivered robot messages without a reply."""
     faults: int = 0
-    """Rules broken, see :attr:`Ledger.faults`."""
+    """Rules broken, see :attr:`.Ledger.faults`."""
 
     def __add__(self, other: Summary) -> Summary:
         return Summary(**{name: value + getattr(other, name) for name, value in attrs.asdict(self).items()})
@@ -192,6 +192,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self.faults: list[Fault] = []
+        """What clients did wrong, in order."""
         self.direct_conversations: set[str] = set()
         """Conversation ids that are no groups, though they look the same."""
         self._entries: list[Entry] = []

@@ -76,12 +76,13 @@ class Sent:
 
 
 class RestGateway:
-    """The REST side of a :class:`Gateway`, on both API hosts at once. ``socket_url`` is where tickets are for."""
+    """The REST side of the server, on both API hosts at once. ``socket_url`` is where tickets are for."""
 
     def __init__(self, gateway: Gateway, socket_url: str) -> None:
         self.gateway = gateway
         self.socket_url = socket_url
         self.scripts = Scripts()
+        """How the next calls are to end, by path."""
         self.calls: Counter[str] = Counter()
         """Calls by path, refused ones included."""
         self.open_calls: list[OpenCall] = []
