@@ -13,23 +13,27 @@ from .flood.run import Run, SubjectFailed, run_subject
 from .flood.subjects import SUBJECTS, Subject
 from .report import as_json, summarize, table, write_json
 
+RESULTS = Path("benchmarks/results")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the command line asks for. Returns the exit code: 1 where a subject failed."""
     given = parse(arguments)
-    flood = Flood(count=given.count, lanes=given.lanes, size=given.bytes, window=given.window)
+    flood = Flood(count=given.count, lanes=given.lanes, size=given.bytes, window=given.window, burst=given.burst)
     subjects = choose(given.subjects)
+    given.folder.mkdir(parents=True, exist_ok=True)
     frames = Frames.of(flood)
     gc.freeze()  # This process sends; a collection in the middle would look like the subject's latency.
     print(
         f"{flood.count} messages of about {len(frames.wire) // flood.count} bytes in {flood.lanes} conversations, "
-        f"at most {flood.window} unacknowledged; {given.repeat} × {', '.join(subject.name for subject in subjects)}"
+        f"at most {flood.window} {'unacknowledged' if flood.burst else 'under way'}; "
+        f"{given.repeat} × {', '.join(subject.name for subject in subjects)}"
     )
     runs: list[Run] = []
     try:
         for number in range(given.repeat):
             for subject in subjects:  # A B C, A B C: what else the machine does falls on all of them
-                runs.append(run_subject(subject, flood, frames))
+                runs.append(run_subject(subject, flood, frames, given.folder))
                 print(f"{number + 1}. {subject.name}: {runs[-1].cpu:.1f} µs/message", flush=True)
     except SubjectFailed as failure:
         print(failure, file=sys.stderr)
@@ -49,8 +53,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     flood.add_argument("--count", type=int, default=20_000, help="messages (default 20,000)")
     flood.add_argument("--lanes", type=int, default=20, help="conversations (default 20)")
     flood.add_argument("--bytes", type=int, default=1024, help="size of a message (default 1024)")
-    flood.add_argument("--window", type=int, default=1000, help="most unacknowledged messages (default 1000)")
-    flood.add_argument("--json", type=Path, default=Path("benchmarks/results/flood.json"), help="where figures go")
+    flood.add_argument("--window", type=int, default=1000, help="most messages under way (default 1000)")
+    flood.add_argument("--burst", action="store_true", help="don't wait for handlers: let a backlog pile up")
+    flood.add_argument(
+        "--folder", type=Path, default=RESULTS, help="where stores are: not in memory, or sqlite is flattered"
+    )
+    flood.add_argument("--json", type=Path, default=RESULTS / "flood.json", help="where figures go")
     return parser.parse_args(arguments)
 
 

@@ -17,13 +17,16 @@ WEBHOOK_LIFE = 5_400_000
 
 @attrs.frozen(kw_only=True)
 class Flood:
-    """How many messages, in how many conversations, of what size, and how many may be unacknowledged at a time."""
+    """How many messages, in how many conversations, of what size, and how many of them may be under way at a time."""
 
     count: int = attrs.field(default=20_000, validator=attrs.validators.ge(10))
     lanes: int = attrs.field(default=20, validator=attrs.validators.ge(1))
     size: int = attrs.field(default=1024, validator=attrs.validators.ge(1))
     """Bytes of the WebSocket payload. A message is never smaller than what DingTalk says about it."""
     window: int = attrs.field(default=1000, validator=attrs.validators.ge(1))
+    """Messages that may be under way: sent, and not yet both acknowledged and handled."""
+    burst: bool = False
+    """Whether acknowledged is enough: what a client has not handled by then piles up there."""
 
 
 @attrs.frozen

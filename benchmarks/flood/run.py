@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -11,12 +10,13 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import attrs
 
 from ..measure import Usage, peak_memory
 from .frames import Flood, Frames
+from .reports import Reports
 from .server import FloodServer, Sending
 from .subjects import Subject
 
@@ -56,28 +56,32 @@ class Run:
     facts: dict[str, Any]
 
 
-def run_subject(subject: Subject, flood: Flood, frames: Frames) -> Run:
-    """Measure one subject once. Raises :class:`SubjectFailed`."""
-    with tempfile.TemporaryDirectory(prefix="flood-", dir=os.environ.get("TRIO_BRIDGE_BENCH_FOLDER")) as folder:
-        with FloodServer() as server, started(subject, server.host, flood.count, Path(folder)) as (pid, report):
-            try:
-                return measure(subject, flood, frames, server, pid, report)
-            except (OSError, ValueError, KeyError) as error:
-                raise SubjectFailed(f"{subject.name}: {error}") from error
+def run_subject(subject: Subject, flood: Flood, frames: Frames, folder: Path) -> Run:
+    """Measure one subject once; what it stores lies in ``folder`` meanwhile. Raises :class:`SubjectFailed`."""
+    with (
+        tempfile.TemporaryDirectory(prefix="flood-", dir=folder) as own_folder,
+        FloodServer() as server,
+        started(subject, server.host, flood.count, Path(own_folder)) as (pid, reports),
+    ):
+        try:
+            with server.wait_websocket() as connection:
+                return measure(subject, Sending(connection, flood, frames, reports), pid)
+        except (OSError, EOFError, ValueError, KeyError) as error:
+            raise SubjectFailed(f"{subject.name}: {error}") from error
 
 
 @contextmanager
-def started(subject: Subject, host: str, count: int, folder: Path) -> Generator[tuple[int, IO[bytes]]]:
-    """A subject that runs in a process of its own until the block ends, and what it reports."""
+def started(subject: Subject, host: str, count: int, folder: Path) -> Generator[tuple[int, Reports]]:
+    """A subject that runs in a process of its own until the block ends. If it fails, its last words are shown."""
     ours, theirs = os.pipe()
     command = [*subject.command(), host, str(count), str(folder), str(theirs)]
-    with os.fdopen(ours, "rb", buffering=0) as report, tempfile.TemporaryFile() as written:
+    with tempfile.TemporaryFile() as written:
         try:
             process = subprocess.Popen(command, cwd=ROOT, stdout=written, stderr=written, pass_fds=[theirs])
         finally:
             os.close(theirs)
         try:
-            yield process.pid, report
+            yield process.pid, Reports(ours)
         except SubjectFailed:
             written.seek(0)
             sys.stderr.write(written.read().decode(errors="replace")[-LAST_WORDS:])
@@ -85,38 +89,28 @@ def started(subject: Subject, host: str, count: int, folder: Path) -> Generator[
         finally:
             process.kill()  # What was to be measured has been.
             process.wait()
+            os.close(ours)
 
 
-def measure(subject: Subject, flood: Flood, frames: Frames, server: FloodServer, pid: int, report: IO[bytes]) -> Run:
-    """Let the subject in, flood it, and look at what that cost."""
-    said: list[bytes] = []
-
-    def heard() -> bool:
-        said.append(report.readline())
-        return True
-
-    with server.wait_websocket() as connection:
-        sending = Sending(connection, frames, flood.window)
-        begin, own_begin = Usage.of(pid), time.process_time_ns()
-        sending.run(report.fileno(), heard)
-        end, own_end = Usage.of(pid), time.process_time_ns()
-        if not said[0]:
-            raise SubjectFailed(f"{subject.name} ended early")
-        words = json.loads(said[0])
-        first, last = words["marks"]
-        wall, waits = end.at - begin.at, sorted(sending.latencies())
-        return Run(
-            subject=subject.name,
-            cpu=(end.cpu - begin.cpu) / flood.count / 1e3,
-            first_tenth=(first - begin.cpu) / (flood.count // 10) / 1e3,
-            last_tenth=(end.cpu - last) / (flood.count // 10) / 1e3,
-            seconds=wall / 1e9,
-            rate=flood.count / wall * 1e9,
-            busy=(end.cpu - begin.cpu) / wall,
-            waited=(end.waited - begin.waited) / 1e9,
-            server_busy=(own_end - own_begin) / wall,
-            latency_p50=waits[len(waits) // 2] / 1e6,
-            latency_p99=waits[len(waits) * 99 // 100] / 1e6,
-            memory=peak_memory(pid) / 2**20,
-            facts=words["facts"],
-        )
+def measure(subject: Subject, sending: Sending, pid: int) -> Run:
+    """Flood a subject that has connected, and look at what that cost it."""
+    begin, own_begin = Usage.of(pid), time.process_time_ns()
+    sending.run()
+    end, own_end = Usage.of(pid), time.process_time_ns()
+    count, wall, waits = sending.flood.count, end.at - begin.at, sorted(sending.latencies())
+    whole = begin.cpu, end.cpu
+    return Run(
+        subject=subject.name,
+        cpu=(end.cpu - begin.cpu) / count / 1e3,
+        first_tenth=sending.reports.cost_between(0.0, 0.1, whole) / 1e3,
+        last_tenth=sending.reports.cost_between(0.9, 1.0, whole) / 1e3,
+        seconds=wall / 1e9,
+        rate=count / wall * 1e9,
+        busy=(end.cpu - begin.cpu) / wall,
+        waited=(end.waited - begin.waited) / 1e9,
+        server_busy=(own_end - own_begin) / wall,
+        latency_p50=waits[len(waits) // 2] / 1e6,
+        latency_p99=waits[len(waits) * 99 // 100] / 1e6,
+        memory=peak_memory(pid) / 2**20,
+        facts=sending.reports.facts or {},
+    )

@@ -13,12 +13,13 @@ import re
 import select
 import socket
 import time
-from collections.abc import Callable
+from typing import Self
 
 import attrs
 
 from .acks import PONG, Acks
-from .frames import Frames
+from .frames import Flood, Frames
+from .reports import Reports
 
 PATIENCE = 30.0
 """Seconds without any progress after which a client is given up."""
@@ -43,7 +44,7 @@ class FloodServer:
         self._listener.settimeout(PATIENCE)
         self.host = f"127.0.0.1:{self._listener.getsockname()[1]}"
 
-    def __enter__(self) -> FloodServer:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -101,50 +102,44 @@ class Sending:
     """A flood on its way to one client."""
 
     connection: socket.socket
+    flood: Flood
     frames: Frames
-    window: int
+    reports: Reports
+    """What the subject itself says."""
     acks: Acks = attrs.field(factory=Acks)
     sent: int = 0
     """Bytes that the kernel has taken."""
     handed_over: list[tuple[int, int]] = attrs.field(factory=list)
     """After each write: how many bytes it were by then, and when."""
 
-    @property
-    def acknowledged(self) -> bool:
-        return self.acks.count >= len(self.frames.ids)
-
-    def run(self, other: int, heard: Callable[[], bool]) -> None:
-        """Send everything. Return when all of it is acknowledged and ``heard`` says that enough came from ``other``.
-
-        ``heard`` is asked whenever the file descriptor ``other`` can be read.
-        """
+    def run(self) -> None:
+        """Send everything. Returns when all of it is acknowledged, and reported to be handled and marked done."""
         poll = select.poll()
-        poll.register(other, select.POLLIN)
-        waiting = True
-        while waiting or not self.acknowledged:
+        poll.register(self.reports, select.POLLIN)
+        while not self.reports.finished or self.acks.count < self.flood.count:
             allowed = self.allowed()
-            events = select.POLLIN | (select.POLLOUT if self.sent < allowed else 0)
-            poll.register(self.connection, events)
+            poll.register(self.connection, select.POLLIN | (select.POLLOUT if self.sent < allowed else 0))
             ready = dict(poll.poll(PATIENCE * 1000))
             if not ready:
-                raise TimeoutError(f"{self.acks.count} of {len(self.frames.ids)} acknowledged, and nothing more comes")
+                done = f"{self.acks.count} acknowledged and {self.reports.handled} handled of {self.flood.count}"
+                raise TimeoutError(f"{done}, and nothing more comes")
             happened = ready.get(self.connection.fileno(), 0)
             if happened & ~select.POLLOUT:
                 self.acks.take(receive(self.connection), time.perf_counter_ns())
             if happened & select.POLLOUT:
                 self.send(allowed)
-            if other in ready and heard():
-                waiting = False
-                poll.unregister(other)
+            if self.reports.fileno() in ready:
+                self.reports.take()
 
     def allowed(self) -> int:
         """The byte up to which may be sent now."""
         ends, begun = self.frames.ends, bisect.bisect_left(self.frames.ends, self.sent)
         if self.acks.pings:
             return self.answer_pings(ends[min(begun, len(ends) - 1)])
-        until = min(len(ends), self.acks.count + self.window)
-        room = until - begun
-        return ends[until - 1] if room >= min(WORTH_SENDING, self.window, len(ends) - begun) else self.sent
+        done = self.acks.count if self.flood.burst else min(self.acks.count, self.reports.handled)
+        until = min(len(ends), done + self.flood.window)
+        worth_sending = min(WORTH_SENDING, self.flood.window, len(ends) - begun)
+        return ends[until - 1] if until - begun >= worth_sending else self.sent
 
     def answer_pings(self, boundary: int) -> int:
         """Between two messages, pongs go out. Returns where the next such place is."""

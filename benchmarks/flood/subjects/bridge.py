@@ -10,6 +10,9 @@ import trio
 import trio_bridge as tb
 from benchmarks.flood.subjects.progress import Progress, Task
 
+ROOM = 2**30
+"""Bytes: more than any flood has."""
+
 LOOK_AGAIN = 0.005
 """Seconds between looks at whether the last completion is committed."""
 
@@ -24,22 +27,25 @@ async def main(store: str, task: Task) -> None:
     url = f"sqlite:{task.folder / 'flood.db'}" if store == "sqlite" else "memory:"
     async with tb.open_account(account(store, task), handle, store=url) as running:
         await last.wait()
-        while running.statistics().inbox_depth:
+        while running.statistics().inbox_depth:  # noqa: ASYNC110 - it is committed once, and nobody is told
             await trio.sleep(LOOK_AGAIN)
         counters = running.statistics().counters
         if counters.handled != task.count or counters.shed:
             raise SystemExit(f"not everything was handled: {counters}")
-        progress.report(counters=attrs.asdict(counters))
+        progress.finish(counters=attrs.asdict(counters))
         await trio.sleep_forever()
 
 
 def account(store: str, task: Task) -> tb.DingTalk:
-    """The account under its defaults; but in memory, where it would shed, the queue has room for all of the flood."""
-    tuning: dict[str, int] = {} if store == "sqlite" else {"queue_size": task.count, "queue_bytes": 2**30}
-    url = f"http://{task.host}"
-    return tb.DingTalk(
-        name="flood", client_id="dingfloodexample0001", client_secret="flood", endpoint=url, oapi_endpoint=url, **tuning
+    """The account under its defaults; but in memory, where it would shed, the queue has room for the whole flood."""
+    plain = tb.DingTalk(
+        name="flood",
+        client_id="dingfloodexample0001",
+        client_secret="flood",
+        endpoint=f"http://{task.host}",
+        oapi_endpoint=f"http://{task.host}",
     )
+    return plain if store == "sqlite" else attrs.evolve(plain, queue_size=max(256, task.count), queue_bytes=ROOM)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ async def main(task: Task) -> None:
                 count += 1
             await stream.send_all(b"".join(core.data_to_send()))
             if progress.add(count):
-                progress.report()
+                progress.finish()
 
 
 def acknowledge(text: str) -> bytes:

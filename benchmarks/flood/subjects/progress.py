@@ -1,4 +1,4 @@
-"""What a subject tells the harness: its CPU after the first and before the last tenth, and that all is handled."""
+"""What a subject tells the harness while it runs: how much is handled, and what CPU that took it so far."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+
+STEPS = 100
+"""Reports in a flood: often enough to keep the window open, and so few that they cost nothing."""
 
 
 @attrs.frozen
@@ -33,20 +36,21 @@ class Progress:
 
     def __init__(self, task: Task) -> None:
         self._task = task
-        self._tenths = [task.count - task.count // 10, task.count // 10]
-        self._due = self._tenths.pop()
-        self._marks: list[int] = []
-        self.handled = 0
+        self._step = max(1, task.count // STEPS)
+        self._due = self._step
+        self._handled = 0
 
     def add(self, number: int = 1) -> bool:
         """Count messages that were handled. Returns whether these were the last."""
-        self.handled += number
-        if self.handled >= self._due:
-            self._marks.append(time.process_time_ns())
-            self._due = self._tenths.pop() if self._tenths else sys.maxsize
-        return self.handled >= self._task.count
+        self._handled += number
+        if self._handled >= self._due:
+            self._due = self._handled + self._step
+            self._say(handled=self._handled, cpu=time.process_time_ns())
+        return self._handled >= self._task.count
 
-    def report(self, **facts: Any) -> None:
-        """Tell the harness that everything is done."""
-        line = json.dumps({"marks": self._marks, "handled": self.handled, "facts": facts})
-        os.write(self._task.report, line.encode() + b"\n")
+    def finish(self, **facts: Any) -> None:
+        """Tell the harness that everything is done, and what else it may want to know."""
+        self._say(facts=facts)
+
+    def _say(self, **line: Any) -> None:
+        os.write(self._task.report, json.dumps(line).encode() + b"\n")

@@ -23,7 +23,7 @@ class DoNothing(dingtalk_stream.CallbackHandler):  # type: ignore[misc]
 
     async def process(self, message: dingtalk_stream.CallbackMessage) -> tuple[int, str]:
         if self.progress.add():
-            self.progress.report()
+            self.progress.finish()
         return dingtalk_stream.AckMessage.STATUS_OK, "OK"
 
 
