@@ -2,13 +2,12 @@
 
 ::
 
-    async def test_a_bot_answers(autojump_clock):
-        async with DingTalkSimulator() as dingtalk:
-            async with tb.open_account(dingtalk.config(), handler):
-                await dingtalk.next_connection()
-                pushed = await dingtalk.say("hello")
-                await dingtalk.wait_replied(pushed)
-        assert dingtalk.sent[0].text == "you said hello"
+    async def test_a_bot_answers():
+        async with DingTalkSimulator() as dingtalk, dingtalk.open_account(handler):
+            assert await dingtalk.ask("hello") == "you said hello"
+            pushed = await dingtalk.say("and again")
+            dingtalk.duplicate(pushed)
+            await dingtalk.wait_replied(pushed)
         assert dingtalk.ledger.summary().answered_twice == 0
 
 It serves the open call, the WebSocket and the REST calls on one port, in real or in virtual time, and shares no code
@@ -33,14 +32,22 @@ from ..platforms.dingtalk.ledger import Ledger, Pushed
 from ..platforms.dingtalk.rest_gateway import OpenCall, RestGateway, Sent
 from ..transport.network import Network
 from ..transport.tcp import SystemNetwork
+from ._dingtalk_answers import Answers
 from ._dingtalk_connection import SimulatedConnection
 from ._dingtalk_mischief import Mischief
 from ._dingtalk_robot import Scene, merged, new_msg_id, new_session, robot_data, stamp
 from ._dingtalk_server import SOCKET_PATH, DingTalkServer
 
 if TYPE_CHECKING:
+    from ..agents.protocol import OpenableAgent
+    from ..engine.account import Account
+    from ..engine.dispatch import Handler
+    from ..engine.environment import Environment
+    from ..engine.store import Store
     from ..platforms.dingtalk.config import DingTalk
 
+PATIENCE = 60.0
+"""Seconds after which a bot that says nothing will say nothing: more than a handler that fails needs to try again."""
 FLOOD_BATCH = 100
 """Messages that are pushed in one go."""
 FLOOD_BACKLOG = 1000
@@ -51,7 +58,7 @@ class DingTalkSimulator(Mischief):
     """The platform's side of DingTalk Stream Mode, for as long as the ``async with`` block runs.
 
     ``rules`` are the platform's own unless you change them; ``seed`` makes ids and random choices repeatable; ``wall``
-    is the clock behind the times that messages carry.
+    is the clock behind the times that messages carry; ``patience`` is how many seconds an answer may take.
     """
 
     def __init__(
@@ -64,6 +71,7 @@ class DingTalkSimulator(Mischief):
         seed: int | None = None,
         wall: Callable[[], float] = time.time,
         compression: bool = False,
+        patience: float = PATIENCE,
     ) -> None:
         self._network = network or SystemNetwork()
         self._host = host
@@ -73,6 +81,9 @@ class DingTalkSimulator(Mischief):
         self._gateway = Gateway(rules=rules, rng=self._rng)
         self._rest = RestGateway(self._gateway, "")
         super().__init__(DingTalkServer(self._gateway, self._rest, compression=compression))
+        self.patience = patience
+        """Seconds that :meth:`ask` and :meth:`next_reply` wait. May be changed at any time."""
+        self._answers = Answers(self._server, lambda: self.patience)
         self._shown = 0
         self._stack = AsyncExitStack()
         self.url = ""
@@ -171,6 +182,36 @@ class DingTalkSimulator(Mischief):
         place = {"endpoint": self.url, "oapi_endpoint": self.url}
         return DingTalk(name=name, client_id=client_id, client_secret=app.client_secret, **{**place, **tuning})
 
+    @property
+    def environment(self) -> Environment:
+        """What a bridge needs to live in the world of this simulator: its network and its clock."""
+        from ..engine.environment import Environment
+
+        return Environment(network=self._network, wall=self._wall, rand=self._rng.random)
+
+    @asynccontextmanager
+    async def open_account(
+        self, handler: Handler | OpenableAgent | None = None, *, store: str | Store = "memory:", **tuning: Any
+    ) -> AsyncGenerator[Account]:
+        """Run an account of ours at this simulator while the block runs. The block begins when it is connected.
+
+        ``tuning`` changes its configuration, as for :meth:`config`.
+
+        Raises:
+          AssertionError: it was not ready within the patience.
+        """
+        from ..opening import open_account
+
+        config = self.config(**tuning)
+        async with open_account(config, handler, store=store, environment=self.environment) as account:
+            self._answers.accounts.append(account)
+            try:
+                with self._answers.impatient(f"account {config.name} was not ready"):
+                    await account.wait_ready()
+                yield account
+            finally:
+                self._answers.accounts.remove(account)
+
     # Saying something.
 
     async def say(
@@ -257,6 +298,34 @@ class DingTalkSimulator(Mischief):
         return all_pushed
 
     # Waiting.
+
+    async def ask(
+        self,
+        text: str,
+        *,
+        sender: str = "staff0001",
+        conversation: str | None = None,
+        mention: bool = True,
+        client_id: str | None = None,
+    ) -> str:
+        """Have a person write to the robot as soon as it is connected, and return the text of the first answer.
+
+        Raises:
+          AssertionError: nobody connected, or there was no answer, within the patience. It tells how far the message
+            came.
+        """
+        with self._answers.impatient("no bot connected"):
+            await self.wait_until(lambda: bool(self._chosen(client_id)))
+        pushed = await self.say(text, sender=sender, conversation=conversation, mention=mention, client_id=client_id)
+        return (await self._answers.hear(lambda sent: sent.answers is pushed)).text
+
+    async def next_reply(self) -> Sent:
+        """The oldest thing that a bot said and that neither this nor :meth:`ask` has returned; waits for it.
+
+        Raises:
+          AssertionError: there was none within the patience. It tells how far every message came.
+        """
+        return await self._answers.hear(lambda sent: True)
 
     async def wait_until(self, holds: Callable[[], bool]) -> None:
         """Return when it holds. It is looked at whenever something has happened here."""

@@ -38,6 +38,8 @@ class Rules:
     """How long a session webhook may be used, from the push."""
     webhook_limit: int | None = 20
     """Messages per minute through one session webhook."""
+    any_credentials: bool = False
+    """Let everybody in: an app that is not known, or comes with another secret, is added."""
 
     @redeliver_after.validator
     def _takes_time(self, attribute: attrs.Attribute[float | None], seconds: float | None) -> None:

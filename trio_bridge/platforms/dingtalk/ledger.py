@@ -13,7 +13,7 @@ Rules:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Literal
 
 import attrs
@@ -163,6 +163,14 @@ class Entry:
         return MessageRecord(self.pushed, self.deliveries, self.acks, self.replies)
 
 
+Watch = Callable[[Pushed, Delivery | Acked | None], None]
+"""Told of every push, with ``None``, and of what comes after it."""
+
+
+def _unwatched(pushed: Pushed, note: Delivery | Acked | None) -> None:
+    """Nobody looks over the shoulder of whoever writes."""
+
+
 @attrs.define
 class _Tally:
     """One app's counts, kept as things happen: a live table asks for them more often than it can recount."""
@@ -195,6 +203,7 @@ class Ledger:
         """What clients did wrong, in order."""
         self.direct_conversations: set[str] = set()
         """Conversation ids that are no groups, though they look the same."""
+        self.watch: Watch = _unwatched
         self._entries: list[Entry] = []
         self._tallies: dict[str, _Tally] = {}
         self._by_session: dict[str, Entry] = {}
@@ -238,6 +247,7 @@ class Ledger:
             self._by_session[letter.session] = entry
         if letter.place and letter.place[0] == "user":
             self.direct_conversations.add(letter.conversation)
+        self.watch(entry.pushed, None)
         return entry
 
     def delivered(self, entry: Entry, connection: str, message_id: str, now: float) -> None:
@@ -251,11 +261,13 @@ class Ledger:
             if entry.pushed.letter.wants_answer:
                 tally.unanswered += not entry.replies
                 self._expect_reply(entry)
+        self.watch(entry.pushed, entry.deliveries[-1])
 
     def acked(self, entry: Entry, connection: str, ack: Ack, now: float, *, rightly: bool) -> None:
         letter = entry.pushed.letter
         acked = Acked(connection, ack.message_id or "", now, ack.code, ack.verdict(letter.kind), rightly, ack.data)
         entry.acks += (acked,)
+        self.watch(entry.pushed, acked)
         tally = self._tally(entry.pushed.client_id)
         if not rightly:
             tally.acked_on_wrong_connection += 1

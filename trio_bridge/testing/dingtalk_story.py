@@ -1,0 +1,44 @@
+"""What became of a message, in words: for whoever waits for an answer that does not come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..platforms.dingtalk.gateway_frames import Letter, as_object
+from ..platforms.dingtalk.ledger import MessageRecord
+
+EXCERPT = 60
+"""Characters of what a message says."""
+TIMES = ("never", "once", "twice")
+
+
+def story_of(record: MessageRecord) -> str:
+    """One line: ``message 3 'hello': delivered once, acknowledged, never answered``."""
+    told = [f"{_times(len(record.deliveries))} delivered"]
+    if not record.deliveries:
+        told.append("as nobody was there who had subscribed to it")
+    else:
+        told.append("acknowledged" if record.settled else _unsettled(record))
+        if record.pushed.letter.wants_answer:
+            told.append(f"{_times(len(record.replies))} answered")
+    return f"message {record.pushed.number} {words_of(record.pushed.letter)!r}: {', '.join(told)}"
+
+
+def words_of(letter: Letter) -> str:
+    """The beginning of what a person wrote; of anything else, what it is."""
+    data = as_object(letter.data)
+    text = data.get("text")
+    words = str(text.get("content", "")).strip() if isinstance(text, Mapping) else ""
+    words = words or str(data.get("msgtype", "")) or letter.headers.get("eventType", letter.topic)
+    return words if len(words) <= EXCERPT else f"{words[: EXCERPT - 1]}…"
+
+
+def _unsettled(record: MessageRecord) -> str:
+    if not record.acks:
+        return "never acknowledged"
+    last = record.acks[-1]
+    return f"acknowledged as {last.verdict}" if last.rightly else "acknowledged on another connection"
+
+
+def _times(count: int) -> str:
+    return TIMES[count] if count < len(TIMES) else f"{count} times"

@@ -1,0 +1,66 @@
+"""Fixtures for pytest, by choice: ``pytest_plugins = ["trio_bridge.testing.fixtures"]`` in your ``conftest.py``.
+
+::
+
+    async def test_my_bot_answers(autojump_clock, dingtalk):
+        async with dingtalk.open_account(my_handler):
+            assert await dingtalk.ask("hello") == "you said hello"
+
+They need pytest-trio. Without its ``trio_mode`` a test says ``@pytest.mark.trio``.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from ..platforms.dingtalk.gateway_model import Rules
+from ..transport.memory import MemoryNetwork
+from .dingtalk import DingTalkSimulator
+
+LONGEST = 300_000.0
+"""Seconds of virtual time: a test that hangs while connections beat fails after them, which takes moments."""
+
+Simulated = Callable[[], AsyncIterator[DingTalkSimulator]]
+
+
+def _fixture(simulated: Simulated) -> Callable[..., object]:
+    """The generator as a fixture of pytest-trio. Where that is missing, who uses the fixture is told so."""
+    if importlib.util.find_spec("pytest_trio") is not None:
+        from pytest_trio import trio_fixture  # type: ignore[import-untyped]  # it has no stubs
+
+        made: Callable[..., object] = trio_fixture(simulated)
+        return made
+
+    def missing() -> None:
+        pytest.fail(f"the fixture {simulated.__name__!r} needs pytest-trio: pip install pytest-trio", pytrace=False)
+
+    return pytest.fixture(name=simulated.__name__)(missing)
+
+
+@_fixture
+async def dingtalk() -> AsyncIterator[DingTalkSimulator]:
+    """A DingTalk in memory, for bots in the same process. With ``autojump_clock`` a test takes no time."""
+    begun, born = trio.current_time(), time.time()
+    with trio.fail_after(LONGEST):
+        async with DingTalkSimulator(
+            network=MemoryNetwork(), seed=0, wall=lambda: born + trio.current_time() - begun
+        ) as simulator:
+            yield simulator
+
+
+@_fixture
+async def dingtalk_on_loopback() -> AsyncIterator[DingTalkSimulator]:
+    """A DingTalk on a port of this machine that lets any credentials in, for bots in processes of their own.
+
+    ``dingtalk_on_loopback.url`` is their endpoint. Time is real.
+    """
+    if isinstance(trio.lowlevel.current_clock(), MockClock):
+        pytest.fail("the fixture 'dingtalk_on_loopback' needs real time: take 'dingtalk', or leave the clock out")
+    async with DingTalkSimulator(rules=Rules(any_credentials=True)) as simulator:
+        yield simulator
