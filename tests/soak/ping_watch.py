@@ -28,6 +28,9 @@ class PingWatch(Network):
     async def connect_tcp(self, host: str, port: int) -> trio.abc.HalfCloseableStream:
         return await self._system.connect_tcp(host, port)
 
+    async def look_up(self, host: str, port: int) -> list[str]:
+        return await self._system.look_up(host, port)
+
     async def listen_tcp(self, host: str, port: int) -> WatchedListener:
         return WatchedListener(await self._system.listen_tcp(host, port), self)
 

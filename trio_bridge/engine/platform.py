@@ -13,6 +13,8 @@ from ..messages import Message, MessageContext, Reply
 from ..transport.websocket import Websocket
 from ..wire.protocol import Delivery, PlatformProtocol
 from .environment import Environment
+from .findings import Finding
+from .hosts import Hosts
 from .store import AccountStore
 
 
@@ -94,6 +96,14 @@ class Platform(abc.ABC):
           RateLimited, NotSent, AccountRefused, ConnectionLost: it was not taken; try again later.
           OutcomeUnknown: it was written and nobody knows.
         """
+
+    async def check(self, hosts: Hosts) -> list[Finding]:
+        """Try whether the platform would take the account, without taking its messages; each error is a finding.
+
+        Harmless, also beside a bridge that runs the account: no connection is opened on which messages could arrive,
+        nothing is left open, nothing is stored.
+        """
+        return [Finding("credentials", "skipped", "there is no way to try them on this platform")]
 
 
 class ListeningPlatform(Platform):

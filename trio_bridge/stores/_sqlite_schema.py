@@ -103,19 +103,30 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
     Raises:
       StoreUnavailable: it is another program's, a newer version's, or damaged.
     """
+    if is_empty(connection, path):
+        _create(connection)
+    else:
+        check(connection, path)
+
+
+def is_empty(connection: sqlite3.Connection, path: Path) -> bool:
+    """Whether the file is still to get its tables; if not, they are ours.
+
+    Raises:
+      StoreUnavailable: they are another program's, or a newer version's.
+    """
     [version] = connection.execute("PRAGMA user_version").fetchone()
     [application] = connection.execute("PRAGMA application_id").fetchone()
     [tables] = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if (application, version) == (0, 0) and not tables:
-        _create(connection)
-    elif application != APPLICATION_ID:
+        return True
+    if application != APPLICATION_ID:
         raise StoreUnavailable(f"the store {path} is a database of another program: name another file")
-    elif version > VERSION:
+    if version > VERSION:
         raise StoreUnavailable(
             f"the store {path} has schema {version}, from a newer trio_bridge; this one knows {VERSION}: update it"
         )
-    else:
-        _check(connection, path)
+    return False
 
 
 def _create(connection: sqlite3.Connection) -> None:
@@ -124,7 +135,12 @@ def _create(connection: sqlite3.Connection) -> None:
     )
 
 
-def _check(connection: sqlite3.Connection, path: Path) -> None:
+def check(connection: sqlite3.Connection, path: Path) -> None:
+    """The file is sound, as far as a bounded look can tell.
+
+    Raises:
+      StoreUnavailable: it is damaged.
+    """
     # A large file is checked where it is small. Damage elsewhere is an error of its own, when it is read.
     whole = path.stat().st_size <= _CHECKED_WHOLE
     for table in [""] if whole else ["(rounds)", "(accounts)", "(state)"]:

@@ -74,11 +74,9 @@ class HttpConnection:
         headers = list(response.headers)
         if response.status not in BODILESS:
             headers.append(("Content-Length", str(len(response.body))))
-        head = h11.Response(
-            status_code=response.status,
-            reason=phrase_of(response.status),
-            headers=[*headers, ("Date", formatdate(usegmt=True))],
-        )
+        if not any(name.lower() == "date" for name, _ in headers):
+            headers.append(("Date", formatdate(usegmt=True)))
+        head = h11.Response(status_code=response.status, reason=phrase_of(response.status), headers=headers)
         data = self._core.send(head) or b""
         if body:
             data += self._core.send(h11.Data(data=body)) or b""

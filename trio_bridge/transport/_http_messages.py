@@ -33,7 +33,7 @@ class HttpRequest:
 
 @attrs.frozen
 class HttpResponse:
-    """One answer. ``Content-Length`` and ``Date`` are added."""
+    """One answer. ``Content-Length`` is added, and ``Date`` where it is missing."""
 
     status: int = 200
     headers: Sequence[tuple[str, str]] = ()

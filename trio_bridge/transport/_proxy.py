@@ -9,10 +9,11 @@ import h11
 import trio
 
 from ..errors import AccountRefused, HandshakeFailed
+from ._exchange import head_of_answer
 from ._streams import close_now
 from .limits import PROXY_LIMIT, stage_limit
 from .network import Network
-from .urls import Endpoint
+from .urls import Endpoint, address_of
 
 
 async def open_tunnel(proxy: str, endpoint: Endpoint, *, network: Network) -> trio.abc.Stream:
@@ -22,16 +23,12 @@ async def open_tunnel(proxy: str, endpoint: Endpoint, *, network: Network) -> tr
       HandshakeFailed: stage ``proxy``: it can't reach the endpoint, or it failed.
       AccountRefused: it wants credentials, or it is no HTTP proxy.
     """
-    parts = urlsplit(proxy)
-    if parts.scheme != "http" or not parts.hostname:
-        raise AccountRefused(
-            f"the environment names a proxy of kind {parts.scheme!r}: only http: proxies are understood",
-            kind="misconfigured",
-        )
-    place = f"proxy {parts.hostname}:{parts.port or 80}"
-    stream = await network.connect_tcp(parts.hostname, parts.port or 80)
+    address = address_of(proxy)
+    place = f"proxy {address.host}:{address.port}"
+    stream = await network.connect_tcp(address.host, address.port)
     try:
         with stage_limit("proxy", PROXY_LIMIT, place):
+            parts = urlsplit(proxy)
             status = await connect(stream, endpoint, credentials(parts.username, parts.password))
     except (trio.BrokenResourceError, h11.ProtocolError, EOFError) as error:
         close_now(stream)
@@ -58,18 +55,10 @@ async def connect(stream: trio.abc.Stream, endpoint: Endpoint, headers: list[tup
     target = f"{target}:{endpoint.port}"
     connection = h11.Connection(h11.CLIENT)
     request = h11.Request(method="CONNECT", target=target, headers=[("Host", target), *headers])
-    await stream.send_all((connection.send(request) or b"") + (connection.send(h11.EndOfMessage()) or b""))
-    while True:
-        event = connection.next_event()
-        if isinstance(event, h11.Response):
-            if event.status_code < 300 and connection.trailing_data[0]:
-                raise h11.RemoteProtocolError("bytes behind the answer to CONNECT")
-            return event.status_code
-        if event is h11.NEED_DATA:
-            data = await stream.receive_some(4096)
-            if not data:
-                raise EOFError("no answer")
-            connection.receive_data(bytes(data))
+    answer = await head_of_answer(connection, stream, request)
+    if answer.status_code < 300 and connection.trailing_data[0]:
+        raise h11.RemoteProtocolError("bytes behind the answer to CONNECT")
+    return answer.status_code
 
 
 def credentials(name: str | None, password: str | None) -> list[tuple[str, str]]:

@@ -85,13 +85,8 @@ class MemoryNetwork(Network):
         """Those that are open at one end at least, the oldest first."""
 
     async def connect_tcp(self, host: str, port: int) -> MemoryStream:
-        await trio.lowlevel.checkpoint()
-        fault = next((fault for fault, victim in reversed(self._faults) if victim in (None, host)), None)
-        if fault == "no_name":
-            raise HandshakeFailed(f"looking up {host}: Name or service not known", stage="dns")
-        if fault == "no_resolver":
-            with stage_limit("dns", DNS_LIMIT, f"looking up {host}"):
-                await trio.sleep_forever()
+        await self.look_up(host, port)
+        fault = self._fault_of(host)
         with stage_limit("tcp", TCP_LIMIT, f"connecting to {host}:{port}"):
             if fault == "blackhole":
                 await trio.sleep_forever()
@@ -105,6 +100,16 @@ class MemoryNetwork(Network):
                 self.connections.remove(connection)
                 raise
         return connection.client
+
+    async def look_up(self, host: str, port: int) -> list[str]:
+        await trio.lowlevel.checkpoint()
+        fault = self._fault_of(host)
+        if fault == "no_name":
+            raise HandshakeFailed(f"looking up {host}: Name or service not known", stage="dns")
+        if fault == "no_resolver":
+            with stage_limit("dns", DNS_LIMIT, f"looking up {host}"):
+                await trio.sleep_forever()
+        return [same_host(host)]
 
     async def listen_tcp(self, host: str, port: int) -> MemoryListener:
         await trio.lowlevel.checkpoint()
@@ -148,6 +153,9 @@ class MemoryNetwork(Network):
         """Within the block connections are refused."""
         with self._failing("refused", host):
             yield
+
+    def _fault_of(self, host: str) -> Fault | None:
+        return next((fault for fault, victim in reversed(self._faults) if victim in (None, host)), None)
 
     @contextmanager
     def _failing(self, fault: Fault, host: str | None) -> Iterator[None]:

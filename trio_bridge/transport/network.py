@@ -23,6 +23,14 @@ class Network(abc.ABC):
         """
 
     @abc.abstractmethod
+    async def look_up(self, host: str, port: int) -> list[str]:
+        """The addresses of a host, at least one, within 5 s.
+
+        Raises:
+          HandshakeFailed: with stage ``dns``, and the resolver's reason.
+        """
+
+    @abc.abstractmethod
     async def listen_tcp(self, host: str, port: int) -> trio.abc.Listener[trio.abc.HalfCloseableStream]:
         """A listener on ``host:port``; port 0 lets the system choose.
 

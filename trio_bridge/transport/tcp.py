@@ -35,11 +35,7 @@ class SystemNetwork(Network):
 
     async def connect_tcp(self, host: str, port: int) -> trio.SocketStream:
         place = f"{host}:{port}"
-        try:
-            with stage_limit("dns", DNS_LIMIT, f"looking up {host}"):
-                addresses = await self._look_up(host, port)
-        except (OSError, ValueError) as error:  # ValueError: not a name at all
-            raise HandshakeFailed(f"looking up {host}: {reason_of(error)}", stage="dns") from error
+        addresses = await self._addresses(host, port)
         try:
             with stage_limit("tcp", TCP_LIMIT, f"connecting to {place}"):
                 stream = await connect_first(in_turns(addresses))
@@ -47,6 +43,9 @@ class SystemNetwork(Network):
             raise HandshakeFailed(f"connecting to {place}: {reason_of(error)}", stage="tcp") from error
         notice_dead_peers(stream)
         return stream
+
+    async def look_up(self, host: str, port: int) -> list[str]:
+        return list(dict.fromkeys(str(place[0]) for *_, place in await self._addresses(host, port)))
 
     async def listen_tcp(self, host: str, port: int) -> trio.SocketListener:
         listener, *others = await trio.open_tcp_listeners(port, host=host)
@@ -60,7 +59,14 @@ class SystemNetwork(Network):
         port: int = listener.socket.getsockname()[1]
         return port
 
-    async def _look_up(self, host: str, port: int) -> list[Address]:
+    async def _addresses(self, host: str, port: int) -> list[Address]:
+        try:
+            with stage_limit("dns", DNS_LIMIT, f"looking up {host}"):
+                return await self._ask_resolver(host, port)
+        except (OSError, ValueError) as error:  # ValueError: not a name at all
+            raise HandshakeFailed(f"looking up {host}: {reason_of(error)}", stage="dns") from error
+
+    async def _ask_resolver(self, host: str, port: int) -> list[Address]:
         """Every address of a host, from the resolver that Trio was given or else from the system's."""
         resolver = trio.socket.set_custom_hostname_resolver(None)
         trio.socket.set_custom_hostname_resolver(resolver)

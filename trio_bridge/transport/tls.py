@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 import trio
 
@@ -14,6 +16,35 @@ from ._streams import close_now
 from .limits import TLS_LIMIT, stage_limit
 from .network import Network
 from .urls import Endpoint, proxy_for
+
+CertificateFault = Literal["expired", "too_early", "self_signed", "unknown_issuer", "other_host", "other"]
+
+_FAULTS: Mapping[int, CertificateFault] = {
+    9: "too_early",
+    10: "expired",
+    18: "self_signed",
+    19: "self_signed",  # somewhere up the chain
+    20: "unknown_issuer",
+    21: "unknown_issuer",
+    62: "other_host",
+    64: "other_host",  # an address
+}
+"""By the number that OpenSSL gives to a verification's outcome (X509_V_ERR_...)."""
+
+
+class CertificateRefused(AccountRefused):
+    """A host's certificate was not accepted. ``reason`` is in OpenSSL's words, ``fault`` for programs."""
+
+    def __init__(self, host: str, error: ssl.SSLCertVerificationError) -> None:
+        self.host = host
+        self.reason = error.verify_message.rstrip(".")
+        self.fault = _FAULTS.get(error.verify_code, "other")
+        super().__init__(
+            f"the certificate of {host} was not accepted: {self.reason}. "
+            "If the server has a certificate authority of its own, name its PEM file with the option ca_file",
+            kind="misconfigured",
+            code="certificate",
+        )
 
 
 def ssl_context(ca_file: Path | None = None) -> ssl.SSLContext:
@@ -32,7 +63,7 @@ def ssl_context(ca_file: Path | None = None) -> ssl.SSLContext:
         return _context(ca_file, ca_file.stat().st_mtime_ns)
     except OSError as error:  # SSLError is one
         reason = error.strerror or str(error)
-        raise AccountRefused(f"ca_file {ca_file}: {reason}", kind="misconfigured") from error
+        raise AccountRefused(f"ca_file {ca_file}: {reason}", kind="misconfigured", code="ca_file") from error
 
 
 @lru_cache(maxsize=64)
@@ -77,12 +108,7 @@ async def start_tls(stream: trio.abc.Stream, host: str, context: ssl.SSLContext)
     except trio.BrokenResourceError as error:
         close_now(stream)
         if isinstance(error.__cause__, ssl.SSLCertVerificationError):
-            raise AccountRefused(
-                f"the certificate of {host} was not accepted: {error.__cause__.verify_message.rstrip('.')}. "
-                "If the server has a certificate authority of its own, name its PEM file with the option ca_file",
-                kind="misconfigured",
-                code="certificate",
-            ) from error
+            raise CertificateRefused(host, error.__cause__) from error
         raise HandshakeFailed(f"TLS with {host}: {tls_reason(error.__cause__)}", stage="tls") from error
     except BaseException:
         close_now(stream)

@@ -78,3 +78,22 @@ def proxy_for(endpoint: Endpoint) -> str | None:
     if not proxy or urllib.request.proxy_bypass(f"{endpoint.host}:{endpoint.port}"):
         return None
     return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def address_of(proxy: str) -> Endpoint:
+    """Where a proxy listens, without the credentials that its URL may hold.
+
+    Raises:
+      AccountRefused: it is no HTTP proxy, or nobody can tell where it is.
+    """
+    try:
+        parts = urlsplit(proxy)
+        host, port = parts.hostname or "", parts.port or PORTS["http"]
+    except ValueError:  # not chained, not repeated: a password may be in it
+        raise AccountRefused("the environment names a proxy whose URL can't be read", kind="misconfigured") from None
+    if parts.scheme != "http" or not host:
+        raise AccountRefused(
+            f"the environment names a proxy of kind {parts.scheme!r}: only http: proxies are understood",
+            kind="misconfigured",
+        )
+    return Endpoint(parts.scheme, host, port)

@@ -19,6 +19,9 @@ from .codes import Category, Outcome
 FORBIDDEN_FOR_GOOD: Final = 3
 """Equal refusals with 403 in a row after which the open call is not expected to be allowed."""
 
+HINT: Final = "check client_id, endpoint, and that no proxy turns https into http"
+"""What to do about an open call that was not understood."""
+
 
 def failure(outcome: Outcome) -> BridgeError:
     """Why a call did not succeed."""
@@ -36,7 +39,7 @@ def open_failure(outcome: Outcome, *, repeated: int) -> BridgeError:
             return _account_refused(outcome)
     text = f"the open call failed: {describe(outcome)}"
     if outcome.category == "transient_config":
-        text += "; check client_id, endpoint, and that no proxy turns https into http"
+        text += f"; {HINT}"
     return HandshakeFailed(text, stage="login", status=outcome.status, retry_after=outcome.retry_after)
 
 

@@ -52,28 +52,33 @@ class Login:
           AccountRefused: the credentials are wrong, or forbidden three times in the same words.
           ConfigError: the secret can't be read.
         """
-        url = await self._open_call()
+        outcome = await self.ask()
+        if outcome.category != "ok":
+            raise open_failure(outcome, repeated=self._repetitions(outcome))
+        self._refusal, self._repeated = (0, ""), 0
         async with open_websocket(
-            url,
+            socket_url(outcome),
             network=self._network,
             ca_file=self._config.ca_file,
             allow_insecure=self._config.allow_insecure,
         ) as link:
             yield Connection(link, DingTalkProtocol())
 
-    async def _open_call(self) -> str:
-        """The WebSocket's URL. It holds the ticket: nothing may show it."""
+    async def ask(self) -> Outcome:
+        """What came of an open call. A ticket that is not used does nothing, and is worth nothing soon.
+
+        Raises:
+          HandshakeFailed: there was no answer.
+          AccountRefused: the call can't be made as configured.
+          ConfigError: the secret can't be read.
+        """
         body = self._body()
         try:
             with stage_limit("login", OPEN_LIMIT, "the open call"):
                 reply = await self._http.request("POST", self._config.endpoint + OPEN, json=body, headers=OPEN_HEADERS)
         except (NotSent, OutcomeUnknown) as error:
             raise HandshakeFailed(f"the open call: {error}", stage="login") from error
-        outcome = outcome_of("POST", OPEN, reply)
-        if outcome.category != "ok":
-            raise open_failure(outcome, repeated=self._repetitions(outcome))
-        self._refusal, self._repeated = (0, ""), 0
-        return with_ticket(word(outcome.payload["endpoint"]), word(outcome.payload["ticket"]))
+        return outcome_of("POST", OPEN, reply)
 
     def _body(self) -> dict[str, Any]:
         return {
@@ -88,6 +93,15 @@ class Login:
         self._repeated = self._repeated + 1 if refusal == self._refusal else 1
         self._refusal = refusal
         return self._repeated
+
+
+def socket_url(outcome: Outcome) -> str:
+    """The WebSocket's URL, from an open call that succeeded. It holds the ticket: nothing may show it.
+
+    Raises:
+      HandshakeFailed: the address is none of a WebSocket.
+    """
+    return with_ticket(word(outcome.payload["endpoint"]), word(outcome.payload["ticket"]))
 
 
 def with_ticket(endpoint: str, ticket: str) -> str:

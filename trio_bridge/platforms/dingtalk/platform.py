@@ -9,11 +9,14 @@ from typing import ClassVar
 import attrs
 
 from ...config import Overlap
+from ...engine.findings import Finding
+from ...engine.hosts import Hosts
 from ...engine.platform import Connection, Outgoing, Platform, Services
 from ...messages import Conversation, Message, MessageContext, Reply, Sender
 from ...transport.http import open_http_client
 from ...wire.protocol import Delivery
 from .api import Api
+from .checking import AccountCheck
 from .config import DingTalk
 from .extract import extract, without_names
 from .frames import parse
@@ -35,6 +38,7 @@ class DingTalkPlatform(Platform):
     api: Api
     _config: DingTalk
     _login: Login
+    _token: AccessToken
     _gate: Gate
     _courier: Courier
 
@@ -82,6 +86,9 @@ class DingTalkPlatform(Platform):
     async def send(self, outgoing: Outgoing) -> str | None:
         return await self._courier.send(outgoing)
 
+    async def check(self, hosts: Hosts) -> list[Finding]:
+        return await AccountCheck(self._config, self._login, self._token, hosts).run()
+
 
 @asynccontextmanager
 async def open_dingtalk(config: DingTalk, services: Services) -> AsyncIterator[Platform]:
@@ -90,6 +97,7 @@ async def open_dingtalk(config: DingTalk, services: Services) -> AsyncIterator[P
     async with open_http_client(
         network=network, ca_file=config.ca_file, allow_insecure=config.allow_insecure, total=config.http_timeout
     ) as http:
-        api = Api(config, http, AccessToken(config, http))
+        token = AccessToken(config, http)
+        api = Api(config, http, token)
         courier = Courier(config, api, http, Sessions(config), services.environment.wall)
-        yield DingTalkPlatform(api, config, Login(config, http, network), Gate(config), courier)
+        yield DingTalkPlatform(api, config, Login(config, http, network), token, Gate(config), courier)

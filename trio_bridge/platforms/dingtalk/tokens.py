@@ -10,7 +10,7 @@ import trio
 
 from ...errors import NotSent, OutcomeUnknown
 from ...transport.http import HttpClient
-from .codes import TOKEN, outcome_of
+from .codes import TOKEN, Outcome, outcome_of
 from .config import DingTalk
 from .failures import failure
 from .frames import word
@@ -56,6 +56,21 @@ class AccessToken:
             self._good_until = -math.inf
             self._was_refused = True
 
+    async def ask(self) -> Outcome:
+        """What came of a call for a token. Tokens that were given out before stay good.
+
+        Raises:
+          NotSent: there was no answer.
+          AccountRefused: the call can't be made as configured.
+          ConfigError: the secret can't be read.
+        """
+        body = {"appKey": self._config.client_id, "appSecret": self._config.client_secret.read()}
+        try:
+            reply = await self._http.request("POST", self._config.endpoint + TOKEN, json=body)
+        except OutcomeUnknown as error:
+            raise NotSent("the call for an access token got no answer") from error
+        return outcome_of("POST", TOKEN, reply)
+
     def _is_good(self) -> bool:
         return trio.current_time() < self._good_until
 
@@ -66,12 +81,7 @@ class AccessToken:
             if patience > 0:
                 raise NotSent("DingTalk refuses its own access token", retry_after=patience)
             self._refreshed_at = now
-        body = {"appKey": self._config.client_id, "appSecret": self._config.client_secret.read()}
-        try:
-            reply = await self._http.request("POST", self._config.endpoint + TOKEN, json=body)
-        except OutcomeUnknown as error:
-            raise NotSent("the call for an access token got no answer") from error
-        outcome = outcome_of("POST", TOKEN, reply)
+        outcome = await self.ask()
         if outcome.category != "ok":
             raise failure(outcome)
         self._value = word(outcome.payload["accessToken"])
