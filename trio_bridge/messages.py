@@ -97,6 +97,13 @@ class ReplyStream(Protocol):
         """What was written so far."""
 
     @property
+    def committed(self) -> str | None:
+        """What an earlier run of the handler said here, to its end: it stands, and what is written now is not seen.
+
+        ``None`` nearly always: nothing was committed yet.
+        """
+
+    @property
     def receipt(self) -> Receipt:
         """What becomes of the reply: it is sent when the block has ended."""
 
@@ -119,6 +126,8 @@ class MessageContext(Protocol):
     def stream(self) -> AbstractAsyncContextManager[ReplyStream]: ...
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]: ...
+
+    async def load_state(self) -> dict[str, Any]: ...
 
 
 @attrs.frozen(kw_only=True)
@@ -171,6 +180,13 @@ class Message:
         discards everything.
         """
         return self._engine.transaction()
+
+    async def load_state(self) -> dict[str, Any]:
+        """The small state of the conversation as the last transaction left it: to be read before one's own begins.
+
+        It is a copy. Messages of one conversation are handled one at a time, so it does not change meanwhile.
+        """
+        return await self._engine.load_state()
 
     @property
     def _engine(self) -> MessageContext:

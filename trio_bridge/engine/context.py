@@ -31,9 +31,11 @@ def state_scope(lane: str) -> str:
 class Stream:
     """A reply that grows. The newest text is in memory; the final text is durable when the block ends."""
 
-    def __init__(self, receipt: Receipt) -> None:
+    def __init__(self, receipt: Receipt, committed: str | None) -> None:
         self._pieces: list[str] = []
         self.receipt = receipt
+        self.committed = committed
+        """What an earlier run of the handler committed under this key."""
 
     @property
     def text(self) -> str:
@@ -112,8 +114,11 @@ class HandlerContext:
         """A reply that grows until the block ends."""
         if self._transaction is not None:
             raise RuntimeError("a stream can't be part of a transaction: it is seen before the transaction ends")
-        key = self._next_key()
-        out = Stream(await self._outbox.put(self._new_outgoing(key, Reply(), open_=True)))
+        out = await self._next_stream()
+        key = out.receipt.key
+        if out.committed is not None:
+            yield out  # It may have been sent: what happens now must not end it with a mark.
+            return
         self._unfinished[key] = out
         yield out
         await self._outbox.put(self._new_outgoing(key, Reply(out.text)))
@@ -139,6 +144,10 @@ class HandlerContext:
         json.dumps(changes, allow_nan=False)  # What no store can keep fails here, as the handler's error.
         completion = self.done(tuple(transaction.outgoing), {scope: changes} if changes else {})
         await self._holding.inbox.mark(self._holding.held, completion, self._follow_up(completion))
+
+    async def load_state(self) -> dict[str, Any]:
+        """The small state of the conversation, as the last transaction left it."""
+        return await self._store.load(state_scope(self._delivery.lane))
 
     def complete(self, completion: Completion) -> None:
         """Have the completion of the message committed, unless a transaction did that."""
@@ -182,6 +191,14 @@ class HandlerContext:
     def _held(self) -> Holding:
         assert self._holding is not None
         return self._holding
+
+    async def _next_stream(self) -> Stream:
+        """The stream that is next. One that was given up stays as it ended: the replay of its message has another."""
+        while True:
+            receipt = await self._outbox.put(self._new_outgoing(self._next_key(), Reply(), open_=True))
+            row = None if receipt.state == "open" else await self._store.outgoing_row(receipt.key)
+            if row is None or not row.text.endswith(ERROR_MARK):
+                return Stream(receipt, None if row is None else row.text)
 
     def _next_key(self) -> str:
         self._replies += 1

@@ -17,6 +17,7 @@ import trio
 
 from ..backoff import Backoff
 from ..config import AccountConfig
+from ..errors import BridgeError
 from ..messages import Message
 from ..wire.protocol import Delivery
 from .context import HandlerContext, Holding
@@ -25,6 +26,7 @@ from .held import Held
 from .inbox import Inbox
 from .outbox import Outbox
 from .platform import Platform
+from .policy import honour_hint
 from .statistics import Counters
 from .store import AccountStore, Completion
 
@@ -214,7 +216,8 @@ class Dispatcher:
             self.given_up += 1
             return context.buried(reason)
         logger.warning("a handler failed", exc_info=error, extra=fields)
-        delay = RETRIES.delay(claim.attempts - 1, self._environment.rand)
+        rand = self._environment.rand
+        delay = honour_hint(RETRIES.delay(claim.attempts - 1, rand), hint_of(error), rand)
         return Completion(claim.seq, claim.fence, "retry", not_before=self._environment.wall() + delay, error=reason)
 
     def _interrupted(self, held: Held, context: HandlerContext) -> None:
@@ -226,6 +229,12 @@ class Dispatcher:
             if claim.interrupted + 1 >= INTERRUPTIONS:
                 self.interrupted_often.add(claim.seq)
             self.inbox.mark_nowait(held, Completion(claim.seq, claim.fence, "release"))
+
+
+def hint_of(error: BaseException) -> float | None:
+    """In how many seconds whoever the handler asked will hear it again; only our own errors are known to mean that."""
+    hint: object = getattr(error, "retry_after", None) if isinstance(error, BridgeError) else None
+    return hint if isinstance(hint, int | float) else None
 
 
 async def call_handler(handler: Handler, message: Message) -> str | None:
