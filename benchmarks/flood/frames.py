@@ -28,6 +28,16 @@ class Flood:
     burst: bool = False
     """Whether acknowledged is enough: what a client has not handled by then piles up there."""
 
+    @property
+    def step(self) -> int:
+        """Messages after which a client reports: no more than a hundred times, but before the window is used up."""
+        return max(1, min(self.count // 100, self.window // 4))
+
+    @property
+    def worth_sending(self) -> int:
+        """Messages for which there must be room before more is sent. One by one would cost both sides more."""
+        return max(1, min(64, self.window // 4))
+
 
 @attrs.frozen
 class Frames:

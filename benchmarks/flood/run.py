@@ -61,20 +61,20 @@ def run_subject(subject: Subject, flood: Flood, frames: Frames, folder: Path) ->
     with (
         tempfile.TemporaryDirectory(prefix="flood-", dir=folder) as own_folder,
         FloodServer() as server,
-        started(subject, server.host, flood.count, Path(own_folder)) as (pid, reports),
+        started(subject, server.host, flood, Path(own_folder)) as (pid, reports),
     ):
         try:
-            with server.wait_websocket() as connection:
+            with server.wait_websocket(reports) as connection:
                 return measure(subject, Sending(connection, flood, frames, reports), pid)
         except (OSError, EOFError, ValueError, KeyError) as error:
             raise SubjectFailed(f"{subject.name}: {error}") from error
 
 
 @contextmanager
-def started(subject: Subject, host: str, count: int, folder: Path) -> Generator[tuple[int, Reports]]:
+def started(subject: Subject, host: str, flood: Flood, folder: Path) -> Generator[tuple[int, Reports]]:
     """A subject that runs in a process of its own until the block ends. If it fails, its last words are shown."""
     ours, theirs = os.pipe()
-    command = [*subject.command(), host, str(count), str(folder), str(theirs)]
+    command = [*subject.command(), host, *map(str, (flood.count, flood.step, folder, theirs))]
     with tempfile.TemporaryFile() as written:
         try:
             process = subprocess.Popen(command, cwd=ROOT, stdout=written, stderr=written, pass_fds=[theirs])

@@ -27,9 +27,6 @@ PATIENCE = 30.0
 MOST_AT_ONCE = 2**18
 """Bytes handed to the kernel in one go, so that acknowledgements are looked at in between."""
 
-WORTH_SENDING = 64
-"""Messages for which the window must have room before it is filled again: one by one would cost both sides more."""
-
 RECEIVE_SIZE = 2**18
 UPGRADE_KEY = re.compile(rb"^sec-websocket-key:\s*(\S+)", re.IGNORECASE | re.MULTILINE)
 CONTENT_LENGTH = re.compile(rb"^content-length:\s*(\d+)", re.IGNORECASE | re.MULTILINE)
@@ -41,7 +38,6 @@ class FloodServer:
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._listener.settimeout(PATIENCE)
         self.host = f"127.0.0.1:{self._listener.getsockname()[1]}"
 
     def __enter__(self) -> Self:
@@ -50,9 +46,20 @@ class FloodServer:
     def __exit__(self, *_: object) -> None:
         self._listener.close()
 
-    def wait_websocket(self) -> socket.socket:
-        """Answer whoever asks where to connect, until somebody does connect."""
+    def wait_websocket(self, reports: Reports) -> socket.socket:
+        """Answer whoever asks where to connect, until somebody does connect.
+
+        Raises ``EOFError`` when the subject ends instead.
+        """
+        poll = select.poll()
+        poll.register(self._listener, select.POLLIN)
+        poll.register(reports, select.POLLIN)
         while True:
+            ready = dict(poll.poll(PATIENCE * 1000))
+            if reports.fileno() in ready:
+                reports.take()
+            if not ready:
+                raise TimeoutError("it does not connect")
             connection, _ = self._listener.accept()
             connection.settimeout(PATIENCE)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -138,8 +145,7 @@ class Sending:
             return self.answer_pings(ends[min(begun, len(ends) - 1)])
         done = self.acks.count if self.flood.burst else min(self.acks.count, self.reports.handled)
         until = min(len(ends), done + self.flood.window)
-        worth_sending = min(WORTH_SENDING, self.flood.window, len(ends) - begun)
-        return ends[until - 1] if until - begun >= worth_sending else self.sent
+        return ends[until - 1] if until - begun >= min(self.flood.worth_sending, len(ends) - begun) else self.sent
 
     def answer_pings(self, boundary: int) -> int:
         """Between two messages, pongs go out. Returns where the next such place is."""

@@ -4,7 +4,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { createRequire } from "node:module";
 
-const [host, count, , report] = process.argv.slice(-4);
+const [host, count, step, , report] = process.argv.slice(-5);
 const require = createRequire(path.join(process.env.TRIO_BRIDGE_NODE_MODULES, "here.js"));
 const axios = require("axios"); // the very instance that the SDK uses
 const { DWClient, TOPIC_ROBOT } = require("dingtalk-stream");
@@ -17,7 +17,6 @@ axios.interceptors.request.use((config) => ({
 }));
 
 const total = Number(count);
-const step = Math.max(1, Math.floor(total / 100));
 const say = (line) => fs.writeSync(Number(report), JSON.stringify(line) + "\n");
 let handled = 0;
 
@@ -25,7 +24,7 @@ const client = new DWClient({ clientId: "dingfloodexample0001", clientSecret: "f
 client.registerCallbackListener(TOPIC_ROBOT, (message) => {
   client.socketCallBackResponse(message.headers.messageId, { success: true });
   handled += 1;
-  if (handled % step === 0) {
+  if (handled % Number(step) === 0 || handled === total) {
     const { user, system } = process.cpuUsage();
     say({ handled, cpu: (user + system) * 1000 });
   }

@@ -11,24 +11,23 @@ from typing import Any
 
 import attrs
 
-STEPS = 100
-"""Reports in a flood: often enough to keep the window open, and so few that they cost nothing."""
-
 
 @attrs.frozen
 class Task:
-    """What the harness asks of a subject: the last four arguments of its command line."""
+    """What the harness asks of a subject: the last arguments of its command line."""
 
     host: str
     count: int
+    step: int
+    """After how many messages it wants to hear how far things are."""
     folder: Path
     report: int
     """The file descriptor on which the harness listens."""
 
     @classmethod
     def given(cls) -> Task:
-        host, count, folder, report = sys.argv[-4:]
-        return cls(host, int(count), Path(folder), int(report))
+        host, count, step, folder, report = sys.argv[-5:]
+        return cls(host, int(count), int(step), Path(folder), int(report))
 
 
 class Progress:
@@ -36,15 +35,14 @@ class Progress:
 
     def __init__(self, task: Task) -> None:
         self._task = task
-        self._step = max(1, task.count // STEPS)
-        self._due = self._step
+        self._due = task.step
         self._handled = 0
 
     def add(self, number: int = 1) -> bool:
         """Count messages that were handled. Returns whether these were the last."""
         self._handled += number
         if self._handled >= self._due:
-            self._due = self._handled + self._step
+            self._due = min(self._handled + self._task.step, self._task.count)
             self._say(handled=self._handled, cpu=time.process_time_ns())
         return self._handled >= self._task.count
 

@@ -1,0 +1,69 @@
+"""The harness itself: what it reports of a small flood, and how it fails."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import attrs
+import pytest
+
+from benchmarks.__main__ import choose, main
+from benchmarks.flood.frames import Flood, Frames
+from benchmarks.flood.run import Run, SubjectFailed, run_subject
+from benchmarks.flood.subjects import Subject
+
+SMALL = Flood(count=200, window=50)
+
+
+def test_a_small_flood_is_acknowledged_handled_and_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written = tmp_path / "figures.json"
+    asked = ["--subjects", "floor,memory", "--count", "200", "--window", "50"]
+    assert main(["flood", *asked, "--folder", str(tmp_path), "--json", str(written)]) == 0
+
+    figures = json.loads(written.read_text())
+    assert figures["flood"] == {**attrs.asdict(SMALL), "burst": False}
+    floor, memory = figures["runs"]
+    assert (floor["subject"], memory["subject"]) == ("floor", "memory")
+    assert set(floor) == {field.name for field in attrs.fields(Run)}
+    counters = memory["facts"]["counters"]
+    assert [counters[name] for name in ("received", "handled", "acked", "shed")] == [200, 200, 200, 0]
+    for run in figures["runs"]:
+        assert 0 < run["latency_p50"] <= run["latency_p99"]
+        assert min(run["cpu"], run["first_tenth"], run["last_tenth"], run["rate"], run["memory"]) > 0
+    assert figures["figures"]["floor"]["least"] == floor["cpu"]
+
+    heads, rule, *rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
+    assert "× floor" in heads
+    assert "× python-sdk" not in heads
+    assert [f"{run['cpu']:.1f}" in row for run, row in zip(figures["runs"], rows, strict=True)] == [True, True]
+    assert len({len(line) for line in (heads, rule, *rows)}) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("raise SystemExit('no such luck')", "it ended by itself"),
+        ("import os; os.write(int(a[-1]), b'?\\n')", "Expecting"),
+    ],
+)
+def test_a_subject_that_fails_has_no_figure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], code: str, said: str
+) -> None:
+    subject = Subject("broken", "broken", lambda: [sys.executable, "-c", f"from sys import argv as a; {code}"])
+    with pytest.raises(SubjectFailed, match=f"broken: {said}"):
+        run_subject(subject, SMALL, Frames.of(SMALL), tmp_path)
+    assert ("no such luck" in capsys.readouterr().err) == ("luck" in code)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_not_installed_is_left_out_unless_it_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TRIO_BRIDGE_NODE", "node")
+    monkeypatch.delenv("TRIO_BRIDGE_NODE_MODULES", raising=False)
+    assert "node-sdk" not in [subject.name for subject in choose(None)]
+    assert "left out: node-sdk" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="TRIO_BRIDGE_NODE_MODULES"):
+        choose(["node-sdk"])
