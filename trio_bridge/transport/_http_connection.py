@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from email.utils import formatdate
 from http import HTTPStatus
@@ -10,7 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import h11
 import trio
 
-from ._http_messages import HttpRequest, HttpResponse
+from ._http_messages import HttpRequest, HttpResponse, HttpStreamResponse
 from ._shell import RECEIVE_SIZE
 
 REQUEST_LIMIT = 10.0
@@ -20,7 +21,7 @@ IDLE_LIMIT = 75.0
 """Seconds without a request before a connection is closed; nginx's figure."""
 
 RESPONSE_LIMIT = 30.0
-"""Seconds in which the peer must take an answer."""
+"""Seconds in which the peer must take an answer, or a piece of one."""
 
 LINGER = 1.0
 """Seconds for the peer to read our last answer."""
@@ -74,19 +75,32 @@ class HttpConnection:
         headers = list(response.headers)
         if response.status not in BODILESS:
             headers.append(("Content-Length", str(len(response.body))))
-        if not any(name.lower() == "date" for name, _ in headers):
-            headers.append(("Date", formatdate(usegmt=True)))
-        head = h11.Response(status_code=response.status, reason=phrase_of(response.status), headers=headers)
-        data = self._core.send(head) or b""
+        data = self._core.send(head_of(response.status, headers)) or b""
         if body:
             data += self._core.send(h11.Data(data=body)) or b""
         data += self._core.send(h11.EndOfMessage()) or b""
-        with trio.move_on_after(RESPONSE_LIMIT) as limit:
-            await self._stream.send_all(data)
-        if limit.cancelled_caught or self._core.our_state is not h11.DONE or self._core.their_state is not h11.DONE:
-            return False
-        self._core.start_next_cycle()
-        return True
+        await self._send(data)
+        return self._may_go_on()
+
+    async def answer_slowly(self, response: HttpStreamResponse) -> bool:
+        """Send an answer piece by piece, for as long as the client is there. Whether another request may follow."""
+
+        async def send_piece(piece: bytes) -> None:
+            await self._send(self._core.send(h11.Data(data=piece)) or b"")
+
+        await self._send(self._core.send(head_of(response.status, response.headers)) or b"")
+        whole = self._bodiless
+        if not whole:
+            try:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._end_when_client_leaves, nursery.cancel_scope)
+                    whole = await response.write(send_piece)
+                    nursery.cancel_scope.cancel("the answer is written")
+            except* trio.BrokenResourceError:
+                whole = False  # the client left, or does not read
+        if whole:
+            await self._send(self._core.send(h11.EndOfMessage()) or b"")
+        return self._may_go_on()
 
     async def refuse(self, status: int) -> None:
         """Answer with a bare status, and let the client read it: closing on unread bytes would take it away."""
@@ -101,6 +115,25 @@ class HttpConnection:
                     await self._stream.send_eof()
                 while await self._stream.receive_some(RECEIVE_SIZE):
                     pass
+
+    def _may_go_on(self) -> bool:
+        if self._core.our_state is not h11.DONE or self._core.their_state is not h11.DONE:
+            return False
+        self._core.start_next_cycle()
+        return True
+
+    async def _send(self, data: bytes) -> None:
+        with trio.move_on_after(RESPONSE_LIMIT) as limit:
+            await self._stream.send_all(data)
+        if limit.cancelled_caught:
+            raise trio.BrokenResourceError("the client does not read")
+
+    async def _end_when_client_leaves(self, writing: trio.CancelScope) -> None:
+        with suppress(trio.BrokenResourceError):
+            if data := await self._stream.receive_some(RECEIVE_SIZE):
+                self._core.receive_data(bytes(data))  # its next request, which can wait
+                return
+        writing.cancel("the client left")
 
     async def _begin(self) -> bool:
         """Whether a client that may be idle said something."""
@@ -152,6 +185,12 @@ def request_of(head: h11.Request, body: bytes) -> HttpRequest:
         headers=headers,
         body=body,
     )
+
+
+def head_of(status: int, headers: Sequence[tuple[str, str]]) -> h11.Response:
+    dated = any(name.lower() == "date" for name, _ in headers)
+    date = [] if dated else [("Date", formatdate(usegmt=True))]
+    return h11.Response(status_code=status, reason=phrase_of(status), headers=[*headers, *date])
 
 
 def phrase_of(status: int) -> str:

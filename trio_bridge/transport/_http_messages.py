@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Self
 
 import attrs
@@ -43,3 +43,19 @@ class HttpResponse:
     def json(cls, value: Any, *, status: int = 200, headers: Sequence[tuple[str, str]] = ()) -> Self:
         body = json.dumps(value, ensure_ascii=False).encode()
         return cls(status, [("Content-Type", "application/json; charset=utf-8"), *headers], body)
+
+
+SendPiece = Callable[[bytes], Awaitable[None]]
+
+
+@attrs.frozen
+class HttpStreamResponse:
+    """One answer whose body is made while it is sent. ``Date`` is added where it is missing.
+
+    ``write`` gets a function that sends a piece. It is cancelled when the client leaves; where it returns false, the
+    body is broken off in the middle.
+    """
+
+    write: Callable[[SendPiece], Awaitable[bool]]
+    status: int = 200
+    headers: Sequence[tuple[str, str]] = ()

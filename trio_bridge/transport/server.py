@@ -25,7 +25,7 @@ from websockets.typing import Subprotocol
 
 from ..errors import ConnectionLost
 from ._http_connection import HttpConnection, RequestRefused
-from ._http_messages import HttpRequest, HttpResponse
+from ._http_messages import HttpRequest, HttpResponse, HttpStreamResponse, SendPiece
 from ._shell import CLOSE_GRACE, MAX_SIZE, quiet
 from ._streams import close_now
 from .server_websocket import ServerWebsocket
@@ -35,6 +35,8 @@ __all__ = [
     "Handler",
     "HttpRequest",
     "HttpResponse",
+    "HttpStreamResponse",
+    "SendPiece",
     "ServerWebsocket",
     "serve_listener",
     "serve_stream",
@@ -63,7 +65,7 @@ class AcceptWebsocket:
     close_grace: float = attrs.field(default=CLOSE_GRACE, kw_only=True)
 
 
-Handler = Callable[[HttpRequest], Awaitable[HttpResponse | AcceptWebsocket | None]]
+Handler = Callable[[HttpRequest], Awaitable[HttpResponse | HttpStreamResponse | AcceptWebsocket | None]]
 """Answers a request. ``None`` closes the connection without an answer, which is what a simulator may want."""
 
 
@@ -120,7 +122,11 @@ async def answer_requests(connection: HttpConnection, stream: trio.abc.Stream, h
                 await converse(ServerWebsocket(stream, outcome.core, close_grace=answer.close_grace), answer)
                 return
             answer = outcome
-        if answer is None or not await connection.answer(answer):
+        if isinstance(answer, HttpStreamResponse):
+            goes_on = await connection.answer_slowly(answer)
+        else:
+            goes_on = answer is not None and await connection.answer(answer)
+        if not goes_on:
             return
 
 
