@@ -68,6 +68,13 @@ def imports(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation as HTML in docs/_build, without a single warning."""
+    session.install("-e", ".[docs]")
+    session.run("sphinx-build", "-W", "--keep-going", "-n", "-q", "-b", "html", *session.posargs, "docs", "docs/_build")
+
+
+@nox.session
 def demo(session: nox.Session) -> None:
     """Ten seconds of the demo, counted from the far side: fails if anything was lost or answered twice."""
     install(session)
