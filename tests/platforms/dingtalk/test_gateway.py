@@ -342,6 +342,29 @@ def test_a_frame_without_id_may_be_answered_once_without_one(gateway):
     assert kinds(gateway) == ["ack_unknown"]
 
 
+def test_a_ping_without_id_is_answered_by_the_echo_of_its_data(gateway):
+    """Both official SDKs answer one like that."""
+    connection = connect(gateway)
+    frame = '{{"type":"SYSTEM","headers":{{"topic":"ping"}},"data":"{{\\"opaque\\":\\"{}\\"}}"}}'.format
+    gateway.push_frame(connection, "[]", 0)
+    for opaque in ("one", "two"):
+        gateway.push_frame(connection, frame(opaque), 0)
+    answers = ['{"opaque": "two"}', "{}"]
+    for now, data in enumerate(answers, start=1):
+        gateway.receive(connection, [encode({"code": 200, "headers": {}, "message": "OK", "data": data})], now)
+    assert [ping.answered_at for ping in connection.pings] == [None, 1]
+    assert kinds(gateway) == []
+
+
+def test_a_frame_whose_headers_are_spelt_header_may_be_answered_without_an_id(gateway, frames):
+    """The official Python SDK looks for ``headers`` alone, and finds no id there."""
+    connection = connect(gateway)
+    pushed = gateway.push_frame(connection, frames["event_header_typo_key"], 0)
+    gateway.receive(connection, [encode({"code": 200, "headers": {}, "message": "OK", "data": "{}"})], 1)
+    assert kinds(gateway) == []
+    assert not gateway.ledger.record(pushed).settled
+
+
 def test_a_ping_must_be_echoed_as_json(gateway):
     connection = connect(gateway)
     ping = gateway.ping(connection, '{"opaque":"5f0c", "n":[1]}', 1)

@@ -21,7 +21,19 @@ from typing import Any
 
 import attrs
 
-from .gateway_frames import EVENTS, Ack, BadAck, Letter, encode, frame_text, letter_in, read_ack, same_json, system_in
+from .gateway_frames import (
+    EVENTS,
+    Ack,
+    BadAck,
+    Letter,
+    as_object,
+    encode,
+    frame_text,
+    letter_in,
+    read_ack,
+    same_json,
+    system_in,
+)
 from .gateway_model import App, GatewayConnection, Ping, Refused, Rules, Subscription
 from .ledger import Entry, Ledger, Pushed
 from .timetable import Timetable
@@ -158,6 +170,8 @@ class Gateway:
             known = self.ledger.find(connection.client_id, letter.key) if letter.key else None
             entry = known or self.ledger.pushed(connection.client_id, letter, now)
             self._note_delivery(entry, connection, message_id, now)
+            if "headers" not in as_object(frame):
+                connection.nameless.append(None)  # spelt otherwise: not every client finds the id
         elif (system := system_in(frame)) is not None:
             message_id, topic, data = system
             ping = Ping(connection.id, data, now) if topic == "ping" else None
@@ -166,9 +180,9 @@ class Gateway:
             if message_id is not None:
                 self._sent[message_id] = _Notice(connection, ping)
             else:
-                connection.nameless += 1
+                connection.nameless.append(ping)
         else:
-            connection.nameless += 1
+            connection.nameless.append(None)
         self._write(connection, frame)
         return entry.pushed if entry else None
 
@@ -251,7 +265,7 @@ class Gateway:
 
     def _book(self, connection: GatewayConnection, ack: Ack, now: float) -> None:
         if ack.message_id is None and connection.nameless:
-            connection.nameless -= 1  # a frame without an id can't be answered better
+            _book_nameless(connection, ack, now)
             return
         sent = self._sent.get(ack.message_id or "")
         if ack.message_id is None or sent is None:
@@ -338,6 +352,14 @@ class _OverlapCheck:
 
     def _living_mates(self) -> list[GatewayConnection]:
         return [mate for mate in self.mates if mate.live and not mate.excused]
+
+
+def _book_nameless(connection: GatewayConnection, ack: Ack, now: float) -> None:
+    """A frame without an id can't be answered better. Where the data is that of a ping, the ping is answered."""
+    ping = next((each for each in connection.nameless if each and same_json(each.data, ack.data)), None)
+    connection.nameless.remove(ping or connection.nameless[0])
+    if ping is not None:
+        ping.answered_at = now
 
 
 def _subscriptions(wanted: object) -> frozenset[Subscription]:

@@ -82,8 +82,8 @@ class GatewayConnection:
     """It can't hear that the client left: its long life is no fault of the client's."""
     live: bool = True
     pings: list[Ping] = attrs.Factory(list)
-    nameless: int = 0
-    """Frames without a message id that may still be answered."""
+    nameless: list[Ping | None] = attrs.Factory(list)
+    """Frames without a message id that may still be answered: the pings, and a ``None`` for each of the others."""
     _outgoing: list[str] = attrs.Factory(list)
 
     def write(self, frame: str) -> None:
