@@ -23,6 +23,14 @@ async def test_an_answer_goes_through_the_session_webhook(autojump_clock: trio.a
     assert not desk.cloud.gateway.ledger.faults
 
 
+async def test_a_webhook_never_sees_the_access_token(autojump_clock: trio.abc.Clock, desk: Desk) -> None:
+    await desk.answer(desk.cloud.say(sessionWebhook=None), "by the API: from here on there is a token")
+    await desk.answer(desk.cloud.say(), "pong")
+    headers = {request.path: request.headers for request in desk.cloud.requests}
+    token = headers[PEOPLE]["x-acs-dingtalk-access-token"]
+    assert token not in headers[WEBHOOK].values()
+
+
 async def test_markdown_has_a_title(autojump_clock: trio.abc.Clock, desk: Desk) -> None:
     await desk.answer(desk.cloud.say(), "## Results\n**two**")
     assert desk.cloud.bodies(WEBHOOK) == [

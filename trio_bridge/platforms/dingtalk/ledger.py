@@ -27,7 +27,6 @@ FaultKind = Literal[
     "ack_unreadable",
     "echo_differs",
     "protocol_broken",
-    "token_on_webhook",
     "two_connections",
 ]
 
