@@ -59,14 +59,14 @@ class Run:
 def run_subject(subject: Subject, flood: Flood, frames: Frames, folder: Path) -> Run:
     """Measure one subject once; what it stores lies in ``folder`` meanwhile. Raises :class:`SubjectFailed`."""
     with (
-        tempfile.TemporaryDirectory(prefix="flood-", dir=folder) as own_folder,
+        tempfile.TemporaryDirectory(prefix="flood-", dir=folder.resolve()) as own_folder,
         FloodServer() as server,
         started(subject, server.host, flood, Path(own_folder)) as (pid, reports),
     ):
         try:
             with server.wait_websocket(reports) as connection:
                 return measure(subject, Sending(connection, flood, frames, reports), pid)
-        except (OSError, EOFError, ValueError, KeyError) as error:
+        except (OSError, EOFError, ValueError, LookupError) as error:
             raise SubjectFailed(f"{subject.name}: {error}") from error
 
 
@@ -74,10 +74,13 @@ def run_subject(subject: Subject, flood: Flood, frames: Frames, folder: Path) ->
 def started(subject: Subject, host: str, flood: Flood, folder: Path) -> Generator[tuple[int, Reports]]:
     """A subject that runs in a process of its own until the block ends. If it fails, its last words are shown."""
     ours, theirs = os.pipe()
+    environment = {**os.environ, "NO_PROXY": "*"}
     command = [*subject.command(), host, *map(str, (flood.count, flood.step, folder, theirs))]
     with tempfile.TemporaryFile() as written:
         try:
-            process = subprocess.Popen(command, cwd=ROOT, stdout=written, stderr=written, pass_fds=[theirs])
+            process = subprocess.Popen(
+                command, cwd=ROOT, env=environment, stdout=written, stderr=written, pass_fds=[theirs]
+            )
         finally:
             os.close(theirs)
         try:

@@ -56,19 +56,24 @@ class FloodServer:
         poll.register(reports, select.POLLIN)
         while True:
             ready = dict(poll.poll(PATIENCE * 1000))
-            if reports.fileno() in ready:
-                reports.take()
             if not ready:
                 raise TimeoutError("it does not connect")
-            connection, _ = self._listener.accept()
-            connection.settimeout(PATIENCE)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            head = read_request(connection)
-            if key := UPGRADE_KEY.search(head):
-                connection.sendall(upgrade(key[1]))
+            if reports.fileno() in ready:
+                reports.take()
+            elif (connection := self._answer()) is not None:
                 return connection
-            with connection:
-                connection.sendall(self._where_to_connect())
+
+    def _answer(self) -> socket.socket | None:
+        """Answer one request. Returns the connection if it has become a WebSocket."""
+        connection, _ = self._listener.accept()
+        connection.settimeout(PATIENCE)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if key := UPGRADE_KEY.search(read_request(connection)):
+            connection.sendall(upgrade(key[1]))
+            return connection
+        with connection:
+            connection.sendall(self._where_to_connect())
+        return None
 
     def _where_to_connect(self) -> bytes:
         body = json.dumps({"endpoint": f"ws://{self.host}/connect", "ticket": "flood"}).encode()
@@ -114,18 +119,26 @@ class Sending:
     reports: Reports
     """What the subject itself says."""
     acks: Acks = attrs.field(factory=Acks)
+    aim: int = 0
+    """The number of messages that may be sent by now."""
     sent: int = 0
     """Bytes that the kernel has taken."""
     handed_over: list[tuple[int, int]] = attrs.field(factory=list)
     """After each write: how many bytes it were by then, and when."""
+
+    @property
+    def target(self) -> int:
+        """The byte up to which may be sent: where a message ends."""
+        return self.frames.ends[self.aim - 1] if self.aim else 0
 
     def run(self) -> None:
         """Send everything. Returns when all of it is acknowledged, and reported to be handled and marked done."""
         poll = select.poll()
         poll.register(self.reports, select.POLLIN)
         while not self.reports.finished or self.acks.count < self.flood.count:
-            allowed = self.allowed()
-            poll.register(self.connection, select.POLLIN | (select.POLLOUT if self.sent < allowed else 0))
+            if self.sent == self.target:
+                self.go_on()
+            poll.register(self.connection, select.POLLIN | (select.POLLOUT if self.sent < self.target else 0))
             ready = dict(poll.poll(PATIENCE * 1000))
             if not ready:
                 done = f"{self.acks.count} acknowledged and {self.reports.handled} handled of {self.flood.count}"
@@ -134,30 +147,24 @@ class Sending:
             if happened & ~select.POLLOUT:
                 self.acks.take(receive(self.connection), time.perf_counter_ns())
             if happened & select.POLLOUT:
-                self.send(allowed)
+                self.send()
             if self.reports.fileno() in ready:
                 self.reports.take()
 
-    def allowed(self) -> int:
-        """The byte up to which may be sent now."""
-        ends, begun = self.frames.ends, bisect.bisect_left(self.frames.ends, self.sent)
+    def go_on(self) -> None:
+        """Between two messages: answer pings, and send on if the window has opened far enough."""
         if self.acks.pings:
-            return self.answer_pings(ends[min(begun, len(ends) - 1)])
-        done = self.acks.count if self.flood.burst else min(self.acks.count, self.reports.handled)
-        until = min(len(ends), done + self.flood.window)
-        return ends[until - 1] if until - begun >= min(self.flood.worth_sending, len(ends) - begun) else self.sent
-
-    def answer_pings(self, boundary: int) -> int:
-        """Between two messages, pongs go out. Returns where the next such place is."""
-        if self.sent in (0, boundary):
             pongs = [bytes((PONG, len(said))) + said for said in self.acks.pings]
             self.connection.sendall(b"".join(pongs))
             self.acks.pings.clear()
-        return boundary
+        done = self.acks.count if self.flood.burst else min(self.acks.count, self.reports.handled)
+        until = min(self.flood.count, done + self.flood.window)
+        if until - self.aim >= min(self.flood.worth_sending, self.flood.count - self.aim):
+            self.aim = until
 
-    def send(self, until: int) -> None:
+    def send(self) -> None:
         """Hand the kernel what it takes without waiting."""
-        piece = memoryview(self.frames.wire)[self.sent : min(until, self.sent + MOST_AT_ONCE)]
+        piece = memoryview(self.frames.wire)[self.sent : min(self.target, self.sent + MOST_AT_ONCE)]
         try:
             self.sent += self.connection.send(piece, socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -169,11 +176,14 @@ class Sending:
 
         Raises ``ValueError`` unless every message was acknowledged, and once.
         """
-        numbers = {name: number for number, name in enumerate(self.frames.ids)}
+        ends = dict(zip(self.frames.ids, self.frames.ends, strict=True))
         waits = []
         for moment, name in self.acks.read():
-            place = bisect.bisect_left(self.handed_over, self.frames.ends[numbers.pop(name)], key=lambda at: at[0])
+            end = ends.pop(name, None)
+            if end is None:
+                raise ValueError(f"acknowledged twice, or never sent: {name}")
+            place = bisect.bisect_left(self.handed_over, end, key=lambda written: written[0])
             waits.append(moment - self.handed_over[place][1])
-        if numbers:
-            raise ValueError(f"not acknowledged: {len(numbers)} messages")
+        if ends:
+            raise ValueError(f"not acknowledged: {len(ends)} messages")
         return waits

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import socket
 
 import pytest
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, Side
 
 from benchmarks.flood.acks import Acks
-from benchmarks.flood.frames import Flood, Frames, frame
+from benchmarks.flood.frames import Flood, Frames, frame, message_id
 from benchmarks.flood.reports import Reports
+from benchmarks.flood.server import Sending
 
 
 def ack(name: str, code: int = 200, padding: int = 0) -> bytes:
@@ -51,13 +53,23 @@ def test_acknowledgements_are_counted_however_they_are_cut(pieces: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "said"), [(ack("a") + ack("a"), "more than once"), (ack("a", code=500), "with code 500")]
+    ("acks", "said"),
+    [
+        ([(0, 200), (0, 200)], "twice"),
+        ([(0, 200), (10, 200)], "never sent"),
+        ([(0, 500)], "with code 500"),
+        ([(0, 200), (1, 200)], "not acknowledged: 8 messages"),
+    ],
 )
-def test_a_bad_acknowledgement_spoils_the_run(data: bytes, said: str) -> None:
-    acks = Acks()
-    acks.take(data, 0)
-    with pytest.raises(ValueError, match=said):
-        list(acks.read())
+def test_what_is_not_acknowledged_as_it_should_be_spoils_the_run(acks: list[tuple[int, int]], said: str) -> None:
+    flood = Flood(count=10)
+    frames = Frames.of(flood)
+    with socket.socket() as nobody:
+        sending = Sending(nobody, flood, frames, Reports(pipe=-1))
+        sending.handed_over = [(frames.ends[-1], 5)]
+        sending.acks.take(b"".join(ack(message_id(number), code) for number, code in acks), now=9)
+        with pytest.raises(ValueError, match=said):
+            sending.latencies()
 
 
 def test_a_client_that_closes_is_noticed() -> None:

@@ -32,7 +32,7 @@ async def main(store: str, task: Task) -> None:
         counters = running.statistics().counters
         if counters.handled != task.count or counters.shed:
             raise SystemExit(f"not everything was handled: {counters}")
-        progress.finish(counters=attrs.asdict(counters))
+        progress.finish(version=tb.__version__, counters=attrs.asdict(counters))
         await trio.sleep_forever()
 
 

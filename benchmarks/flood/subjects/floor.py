@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import version
 
 import trio
 from websockets.client import ClientProtocol
@@ -36,7 +37,7 @@ async def main(task: Task) -> None:
                 count += 1
             await stream.send_all(b"".join(core.data_to_send()))
             if progress.add(count):
-                progress.finish()
+                progress.finish(version=version("websockets"))
 
 
 def acknowledge(text: str) -> bytes:

@@ -29,7 +29,7 @@ client.registerCallbackListener(TOPIC_ROBOT, (message) => {
     say({ handled, cpu: (user + system) * 1000 });
   }
   if (handled === total) {
-    say({ facts: {} });
+    say({ facts: { version: require("dingtalk-stream/package.json").version, node: process.version } });
   }
 });
 client.connect();

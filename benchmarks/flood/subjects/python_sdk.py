@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+from importlib.metadata import version
 
 from benchmarks.flood.subjects.progress import Progress, Task
 
 task = Task.given()
 os.environ["DINGTALK_OPENAPI_ENDPOINT"] = f"http://{task.host}"  # read once, at import
-os.environ["NO_PROXY"] = "*"
 
 import dingtalk_stream  # noqa: E402
 
@@ -23,7 +23,7 @@ class DoNothing(dingtalk_stream.CallbackHandler):  # type: ignore[misc]
 
     async def process(self, message: dingtalk_stream.CallbackMessage) -> tuple[int, str]:
         if self.progress.add():
-            self.progress.finish()
+            self.progress.finish(version=version("dingtalk-stream"))
         return dingtalk_stream.AckMessage.STATUS_OK, "OK"
 
 
