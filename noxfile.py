@@ -93,3 +93,11 @@ def interop(session: nox.Session) -> None:
     """The official SDKs, unmodified, as clients of our simulator; and what they send beside what we send."""
     install(session)
     session.run("pytest", "-m", "interop", "tests/interop", *session.posargs, env=install_sdks(session))
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """What a message costs, beside the official SDKs. Other scenarios and sizes: ``nox -s bench -- flood --help``."""
+    install(session)
+    asked = session.posargs or ["flood", "--repeat", "5"]
+    session.run("python", "-m", "benchmarks", *asked, env=install_sdks(session))
