@@ -221,3 +221,8 @@ def test_families_alternate_at_first() -> None:
     assert in_turns([one, two, other, three]) == [one, other, two, three]
     assert in_turns([one, two]) == [one, two]
     assert in_turns([]) == []
+
+
+async def test_every_address_of_a_name_is_told_once() -> None:
+    assert await SystemNetwork().look_up("127.0.0.1", 80) == ["127.0.0.1"]
+    assert set(await SystemNetwork().look_up("localhost", 80)) <= {"127.0.0.1", "::1"}

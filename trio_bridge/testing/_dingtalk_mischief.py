@@ -80,6 +80,12 @@ class Mischief:
             yield
 
     @contextmanager
+    def clock_ahead(self, seconds: float) -> Iterator[None]:
+        """Within the block the clock that dates every answer of the API is this much ahead, or behind if negative."""
+        with _set(self._server.calls, clock_ahead=seconds):
+            yield
+
+    @contextmanager
     def sending_binary(self) -> Iterator[None]:
         """Within the block frames are sent as binary messages."""
         with _set(self._server.manners, binary=True):

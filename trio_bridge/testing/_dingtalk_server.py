@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from email.utils import formatdate
 from functools import partial
 
 import attrs
@@ -10,7 +11,7 @@ import trio
 
 from ..engine.bell import Bell
 from ..platforms.dingtalk.gateway import Gateway
-from ..platforms.dingtalk.gateway_calls import Answer, Call
+from ..platforms.dingtalk.gateway_calls import Call
 from ..platforms.dingtalk.gateway_model import Refused
 from ..platforms.dingtalk.rest_gateway import RestGateway
 from ..transport.server import AcceptWebsocket, HttpRequest, HttpResponse, ServerWebsocket, negotiate, serve_stream
@@ -28,6 +29,7 @@ class CallManners:
     hang_upgrades: bool = False
     close_with: Ending | None = None
     compression: bool = False
+    clock_ahead: float = 0.0
 
 
 class DingTalkServer:
@@ -120,7 +122,15 @@ class DingTalkServer:
             await trio.sleep(self.calls.delay)
         if answer.ending == "hang":
             await trio.sleep_forever()
-        return _http(answer) if answer.ending == "answer" else None
+        if answer.ending != "answer":
+            return None
+        at = self.gateway.epoch + trio.current_time() + self.calls.clock_ahead
+        headers = [
+            ("Content-Type", answer.content_type),
+            ("Date", formatdate(at, usegmt=True)),
+            *answer.headers.items(),
+        ]
+        return HttpResponse(answer.status, headers, answer.body.encode())
 
     async def _meet_upgrade(
         self, upgraded: list[SimulatedConnection], request: HttpRequest
@@ -150,8 +160,3 @@ class DingTalkServer:
     async def _converse(self, upgraded: list[SimulatedConnection], websocket: ServerWebsocket) -> None:
         (peer,) = upgraded
         await peer.run(websocket)
-
-
-def _http(answer: Answer) -> HttpResponse:
-    headers = [("Content-Type", answer.content_type), *answer.headers.items()]
-    return HttpResponse(answer.status, headers, answer.body.encode())
