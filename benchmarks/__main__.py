@@ -11,7 +11,7 @@ from pathlib import Path
 from .flood.frames import Flood, Frames
 from .flood.run import Run, SubjectFailed, run_subject
 from .flood.subjects import SUBJECTS, Subject
-from .report import as_json, summarize, table, write_json
+from .report import as_json, circumstances, costs, summarize, write_json
 
 RESULTS = Path("benchmarks/results")
 
@@ -37,9 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SubjectFailed as failure:
         print(failure, file=sys.stderr)
         return 1
-    print("\n" + table(summarize(runs), {subject.name: subject.title for subject in subjects}))
+    figures, titles = summarize(runs), {subject.name: subject.title for subject in subjects}
+    print("", costs(figures, titles), "", circumstances(figures, titles), "", sep="\n")
     write_json(given.json, as_json(flood, runs))
-    print(f"\neverything measured: {given.json}")
+    print(f"everything measured: {given.json}")
     return 0
 
 

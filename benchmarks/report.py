@@ -49,51 +49,55 @@ def summarize(runs: Iterable[Run]) -> dict[str, Figures]:
     return {name: Figures.of(own) for name, own in grouped.items()}
 
 
-def table(figures: Mapping[str, Figures], titles: Mapping[str, str]) -> str:
-    """All figures side by side, as Markdown."""
-    yardsticks = [name for name in YARDSTICKS if name in figures]
-    heads = ["subject", "CPU µs/message", "least", "spread", *(f"× {name}" for name in yardsticks)]
-    heads += [
-        "first tenth",
-        "last tenth",
-        "messages/s",
-        "busy",
-        "waited s",
-        "server busy",
-        "ack p50 ms",
-        "p99 ms",
-        "MiB",
+def costs(figures: Mapping[str, Figures], titles: Mapping[str, str]) -> str:
+    """What a message costs, and how many times what it costs elsewhere."""
+    yardsticks = [figures[name] for name in YARDSTICKS if name in figures]
+    heads = ["CPU µs/message", "median", "least", "spread", *(f"× {one.subject}" for one in yardsticks)]
+    rows = [
+        [
+            titles[name],
+            f"{one.median.cpu:.1f}",
+            f"{one.least:.1f}",
+            f"{one.spread:.0%}",
+            *(f"{one.median.cpu / other.median.cpu:.2f}" for other in yardsticks),
+            f"{one.median.first_tenth:.1f}",
+            f"{one.median.last_tenth:.1f}",
+        ]
+        for name, one in figures.items()
     ]
-    rows = [row(one, titles[name], [figures[other] for other in yardsticks]) for name, one in figures.items()]
+    return table([*heads, "first tenth", "last tenth"], rows)
+
+
+def circumstances(figures: Mapping[str, Figures], titles: Mapping[str, str]) -> str:
+    """How it went, and whether the machine left the subjects alone."""
+    rows = [
+        [
+            titles[name],
+            f"{one.median.rate:,.0f}",
+            f"{one.median.latency_p50:.1f}",
+            f"{one.median.latency_p99:.1f}",
+            f"{one.median.memory:.0f}",
+            f"{one.median.busy:.0%}",
+            f"{one.median.waited:.2f}",
+            f"{one.median.server_busy:.0%}",
+        ]
+        for name, one in figures.items()
+    ]
+    heads = ["", "messages/s", "ack p50 ms", "ack p99 ms", "peak MiB", "busy", "waited s", "server busy"]
+    return table(heads, rows)
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Markdown that can be read as it is: words to the left, numbers to the right."""
     widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
-    lines = [heads, ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])], *rows]
-    return "\n".join("| " + " | ".join(map(pad, line, widths, range(len(line)))) + " |" for line in lines)
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    return "\n".join(
+        line([cells[0].ljust(widths[0]), *map(str.rjust, cells[1:], widths[1:])]) for cells in (heads, rule, *rows)
+    )
 
 
-def row(figures: Figures, title: str, yardsticks: Sequence[Figures]) -> list[str]:
-    run = figures.median
-    ratios = [f"{run.cpu / other.median.cpu:.2f}" for other in yardsticks]
-    return [
-        title,
-        f"{run.cpu:.1f}",
-        f"{figures.least:.1f}",
-        f"{figures.spread:.0%}",
-        *ratios,
-        f"{run.first_tenth:.1f}",
-        f"{run.last_tenth:.1f}",
-        f"{run.rate:,.0f}",
-        f"{run.busy:.0%}",
-        f"{run.waited:.2f}",
-        f"{run.server_busy:.0%}",
-        f"{run.latency_p50:.1f}",
-        f"{run.latency_p99:.1f}",
-        f"{run.memory:.0f}",
-    ]
-
-
-def pad(cell: str, width: int, column: int) -> str:
-    """Words to the left, numbers to the right."""
-    return cell.rjust(width) if column else cell.ljust(width)
+def line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def as_json(flood: Flood, runs: Sequence[Run]) -> dict[str, Any]:

@@ -34,11 +34,12 @@ def test_a_small_flood_is_acknowledged_handled_and_reported(tmp_path: Path, caps
         assert min(run["cpu"], run["first_tenth"], run["last_tenth"], run["rate"], run["memory"]) > 0
     assert figures["figures"]["floor"]["least"] == floor["cpu"]
 
-    heads, rule, *rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
-    assert "× floor" in heads
-    assert "× python-sdk" not in heads
-    assert [f"{run['cpu']:.1f}" in row for run, row in zip(figures["runs"], rows, strict=True)] == [True, True]
-    assert len({len(line) for line in (heads, rule, *rows)}) == 1
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
+    for table, shown in ((lines[:4], "cpu"), (lines[4:], "latency_p50")):
+        assert len({len(line) for line in table}) == 1
+        assert [f" {run[shown]:.1f} " in row for run, row in zip(figures["runs"], table[2:], strict=True)] == [True] * 2
+    assert "× floor" in lines[0]
+    assert "× python-sdk" not in lines[0]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,29 @@
+"""What a process is said to have used, beside what it says itself."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import time
+
+from benchmarks.measure import Usage, cpu_of, descent, peak_memory
+
+
+def test_the_cpu_of_a_process_is_what_it_counts_itself() -> None:
+    before = time.process_time_ns()
+    seen = cpu_of(os.getpid())
+    assert before <= seen <= time.process_time_ns()
+
+
+def test_what_a_child_uses_counts() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, text=True) as child:
+        assert set(descent(os.getpid())) >= {os.getpid(), child.pid}
+        own = time.process_time_ns()
+        assert Usage.of(os.getpid()).cpu >= own + cpu_of(child.pid)
+        child.communicate("\n")
+
+
+def test_peak_memory_is_what_the_system_says() -> None:
+    assert abs(peak_memory(os.getpid()) - resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024) < 2**20
