@@ -45,7 +45,7 @@ class RunnerConfig:
                 made[table] = config.build(self.file.absolute().parent)
             except ConfigError as error:
                 problems += [placed(text, type(config)).under(*table) for text in error.problems]
-        _raise_if_any(problems, self.file)
+        raise_if_any(problems, self.file)
         return {account: made[table] for account, table in self.answered_by.items()}
 
 
@@ -55,8 +55,17 @@ def load_config(file: Path, platforms: Registry = PLATFORMS) -> RunnerConfig:
     Raises:
       ConfigError: with a line for each problem: file, key path, what was expected there.
     """
+    return read_config(read_toml(file), file, platforms)
+
+
+def read_toml(file: Path) -> dict[str, Any]:
+    """The tables of a file.
+
+    Raises:
+      ConfigError: it can't be read, or is no TOML.
+    """
     try:
-        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(one_line(f"{file}: {error.strerror}")) from None
     except UnicodeDecodeError:
@@ -66,7 +75,6 @@ def load_config(file: Path, platforms: Registry = PLATFORMS) -> RunnerConfig:
         raise ConfigError(one_line(f"{file}: {where.rstrip(')')}: {what}")) from None
     except (ValueError, RecursionError):
         raise ConfigError(one_line(f"{file}: a number or a nesting beyond all measure")) from None
-    return read_config(tables, file, platforms)
 
 
 def read_config(tables: Mapping[str, Any], file: Path, platforms: Registry = PLATFORMS) -> RunnerConfig:
@@ -79,11 +87,12 @@ def read_config(tables: Mapping[str, Any], file: Path, platforms: Registry = PLA
     store = sections.store()
     agents = sections.agents()
     accounts, answered_by = sections.accounts(agents)
-    _raise_if_any(sections.problems, file)
+    raise_if_any(sections.problems, file)
     return RunnerConfig(file=file, store=store, accounts=accounts, agents=agents.made, answered_by=answered_by)
 
 
-def _raise_if_any(problems: list[Problem], file: Path) -> None:
+def raise_if_any(problems: list[Problem], file: Path) -> None:
+    """Say everything that is wrong with a file at once, if there is anything."""
     if problems:
         # A mistake in the defaults is met once for every account that has them.
         raise ConfigError(*dict.fromkeys(one_line(f"{file}: {problem}") for problem in problems))

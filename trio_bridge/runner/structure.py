@@ -97,6 +97,7 @@ def strict_converter(directory: Path) -> cattrs.Converter:
     converter.register_structure_hook(Path, read_path)
     converter.register_structure_hook(Secret, read_secret)
     converter.register_structure_hook_func(_is_choice, _read_choice)
+    converter.register_structure_hook_func(_is_free, _read_free)
     converter.register_structure_hook_factory(is_optional, lambda kind: _read_optional(kind, converter))
     converter.register_structure_hook_factory(_is_list, lambda kind: _read_list(kind, converter))
     converter.register_structure_hook_factory(attrs.has, lambda kind: _read_table(kind, converter))
@@ -105,6 +106,10 @@ def strict_converter(directory: Path) -> cattrs.Converter:
 
 def _is_choice(kind: Any) -> bool:
     return get_origin(kind) is Literal
+
+
+def _is_free(kind: Any) -> bool:
+    return get_origin(kind) is dict
 
 
 def _is_list(kind: Any) -> bool:
@@ -122,6 +127,13 @@ def _read_plain(value: object, kind: type) -> object:
 
 def _read_choice(value: object, kind: Any) -> object:
     if value not in get_args(kind):
+        raise Unfit
+    return value
+
+
+def _read_free(value: object, _: object) -> object:
+    """A table whose keys nobody declares: it is passed on as it is."""
+    if not isinstance(value, dict):
         raise Unfit
     return value
 

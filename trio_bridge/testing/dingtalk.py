@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from ..engine.store import Store
     from ..platforms.dingtalk.config import DingTalk
 
+__all__ = ["DingTalkSimulator", "SimulatedConnection"]
+
 PATIENCE = 60.0
 """Seconds after which a bot that says nothing will say nothing: more than a handler that fails needs to try again."""
 FLOOD_BATCH = 100

@@ -1,0 +1,188 @@
+"""What a script can have a simulated DingTalk do: one class for each verb, each field a key of its step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+import attrs
+
+from ...config import Secret, positive
+from ...errors import ConfigError
+from ...platforms.dingtalk.gateway_frames import ROBOT, encode
+from ...platforms.dingtalk.gateway_model import Rules
+from ...platforms.dingtalk.rest_gateway import DIRECT, GROUP, OPEN, TOKEN, WEBHOOK
+from ..structure import Problem
+from ..wording import one_of, shown
+from .script import Script, Step
+
+CALLS: Mapping[str, str] = {"open": OPEN, "token": TOKEN, "webhook": WEBHOOK, "direct": DIRECT, "group": GROUP}
+"""Name → path of the calls that can be made to fail."""
+
+
+def _is_json(instance: Any, attribute: attrs.Attribute[dict[str, Any]], table: dict[str, Any]) -> None:
+    try:
+        encode(table)
+    except TypeError:
+        raise ConfigError("expected no dates and no times: JSON has none") from None
+
+
+@attrs.frozen(kw_only=True)
+class Aimed(Step):
+    """A step that concerns one client."""
+
+    client: str | None = None
+    """The app key. Without it: whoever connected last, and for what breaks connections, everybody."""
+
+
+@attrs.frozen(kw_only=True)
+class Say(Aimed):
+    """Have a person write to the robot."""
+
+    say: str
+    """The text. ``{n}`` in it is the number of the repetition, from 1."""
+    sender: str = "staff0001"
+    conversation: str | None = None
+    """A group (``cid…``). Without it the conversation is direct."""
+    mention: bool = True
+    """In a group: whether the robot is mentioned."""
+    times: int = attrs.field(default=1, validator=attrs.validators.ge(1))
+    every: float = attrs.field(default=0.0, validator=attrs.validators.ge(0))
+    """Seconds between two repetitions."""
+    fields: dict[str, Any] = attrs.field(factory=dict, validator=_is_json)
+    """Fields of the robot data that differ: ``{ msgtype = "picture", content = { downloadCode = "…" } }``."""
+
+
+@attrs.frozen(kw_only=True)
+class Push(Aimed):
+    """Push any data on any topic."""
+
+    push: dict[str, Any] = attrs.field(validator=_is_json)
+    topic: str = ROBOT
+
+
+@attrs.frozen(kw_only=True)
+class Event(Aimed):
+    """Push an event of the organisation."""
+
+    event: str
+    data: dict[str, Any] = attrs.field(factory=dict, validator=_is_json)
+
+
+@attrs.frozen(kw_only=True)
+class Duplicate(Step):
+    """Deliver the newest messages once more, with new message ids."""
+
+    duplicate: int = attrs.field(validator=attrs.validators.ge(1))
+
+
+@attrs.frozen(kw_only=True)
+class Disconnect(Aimed):
+    """Announce that the server will leave, with this reason; ten seconds later the connection is dropped."""
+
+    disconnect: str
+
+
+@attrs.frozen(kw_only=True)
+class Drop(Aimed):
+    """End connections: with a closing handshake, with the end of the stream, or with a reset."""
+
+    drop: Literal["close", "fin", "rst"]
+    code: int = attrs.field(
+        default=1000, validator=attrs.validators.and_(attrs.validators.ge(1000), attrs.validators.le(4999))
+    )
+    reason: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Silence(Aimed):
+    """For so many seconds the connections that are open now are half open. The steps go on meanwhile."""
+
+    silence: float = attrs.field(validator=positive)
+
+
+@attrs.frozen(kw_only=True)
+class Fail(Step):
+    """Calls of the API fail: the next ones, or all for some seconds. The steps go on meanwhile."""
+
+    fail: Literal["open", "token", "webhook", "direct", "group"]
+    how: Literal["refuse", "hang", "swallow"] = "refuse"
+    """An answer that says no; no answer at all; or it is carried out, and the connection closed without an answer."""
+    status: int = attrs.field(
+        default=attrs.Factory(lambda self: {"open": 401, "webhook": 200}.get(self.fail, 400), takes_self=True),
+        validator=attrs.validators.and_(attrs.validators.ge(200), attrs.validators.le(599)),
+    )
+    code: str = "refusedByScript"
+    """The platform's code in the answer; a number for ``webhook``."""
+    times: int = attrs.field(default=1, validator=attrs.validators.ge(1))
+    lasting: float | None = attrs.field(default=None, validator=attrs.validators.optional(positive))
+
+
+@attrs.frozen(kw_only=True)
+class Wait(Aimed):
+    """Go on when it holds. If it does not in time, the script ends there."""
+
+    wait: Literal["connected", "acked", "answered"]
+    """Somebody is connected; everything that was pushed is acknowledged; every message is answered too."""
+    within: float = attrs.field(default=30.0, validator=positive)
+
+
+@attrs.frozen(kw_only=True)
+class Expect(Step):
+    """Go on when the newest message has an answer that contains this. If it has none in time, the script ends there."""
+
+    expect: str
+    within: float = attrs.field(default=30.0, validator=positive)
+
+
+VERBS: Mapping[str, type[Step]] = {
+    "say": Say,
+    "push": Push,
+    "event": Event,
+    "duplicate": Duplicate,
+    "disconnect": Disconnect,
+    "drop": Drop,
+    "silence": Silence,
+    "fail": Fail,
+    "wait": Wait,
+    "expect": Expect,
+}
+
+
+@attrs.frozen(kw_only=True)
+class Client:
+    """Credentials that are let in."""
+
+    client_id: str = attrs.field(validator=attrs.validators.min_len(1))
+    client_secret: Secret
+    robot_code: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class DingTalkScript(Script):
+    """What stands before the steps."""
+
+    clients: tuple[Client, ...] = ()
+    """Who is let in. Without any, everybody is."""
+    rules: Rules = attrs.field(factory=Rules)
+    answers: Literal["once", "some", "any"] = "once"
+    """How often each message must have been answered when all is done: exactly once, at least once, or as you like."""
+    settle: float = attrs.field(default=30.0, validator=positive)
+    """Seconds that the last messages get, when all is done, to be acknowledged and answered."""
+
+    def problems(self) -> list[Problem]:
+        """Secrets that can't be read, and steps for a client that is not let in."""
+        return [*self._unreadable(), *self._unknown()]
+
+    def _unreadable(self) -> Iterator[Problem]:
+        for index, client in enumerate(self.clients):
+            try:
+                client.client_secret.read()
+            except ConfigError as error:
+                yield Problem(("clients", index, "client_secret"), str(error))
+
+    def _unknown(self) -> Iterator[Problem]:
+        known = [client.client_id for client in self.clients]
+        for index, step in enumerate(self.steps):
+            if isinstance(step, Aimed) and step.client is not None and known and step.client not in known:
+                yield Problem(("steps", index, "client"), f"expected {one_of(known)}, not {shown(step.client)}")
