@@ -18,6 +18,7 @@ from .exits import ExitCode, say
 from .loading import load_config
 from .logs import LogFormat, set_up_logging
 from .serve import serve
+from .simulate import simulate
 
 log_format = click.option(
     "--log-format", type=click.Choice(get_args(LogFormat)), default="human", help="Log lines for people or programs."
@@ -34,6 +35,9 @@ log_level = click.option(
 @click.version_option(__version__, message="trio-bridge %(version)s")
 def program() -> None:
     """Keep chat platform connections alive, and hand every message to what answers it."""
+
+
+program.add_command(simulate)
 
 
 @program.command(short_help="Watch three accounts on a DingTalk of your own machine.")
