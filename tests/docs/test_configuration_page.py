@@ -1,0 +1,90 @@
+"""The configuration page has every key, and each says what it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from pydoc import locate
+from typing import Any
+
+import attrs
+import pytest
+
+from tests.docs.conftest import DOCS, Import
+from trio_bridge.agents.config import AGENTS
+from trio_bridge.config import AccountConfig, positive
+from trio_bridge.platforms.registry import PLATFORMS
+from trio_bridge.runner.sections import StoreSection
+
+PAGE = (DOCS / "configuration.rst").read_text(encoding="utf-8")
+LISTED = re.findall(r"^\.\. config-keys:: ([\w.]+)$", PAGE, re.MULTILINE)
+CLASSES: Mapping[str, type[Any]] = {name: cls for name in LISTED if isinstance(cls := locate(name), type)}
+
+
+def test_every_table_is_on_the_page() -> None:
+    tables = {StoreSection, AccountConfig, *AGENTS.values(), *(load() for load in PLATFORMS.values())}
+    assert tables - set(CLASSES.values()) == set()
+    assert len(CLASSES) == len(LISTED)
+
+
+@pytest.mark.parametrize("name", LISTED)
+def test_every_key_says_what_it_is(extension: Import, name: str) -> None:
+    keys = extension("config_keys.py").keys_of(CLASSES[name])
+    assert [key.name for key in keys if not key.text.strip()] == []
+
+
+@attrs.frozen(kw_only=True)
+class Base:
+    name: str
+    """Elsewhere."""
+
+
+@attrs.frozen(kw_only=True)
+class Table(Base):
+    required: str
+    """Must be there."""
+    other: str = attrs.field(default=attrs.Factory(lambda self: self.required, takes_self=True))
+    """Nearly always the same."""
+    pause: float = attrs.field(default=7200.0, validator=positive)
+    """How long.
+
+    And why.
+    """
+    rate: float = 0.5
+    """Things per second."""
+    max_bytes: int = 3 * 2**20
+    """How much."""
+    patience: float | None = None
+    """May be left out."""
+    names: tuple[str, ...] = ("a", "ü")
+    """Some names."""
+    silent: bool = False
+    _inner: int = attrs.field(default=0, init=False)
+
+
+def test_a_key_is_read_from_its_class_and_its_source(extension: Import) -> None:
+    keys = extension("config_keys.py").keys_of(Table)
+    assert [(key.name, key.default, key.kind, key.text) for key in keys] == [
+        ("required", None, "a string, required", "Must be there."),
+        ("other", None, "a string; without it, the value of required", "Nearly always the same."),
+        ("pause", "7200", "a number > 0, in seconds (2 h)", "How long.\n\nAnd why."),
+        ("rate", "0.5", "a number per second", "Things per second."),
+        ("max_bytes", "3145728", "a whole number, in bytes (3 MiB)", "How much."),
+        ("patience", None, "a number, in seconds", "May be left out."),
+        ("names", '["a", "ü"]', "a list of strings", "Some names."),
+        ("silent", "false", "true or false", ""),
+    ]
+
+
+def test_the_defaults_of_the_page_are_those_of_the_code(extension: Import) -> None:
+    keys = {key.name: key for key in extension("config_keys.py").keys_of(AccountConfig)}
+    assert (keys["drain_grace"].default, keys["drain_grace"].kind) == ("60", "a number ≥ 0, in seconds (1 min)")
+    assert set(keys) == {field.name for field in attrs.fields(AccountConfig)}
+
+
+def test_defaults_are_written_as_toml(extension: Import) -> None:
+    as_toml = extension("config_keys.py").as_toml
+    assert [*map(as_toml, (True, 1, 1.5, 2.0, "a\"b", ("x",), Path("a/b")))] == [
+        "true", "1", "1.5", "2", '"a\\"b"', '["x"]', '"a/b"',
+    ]  # fmt: skip

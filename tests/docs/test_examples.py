@@ -1,0 +1,197 @@
+"""Every example in docs/examples does what its page says. A name of a file in here is a promise that it is run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from shutil import copy
+
+import attrs
+import pytest
+import trio
+
+from tests.docs.conftest import DOCS, Import
+from tests.docs.real import SECRET, move, moved, supply_secrets
+from trio_bridge import ConfigError, Secret, open_bridge
+from trio_bridge.agents.several import ByAccount
+from trio_bridge.platforms.dingtalk.rest_gateway import DIRECT
+from trio_bridge.runner.loading import RunnerConfig, load_config
+from trio_bridge.testing.dingtalk import DingTalkSimulator
+
+EXAMPLES = DOCS / "examples"
+PATIENCE = 30
+"""Real seconds for what takes one or two."""
+
+Shown = pytest.CaptureFixture[str]
+
+
+@pytest.mark.parametrize("name", ["first_bot", "bot_in_trouble"])
+async def test_the_tutorial_shows_what_its_programs_print(example: Import, name: str, capsys: Shown) -> None:
+    program = example(f"{name}.py")
+    with trio.fail_after(PATIENCE):
+        await program.main()
+    _command, *shown = (EXAMPLES / f"{name}.txt").read_text().splitlines()
+    assert capsys.readouterr().out.splitlines() == shown
+
+
+async def test_the_bot_for_the_real_platform_answers(
+    example: Import, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DINGTALK_CLIENT_ID", "dingreal")
+    monkeypatch.setenv("DINGTALK_SECRET", SECRET)
+    program = example("real_bot.py")
+    with trio.fail_after(PATIENCE):
+        async with DingTalkSimulator() as dingtalk, trio.open_nursery() as nursery:
+            dingtalk.add_app("dingreal", SECRET)
+            move(dingtalk, monkeypatch)
+            nursery.start_soon(program.main)
+            assert await dingtalk.ask("hello") == "you said hello"
+            nursery.cancel_scope.cancel()
+    assert (tmp_path / "bridge.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("handler", "answers"),
+    [
+        ("returning", ["you said good day"]),
+        ("replying", ["let me see…", "## Found\n\nit was on the shelf"]),
+        ("generating", ["GOOD DAY "]),
+        ("streaming", ["GOOD DAY ", "that were 9 characters"]),
+    ],
+)
+async def test_every_way_to_answer(
+    autojump_clock: object, dingtalk: DingTalkSimulator, example: Import, handler: str, answers: list[str]
+) -> None:
+    async with dingtalk.open_account(getattr(example("answering.py"), handler)):
+        await dingtalk.say("good day")
+        assert [(await dingtalk.next_reply()).text for _ in answers] == answers
+
+
+async def test_a_conversation_is_remembered(
+    autojump_clock: object, dingtalk: DingTalkSimulator, example: Import
+) -> None:
+    async with dingtalk.open_account(example("counting.py").count):
+        assert await dingtalk.ask("hello") == "that was message 1"
+        assert await dingtalk.ask("hello") == "that was message 2"
+        assert await dingtalk.ask("hello", sender="staff0002") == "that was message 1"
+
+
+async def test_a_reminder_is_sent_once_and_says_how_it_ended(
+    autojump_clock: object, dingtalk: DingTalkSimulator, example: Import, capsys: Shown
+) -> None:
+    remind, today = example("reminding.py").remind, date(2030, 1, 1)
+    dingtalk.rest.invalid_staff.add("gone")
+    async with dingtalk.open_account() as account:
+        await remind(account, "staff0001", today)
+        await remind(account, "staff0001", today)
+        assert [sent.target for sent in dingtalk.sent] == ["staff0001"]
+        assert capsys.readouterr().out == ""
+        await remind(account, "gone", today)
+        dingtalk.rest.scripts.swallow(DIRECT)
+        await remind(account, "staff0002", today)
+    refused, unknown = capsys.readouterr().out.splitlines()
+    assert refused.startswith("refused for good: ")
+    assert unknown.startswith("nobody knows")
+
+
+async def test_accounts_come_and_go(
+    autojump_clock: object, dingtalk: DingTalkSimulator, example: Import, capsys: Shown
+) -> None:
+    watching = example("watching.py")
+    stranger = attrs.evolve(dingtalk.config("stranger"), client_secret=Secret.of("a wrong one"))
+    async with (
+        open_bridge([dingtalk.config("sales")], None, environment=dingtalk.environment) as bridge,
+        trio.open_nursery() as nursery,
+    ):
+        sales = bridge.account("sales")
+        nursery.start_soon(watching.watch, sales)
+        await sales.wait_ready()
+        await watching.add(bridge, stranger)
+        with dingtalk.hanging_open_calls():
+            await watching.add(bridge, dingtalk.config("slow"))
+        await watching.pause(bridge, "sales")
+        await sales.wait_ready()
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[:1] == ["sales ready"] or shown[:2] == ["sales connecting", "sales ready"]
+    assert any(line.startswith("stranger: auth: ") for line in shown)
+    assert "slow: not yet, and it goes on trying" in shown
+    assert shown.index("sales stopped") < len(shown) - 1
+    assert shown[-1] == "sales ready"
+
+
+async def test_an_agent_of_ones_own_is_opened_and_answers(
+    dingtalk: DingTalkSimulator, example: Import, tmp_path: Path
+) -> None:
+    # In real time: it reads its file in a thread, and a clock that jumps would not wait for that.
+    glossary = example("glossary.py").Glossary
+    words = tmp_path / "words.txt"
+    words.write_text("lane: the messages of one conversation\n")
+    async with dingtalk.open_account(glossary(words)):
+        assert await dingtalk.ask("lane") == "the messages of one conversation"
+        assert await dingtalk.ask("train") == "never heard of it"
+    with pytest.raises(ConfigError, match="No such file"):
+        async with dingtalk.open_account(glossary(tmp_path / "nothing.txt")):
+            pass
+
+
+# Files
+
+
+@pytest.fixture
+def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A directory with shop.py in it; what is imported from there is forgotten afterwards."""
+    copy(EXAMPLES / "shop.py", tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    yield tmp_path
+    sys.modules.pop("shop", None)
+
+
+@pytest.fixture
+def load(at_home: Path, monkeypatch: pytest.MonkeyPatch) -> object:
+    def load(name: str) -> RunnerConfig:
+        text = (EXAMPLES / name).read_text(encoding="utf-8")
+        supply_secrets(text, at_home, monkeypatch)
+        (at_home / name).write_text(text, encoding="utf-8")
+        return load_config(at_home / name)
+
+    return load
+
+
+@pytest.mark.parametrize("name", sorted(file.name for file in EXAMPLES.glob("*.toml")))
+async def test_every_file_is_understood_and_its_accounts_run(
+    autojump_clock: object, dingtalk: DingTalkSimulator, load: Import, name: str
+) -> None:
+    config = load(name)
+    accounts = moved(config, dingtalk)
+    agents = ByAccount(config.build_agents())
+    async with open_bridge(accounts, agents, environment=dingtalk.environment) as bridge:
+        for account in bridge.accounts.values():
+            await account.wait_ready()
+
+
+async def test_the_file_of_the_tutorial_answers_with_its_function(
+    autojump_clock: object, dingtalk: DingTalkSimulator, load: Import
+) -> None:
+    config = load("bridge.toml")
+    async with open_bridge(moved(config, dingtalk), config.build_agents()["sales"], environment=dingtalk.environment):
+        assert await dingtalk.ask("hello") == "you said hello"
+
+
+async def test_the_file_for_dingtalk_hears_whom_its_comments_say(
+    autojump_clock: object, dingtalk: DingTalkSimulator, load: Import
+) -> None:
+    config = load("dingtalk.toml")
+    async with open_bridge(moved(config, dingtalk), config.build_agents()["sales"], environment=dingtalk.environment):
+        await dingtalk.wait_until(lambda: bool(dingtalk.connections))
+        await dingtalk.say("by a stranger", sender="staff0003")
+        await dingtalk.say("not to the robot", conversation="cidTeam", mention=False)
+        await dingtalk.ask("bot: price?", conversation="cidTeam", mention=False)
+        await dingtalk.ask("just so", conversation="cidQuietRoom", mention=False)
+        await dingtalk.ask("hello", conversation="cidTeam")
+    heard = [sent.text.removeprefix("@staff0001").strip() for sent in dingtalk.sent]
+    assert heard == ["bot: price?", "just so", "hello"]
