@@ -12,12 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from trio_bridge.agents.config import EchoConfig, PythonConfig
+from trio_bridge.agents.config import AGENTS, EchoConfig, PythonConfig
 from trio_bridge.agents.echo import Echo
 from trio_bridge.config import Secret
 from trio_bridge.errors import ConfigError
 from trio_bridge.platforms.registry import Registry
 from trio_bridge.runner.loading import RunnerConfig, load_config, read_config
+from trio_bridge.runner.wording import one_of
 
 Load = Callable[..., RunnerConfig]
 Problems = Callable[..., list[str]]
@@ -151,10 +152,10 @@ def test_a_mistake_is_named_with_its_place(problems: Problems, text: str, line: 
     assert line in problems(text)
 
 
-@pytest.mark.parametrize("kind", ["openai", "pigeon"])
+@pytest.mark.parametrize("kind", ["Echo", "pigeon"])
 def test_an_agent_that_does_not_exist_is_refused_with_those_that_do(problems: Problems, kind: str) -> None:
     assert problems(SALES, agent=f'[agent]\nkind = "{kind}"\n') == [
-        f'agent.kind: expected "echo" or "python", not "{kind}"'
+        f'agent.kind: expected {one_of(AGENTS)}, not "{kind}"'
     ]
 
 

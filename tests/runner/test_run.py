@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import partial
 from pathlib import Path
 
 import pytest
-import trio
 
+from tests.runner.program import Program, running
 from trio_bridge.testing.dingtalk import DingTalkSimulator
 
 CONFIG = """
@@ -41,27 +38,6 @@ async def answer(message):
 """
 
 
-class Program:
-    """The program while it runs, and what it has logged so far."""
-
-    def __init__(self, process: trio.Process) -> None:
-        self.process = process
-        self.log = ""
-        self._more = trio.Event()
-
-    async def read_log(self) -> None:
-        assert self.process.stderr is not None
-        async with self.process.stderr:
-            async for piece in self.process.stderr:
-                self.log += piece.decode()
-                self._more.set()
-                self._more = trio.Event()
-
-    async def wait_logged(self, text: str) -> None:
-        while text not in self.log:
-            await self._more.wait()
-
-
 Start = Callable[..., AbstractAsyncContextManager[Program]]
 
 
@@ -74,25 +50,10 @@ def start(tmp_path: Path) -> Start:
         (tmp_path / "bridge.toml").write_text(CONFIG.format(url=url))
         (tmp_path / "secret").write_text(secret)
         (tmp_path / "clerk.py").write_text(clerk)
-        command = [sys.executable, "-m", "trio_bridge", "run", "bridge.toml", *arguments]
-        run = partial(trio.run_process, command, cwd=tmp_path, stderr=subprocess.PIPE, check=False)
-        with trio.fail_after(60):
-            async with trio.open_nursery() as nursery:
-                program = Program(await nursery.start(run))
-                nursery.start_soon(program.read_log)
-                try:
-                    yield program
-                finally:
-                    # Its own end was waited for, if it was asked to end.
-                    program.process.kill()
+        async with running(tmp_path, *arguments) as program:
+            yield program
 
     return start
-
-
-async def end(program: Program, number: signal.Signals = signal.SIGTERM) -> int:
-    """Send a signal, and return the exit code."""
-    program.process.send_signal(number)
-    return await program.process.wait()
 
 
 async def test_a_message_is_answered_and_a_signal_ends_it_clean(start: Start, tmp_path: Path) -> None:
@@ -103,7 +64,7 @@ async def test_a_message_is_answered_and_a_signal_ends_it_clean(start: Start, tm
             pushed = await dingtalk.say("good morning")
             await dingtalk.wait_replied(pushed)
             await dingtalk.wait_acked(pushed)
-            assert await end(program, signal.SIGTERM) == 0
+            assert await program.end(signal.SIGTERM) == 0
         [reply] = dingtalk.ledger.record(pushed).replies
     assert reply.text == "you said good morning"
     assert "dingtalk:sales/1: ready" in program.log
@@ -128,7 +89,7 @@ async def test_what_was_in_hand_at_a_kill_is_answered_by_the_next_process(start:
             await program.process.wait()
         async with start(dingtalk.url) as program:
             await dingtalk.wait_replied(pushed)
-            assert await end(program, signal.SIGINT) == 0
+            assert await program.end(signal.SIGINT) == 0
     assert dingtalk.ledger.summary().answered_twice == 0
 
 
@@ -141,7 +102,7 @@ async def test_two_signals_end_it_at_once_with_70(start: Start) -> None:
             await program.wait_logged("begun")
             program.process.terminate()
             await program.wait_logged("finishing what is in hand")
-            assert await end(program, signal.SIGTERM) == 70
+            assert await program.end(signal.SIGTERM) == 70
     assert "Traceback" not in program.log
 
 
@@ -150,7 +111,7 @@ async def test_wrong_credentials_quarantine_the_account_and_say_why(start: Start
         dingtalk.add_app("dingclerk", "hush")
         async with start(dingtalk.url, secret="tell-nobody") as program:
             await program.wait_logged("refused cause=")
-            assert await end(program, signal.SIGTERM) == 0
+            assert await program.end(signal.SIGTERM) == 0
     [line] = [line for line in program.log.splitlines() if "refused cause=" in line]
     assert "authFailed" in line
     assert "Traceback" not in program.log
@@ -160,7 +121,7 @@ async def test_wrong_credentials_quarantine_the_account_and_say_why(start: Start
 async def test_without_a_network_it_waits_and_says_so(start: Start) -> None:
     async with start("http://127.0.0.1:9") as program:
         await program.wait_logged("again_in=")
-        assert await end(program, signal.SIGTERM) == 0
+        assert await program.end(signal.SIGTERM) == 0
     assert "Connection refused" in program.log
     assert "Traceback" not in program.log
 
@@ -170,7 +131,7 @@ async def test_a_log_for_programs_is_json_in_every_line(start: Start) -> None:
         dingtalk.add_app("dingclerk", "hush")
         async with start(dingtalk.url, "--log-format", "json") as program:
             await program.wait_logged('"ready"')
-            assert await end(program, signal.SIGTERM) == 0
+            assert await program.end(signal.SIGTERM) == 0
     lines = [json.loads(line) for line in program.log.splitlines()]
     [ready] = [line for line in lines if line["message"] == "ready"]
     assert (ready["account"], ready["platform"], ready["generation"]) == ("sales", "dingtalk", 1)

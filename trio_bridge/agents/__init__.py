@@ -1,7 +1,8 @@
 """Ready-made handlers: what answers when no handler of one's own is wanted."""
 
+from .command import Command, CommandFailed
 from .echo import Echo
 from .protocol import Agent, OpenableAgent
 from .python import load_handler
 
-__all__ = ["Agent", "Echo", "OpenableAgent", "load_handler"]
+__all__ = ["Agent", "Command", "CommandFailed", "Echo", "OpenableAgent", "load_handler"]

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import attrs
 
+from ..config import positive
 from ..errors import ConfigError
+from .command import Command
 from .echo import Echo
 from .protocol import Agent, OpenableAgent
 from .python import load_handler
@@ -36,6 +38,25 @@ class EchoConfig(AgentConfig):
 
 
 @attrs.frozen
+class CommandConfig(AgentConfig):
+    """``kind = "command"``: a program that is run for each message, in the directory of the file."""
+
+    argv: tuple[str, ...]
+    """The program and its arguments: ``["./answer", "--short"]``"""
+    timeout: float = attrs.field(default=300.0, validator=positive)
+    """Seconds for one message."""
+    pass_environment: tuple[str, ...] = ()
+    """Variables that the program gets beside the usual ones."""
+
+    def build(self, directory: Path) -> OpenableAgent:
+        command = Command(
+            argv=self.argv, timeout=self.timeout, pass_environment=self.pass_environment, directory=directory
+        )
+        command.check()
+        return command
+
+
+@attrs.frozen
 class PythonConfig(AgentConfig):
     """``kind = "python"``: an async function in a module that lies beside the file, or is installed."""
 
@@ -49,5 +70,5 @@ class PythonConfig(AgentConfig):
             raise ConfigError(f"handler: {error}") from error
 
 
-AGENTS: Mapping[str, type[AgentConfig]] = {"echo": EchoConfig, "python": PythonConfig}
+AGENTS: Mapping[str, type[AgentConfig]] = {"echo": EchoConfig, "command": CommandConfig, "python": PythonConfig}
 """The kinds there are, by the name that a configuration file gives them."""
