@@ -13,6 +13,7 @@ from rich.console import Console
 
 from .._version import __version__
 from ..errors import ConfigError
+from .check import check
 from .demo import run_demo
 from .exits import ExitCode, say
 from .loading import load_config
@@ -37,6 +38,7 @@ def program() -> None:
     """Keep chat platform connections alive, and hand every message to what answers it."""
 
 
+program.add_command(check)
 program.add_command(simulate)
 
 
