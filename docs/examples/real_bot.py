@@ -1,11 +1,11 @@
 """The bot on the real DingTalk. App key and secret come from the environment."""
 
-import logging
 import os
 
 import trio
 
 import trio_bridge as tb
+from trio_bridge.runner.logs import set_up_logging
 
 
 async def answer(message: tb.Message) -> str:
@@ -25,5 +25,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO)
+    set_up_logging()
     trio.run(main)
