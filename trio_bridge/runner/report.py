@@ -50,7 +50,7 @@ class Report:
     def table(self, width: int) -> Table:
         """A row for each finding. Accounts that would not run come last: that is where one looks after a long list."""
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-        table.add_column("", max_width=22 if width < NARROW else 48, overflow="fold")
+        table.add_column("", max_width=25 if width < NARROW else 48, overflow="fold")
         table.add_column("check", no_wrap=True)
         table.add_column("verdict", no_wrap=True)
         table.add_column("what was found", overflow="fold", ratio=1)
