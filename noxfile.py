@@ -71,7 +71,7 @@ def imports(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """The documentation as HTML in docs/_build, without a single warning."""
     session.install("-e", ".[docs]")
-    session.run("sphinx-build", "-W", "--keep-going", "-n", "-q", "-E", "-b", "html", *session.posargs, "docs", "docs/_build")
+    session.run("sphinx-build", "-WnqE", "--keep-going", "-b", "html", *session.posargs, "docs", "docs/_build")
 
 
 @nox.session
