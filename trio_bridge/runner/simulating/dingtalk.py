@@ -41,7 +41,7 @@ TOLD = 20
 COUNTS = ("pushed", "acked", "answered", "redelivered", "undelivered", "unacked", "unanswered", "answered_twice")
 
 INVITATION = """\
-a DingTalk on this machine, for as long as this runs. {who}:
+A DingTalk on this machine, for as long as this runs. {who}:
 
 [accounts.simulated]
 platform = "dingtalk"

@@ -59,11 +59,11 @@ class Watcher:
         return False
 
     def _note(self, pushed: Pushed, note: Delivery | Acked | None) -> None:
+        if self._waiting.pop(pushed.number, None) is None:
+            self.look()  # So that what came before is told before.
         if note is None:
             self._waiting[pushed.number] = pushed
             return
-        if self._waiting.pop(pushed.number, None) is None:
-            self.look()  # So that what came before is told before.
         if isinstance(note, Acked):
             verdict = "acknowledged" if note.verdict == "accepted" else f"acknowledged: {note.verdict} ({note.code})"
             where = "" if note.rightly else ", but not on the connection that it came on"

@@ -23,12 +23,21 @@ PORTION = 4096
 LONGEST_LINE = 100_000
 """Bytes after which a line ends, whether there is a line end or not."""
 UNREAD = 10_000
-"""Lines that may wait for a reader. More are left out: a reader that took the first line and went away is no reason to
-stop."""
+"""Lines that may wait for a reader. Of more, the oldest are left out: a reader that took the first line and went away
+is no reason to stop."""
 FAREWELL = 2.0
 """Seconds that the last lines get."""
 BACKGROUND = 0.5
 """Seconds between two looks whether the terminal is ours to read."""
+
+
+def hold_places() -> None:
+    """Stdin and stdout are open, if only to nothing: else the next socket would get their number."""
+    for descriptor in (STDIN, STDOUT):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # The lowest number that is free: the one that is missing.
 
 
 async def lines_typed() -> AsyncGenerator[str]:
@@ -59,24 +68,20 @@ async def _read() -> bytes:
                 return os.read(STDIN, PORTION)
             await trio.sleep(BACKGROUND)
     except OSError:
-        return b""  # There is no stdin, or its terminal is gone.
+        return b""  # Its terminal is gone.
 
 
 class LinesShown:
     """Lines on their way to stdout."""
 
     def __init__(self) -> None:
-        self._waiting = deque[str]()
+        self._waiting = deque[str](maxlen=UNREAD)
         self._begun = b""
         """What is left of the line that is being written: being cut off must not cut it in two."""
-        self._left_out = 0
         self._bell = Bell()
 
     def put(self, line: str) -> None:
         """Have the line shown as soon as somebody reads. Never waits."""
-        if len(self._waiting) >= UNREAD:
-            self._left_out += 1
-            return
         self._waiting.append(line)
         self._bell.ring()
 
@@ -89,11 +94,6 @@ class LinesShown:
         finally:
             with trio.move_on_after(FAREWELL, shield=True):
                 await self._show()
-
-    @property
-    def left_out(self) -> int:
-        """Lines that nobody could be shown."""
-        return self._left_out
 
     async def _show(self) -> None:
         with suppress(OSError):  # Nobody reads any more.
