@@ -7,6 +7,7 @@ import functools
 import inspect
 import itertools
 import json
+import re
 import types
 from pathlib import Path
 from typing import Any
@@ -84,10 +85,12 @@ def stand_ins(body: list[ast.stmt]) -> dict[str, str]:
 
 
 def unit_of(field: attrs.Attribute[Any], text: str) -> str:
-    """What a number counts, if it is no plain count. Durations are seconds; the docstring of a rate says that it is."""
+    """What a number counts, if it is no plain count. The name tells of a duration, the docstring of a rate."""
     kind = inner(field.type) if is_optional(field.type) else field.type
-    if kind is float:
-        return "per second" if "per second" in text else "seconds"
+    if kind is float and "per second" in text:
+        return "per second"
+    if kind is float and DURATION.search(field.name):
+        return "seconds"
     return "bytes" if kind is int and "bytes" in field.name else ""
 
 
@@ -111,6 +114,7 @@ def readable(value: Any, unit: str) -> str:
     return ""
 
 
+DURATION = re.compile(r"(timeout|interval|grace|ttl|probe|seconds|backoff_min|backoff_max)$")
 IN_UNITS = {"": "", "seconds": ", in seconds", "per second": " per second", "bytes": ", in bytes"}
 LARGER = {"seconds": ((3600, "h"), (60, "min")), "bytes": ((2**20, "MiB"), (2**10, "KiB"))}
 FACTORY = type(attrs.Factory(list))

@@ -34,6 +34,13 @@ def test_every_key_says_what_it_is(extension: Import, name: str) -> None:
     assert [key.name for key in keys if not key.text.strip()] == []
 
 
+@pytest.mark.parametrize("name", LISTED)
+def test_every_number_says_what_it_counts(extension: Import, name: str) -> None:
+    """A duration by its name. Whoever adds another kind of number decides here that it has no unit."""
+    keys = extension("config_keys.py").keys_of(CLASSES[name])
+    assert {key.name for key in keys if key.kind.startswith("a number") and "second" not in key.kind} <= {"temperature"}
+
+
 @attrs.frozen(kw_only=True)
 class Base:
     name: str
@@ -46,7 +53,7 @@ class Table(Base):
     """Must be there."""
     other: str = attrs.field(default=attrs.Factory(lambda self: self.required, takes_self=True))
     """Nearly always the same."""
-    pause: float = attrs.field(default=7200.0, validator=positive)
+    long_grace: float = attrs.field(default=7200.0, validator=positive)
     """How long.
 
     And why.
@@ -55,8 +62,10 @@ class Table(Base):
     """Things per second."""
     max_bytes: int = 3 * 2**20
     """How much."""
-    patience: float | None = None
+    wait_timeout: float | None = None
     """May be left out."""
+    heat: float = 1.0
+    """Neither time nor rate."""
     names: tuple[str, ...] = ("a", "ü")
     """Some names."""
     silent: bool = False
@@ -68,10 +77,11 @@ def test_a_key_is_read_from_its_class_and_its_source(extension: Import) -> None:
     assert [(key.name, key.default, key.kind, key.text) for key in keys] == [
         ("required", None, "a string, required", "Must be there."),
         ("other", None, "a string; without it, the value of required", "Nearly always the same."),
-        ("pause", "7200", "a number > 0, in seconds (2 h)", "How long.\n\nAnd why."),
+        ("long_grace", "7200", "a number > 0, in seconds (2 h)", "How long.\n\nAnd why."),
         ("rate", "0.5", "a number per second", "Things per second."),
         ("max_bytes", "3145728", "a whole number, in bytes (3 MiB)", "How much."),
-        ("patience", None, "a number, in seconds", "May be left out."),
+        ("wait_timeout", None, "a number, in seconds", "May be left out."),
+        ("heat", "1", "a number", "Neither time nor rate."),
         ("names", '["a", "ü"]', "a list of strings", "Some names."),
         ("silent", "false", "true or false", ""),
     ]

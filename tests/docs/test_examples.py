@@ -144,8 +144,9 @@ async def test_an_agent_of_ones_own_is_opened_and_answers(
 
 @pytest.fixture
 def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A directory with shop.py in it; what is imported from there is forgotten afterwards."""
-    copy(EXAMPLES / "shop.py", tmp_path)
+    """A directory with what the files name; what is imported from there is forgotten afterwards."""
+    for name in ("shop.py", "answer"):
+        copy(EXAMPLES / name, tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     yield tmp_path
     sys.modules.pop("shop", None)
@@ -180,6 +181,12 @@ async def test_the_file_of_the_tutorial_answers_with_its_function(
     config = load("bridge.toml")
     async with open_bridge(moved(config, dingtalk), config.build_agents()["sales"], environment=dingtalk.environment):
         assert await dingtalk.ask("hello") == "you said hello"
+
+
+async def test_the_program_of_a_file_answers(dingtalk: DingTalkSimulator, load: Import) -> None:
+    config = load("command.toml")
+    async with open_bridge(moved(config, dingtalk), config.build_agents()["sales"], environment=dingtalk.environment):
+        assert await dingtalk.ask("the price?", sender="ada") == "Ada asked: the price?"
 
 
 async def test_the_file_for_dingtalk_hears_whom_its_comments_say(
