@@ -35,9 +35,12 @@ def test_hints_are_seconds_within_a_day(value: object, seconds: float) -> None:
     assert retry_after(value, now=NOW) == seconds
 
 
+FAR = f"1 Jan {'9' * 20} 00:00:00 GMT"
+
+
 @pytest.mark.parametrize(
     "value",
-    [None, "", "-1", -1, -0.5, "soon", "1e3", "1_000", "٣", "nan", float("nan"), True, [], {"seconds": 5}],
+    [None, "", "-1", -1, -0.5, "soon", "1e3", "1_000", "٣", "nan", float("nan"), True, [], {"seconds": 5}, FAR],
 )
 def test_what_is_no_hint_is_none(value: object) -> None:
     assert retry_after(value, now=NOW) is None

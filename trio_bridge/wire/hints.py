@@ -37,6 +37,6 @@ def date_of(text: str) -> float | None:
     """The seconds since the epoch that an HTTP date means."""
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # a year that no clock can show
         return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
