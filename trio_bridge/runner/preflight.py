@@ -159,7 +159,7 @@ def _unanswered(limit: float) -> Finding:
 
 def _fit_to_show(finding: Finding, config: Any) -> Finding:
     """The finding with what a server said made harmless, and without a secret that it may have repeated."""
-    return attrs.evolve(finding, text=one_line(_without_secrets(finding.text, config)))
+    return attrs.evolve(finding, text=one_line(_without_secrets(finding.text, config)), advice=one_line(finding.advice))
 
 
 def _without_secrets(text: str, config: Any) -> str:

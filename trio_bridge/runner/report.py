@@ -45,7 +45,7 @@ class Report:
         """One object, in one line."""
         subjects = [{**attrs.asdict(subject), "verdict": subject.verdict} for subject in self.subjects]
         told = {"config": self.config, "ok": self.ok, "verdict": self.verdict, "seconds": round(self.seconds, 1)}
-        return json.dumps({"version": __version__, **told, "subjects": subjects}, ensure_ascii=False)
+        return json.dumps({"version": __version__, **told, "subjects": subjects})
 
     def table(self, width: int) -> Table:
         """A row for each finding. Accounts that would not run come last: that is where one looks after a long list."""
