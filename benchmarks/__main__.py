@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .flood.frames import Flood, Frames
@@ -49,17 +49,28 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     scenarios = parser.add_subparsers(required=True, metavar="SCENARIO")
     flood = scenarios.add_parser("flood", help="many messages over one connection, as fast as the client takes them")
     flood.add_argument("--subjects", type=names, help=f"some of {','.join(SUBJECTS)}; without it all that are here")
-    flood.add_argument("--repeat", type=int, default=1, help="rounds, each of all subjects (default 1)")
-    flood.add_argument("--count", type=int, default=20_000, help="messages (default 20,000)")
-    flood.add_argument("--lanes", type=int, default=20, help="conversations (default 20)")
-    flood.add_argument("--bytes", type=int, default=1024, help="size of a message (default 1024)")
-    flood.add_argument("--window", type=int, default=1000, help="most messages under way (default 1000)")
+    flood.add_argument("--repeat", type=at_least(1), default=1, help="rounds, each of all subjects (default 1)")
+    flood.add_argument("--count", type=at_least(10), default=20_000, help="messages (default 20,000)")
+    flood.add_argument("--lanes", type=at_least(1), default=20, help="conversations (default 20)")
+    flood.add_argument("--bytes", type=at_least(1), default=1024, help="size of a message (default 1024)")
+    flood.add_argument("--window", type=at_least(1), default=1000, help="most messages under way (default 1000)")
     flood.add_argument("--burst", action="store_true", help="don't wait for handlers: let a backlog pile up")
     flood.add_argument(
         "--folder", type=Path, default=RESULTS, help="where stores are: not in memory, or sqlite is flattered"
     )
     flood.add_argument("--json", type=Path, default=RESULTS / "flood.json", help="where figures go")
     return parser.parse_args(arguments)
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """Reads a number that is not too small."""
+
+    def number(text: str) -> int:
+        if int(text) < least:
+            raise argparse.ArgumentTypeError(f"expected {least} or more")
+        return int(text)
+
+    return number
 
 
 def names(text: str) -> list[str]:

@@ -68,3 +68,18 @@ def test_what_is_not_installed_is_left_out_unless_it_was_asked_for(
     assert "left out: node-sdk" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="TRIO_BRIDGE_NODE_MODULES"):
         choose(["node-sdk"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("--count=9", "--count: expected 10 or more"),
+        ("--repeat=0", "--repeat: expected 1 or more"),
+        ("--window=many", "--window: invalid number value: 'many'"),
+        ("--subjects=floor,ceiling", "--subjects: unknown: ceiling; there are floor, memory"),
+    ],
+)
+def test_what_makes_no_sense_is_said_at_once(capsys: pytest.CaptureFixture[str], asked: str, said: str) -> None:
+    with pytest.raises(SystemExit):
+        main(["flood", asked])
+    assert said in capsys.readouterr().err
