@@ -41,9 +41,10 @@ class FakeSocket(trio.socket.SocketType):
     type = socket.SOCK_STREAM
     did_shutdown_SHUT_WR = False  # noqa: N815  Trio's name
 
-    def __init__(self, log: list[tuple[float, str]], together: trio.Event) -> None:
+    def __init__(self, log: list[tuple[float, str]], together: trio.Event, caller: trio.CancelScope) -> None:
         self.log = log
         self.together = together
+        self.caller = caller
         self.place = ""
         self.closed = False
 
@@ -55,6 +56,9 @@ class FakeSocket(trio.socket.SocketType):
                 self.together.set()
             else:
                 await self.together.wait()
+            return
+        if self.place.endswith("late"):  # it answers, and in that moment nobody wants it any more
+            self.caller.cancel("left")
             return
         if self.place.endswith("dead"):
             await trio.sleep_forever()
@@ -74,10 +78,11 @@ class FakeSockets(trio.abc.SocketFactory):
     def __init__(self) -> None:
         self.made: list[FakeSocket] = []
         self.together = trio.Event()
+        self.caller = trio.CancelScope()
         self.log: list[tuple[float, str]] = []
 
     def socket(self, *args: object) -> FakeSocket:
-        self.made.append(FakeSocket(self.log, self.together))
+        self.made.append(FakeSocket(self.log, self.together, self.caller))
         return self.made[-1]
 
 
@@ -214,6 +219,16 @@ async def test_all_reasons_are_told_once_each(autojump_clock: MockClock) -> None
 async def test_of_two_that_answer_together_one_is_closed(autojump_clock: MockClock) -> None:
     sockets, _ = await fake_connect("192.0.2.1-pair", "192.0.2.2-pair")
     assert sorted(sock.closed for sock in sockets.made) == [False, True]
+
+
+async def test_one_that_answers_while_the_caller_leaves_is_closed() -> None:
+    sockets = FakeSockets()
+    trio.socket.set_custom_socket_factory(sockets)
+    trio.socket.set_custom_hostname_resolver(Resolver(addresses("192.0.2.1-late")))
+    with sockets.caller:
+        await SystemNetwork().connect_tcp("chat.example", 443)
+    assert sockets.caller.cancelled_caught
+    assert [sock.closed for sock in sockets.made] == [True]
 
 
 def test_families_alternate_at_first() -> None:

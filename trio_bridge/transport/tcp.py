@@ -121,15 +121,18 @@ async def connect_first(addresses: list[Address]) -> trio.SocketStream:
             winners.append(trio.SocketStream(sock))
             attempts.cancel_scope.cancel(reason="another address answered")
 
-    async with trio.open_nursery() as attempts:
-        for address in addresses:
-            failed = trio.Event()
-            attempts.start_soon(attempt, address, failed, name="connect")
-            with trio.move_on_after(HEAD_START):
-                await failed.wait()
-
-    for late in winners[1:]:  # two may answer in the same instant
-        late.socket.close()
+    wanted = 0
+    try:
+        async with trio.open_nursery() as attempts:
+            for address in addresses:
+                failed = trio.Event()
+                attempts.start_soon(attempt, address, failed, name="connect")
+                with trio.move_on_after(HEAD_START):
+                    await failed.wait()
+        wanted = 1
+    finally:
+        for late in winners[wanted:]:  # two may answer in the same instant, or one while the caller leaves
+            late.socket.close()
     if winners:
         return winners[0]
     reasons = ", ".join(dict.fromkeys(reason_of(error) for error in errors)) or "no address"
