@@ -35,7 +35,7 @@ python_use_unqualified_type_names = True
 
 # Other projects' documentation would have to be fetched to link into it.
 nitpick_ignore = [("py:class", "Handler")]  # an alias for Callable[[Message], Any]
-nitpick_ignore_regex = [("py:.*", r"(builtins|collections|contextlib|datetime|pathlib|trio|typing)\..*")]
+nitpick_ignore_regex = [("py:.*", r"(builtins|collections|contextlib|datetime|os|pathlib|trio|typing)\..*")]
 
 myst_heading_anchors = 3
 

@@ -59,7 +59,7 @@ class Command(OpenableAgent):
     timeout: float = attrs.field(default=300.0, validator=positive)
     """Seconds for one message. The account's ``handler_timeout`` holds too."""
     pass_environment: Sequence[str] = ()
-    """Variables of the bridge's environment that the program gets beside :data:`PASSED`."""
+    """Variables of the bridge's environment that it gets beside the usual ones: ``HOME``, ``PATH`` and such."""
     directory: Path = attrs.field(factory=Path.cwd, converter=_absolute)
     """Where it runs."""
 
