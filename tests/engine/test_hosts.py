@@ -94,6 +94,21 @@ async def test_a_host_that_many_ask_for_is_tried_once(autojump_clock: MockClock,
     assert findings[0].text == "connecting to chat.example:49152: no answer within 10 s"
 
 
+async def test_a_slow_host_is_asked_the_time_once(autojump_clock: MockClock) -> None:
+    network, heard = MemoryNetwork(), []
+
+    async def be_slow(request: HttpRequest) -> HttpResponse:
+        heard.append(request.method)
+        await trio.sleep(1)
+        return await tell_the_time(request)
+
+    async with serving(network, be_slow) as port, trio.open_nursery() as nursery:
+        hosts = hosts_on(network)
+        for _ in range(20):
+            nursery.start_soon(hosts.trouble, "stream", f"http://127.0.0.1:{port}")
+    assert heard == ["HEAD"]
+
+
 async def test_whoever_waits_takes_over_from_one_who_is_cut_off(
     autojump_clock: MockClock, network: MemoryNetwork
 ) -> None:
@@ -144,6 +159,17 @@ async def test_a_pinned_file_that_is_missing_is_named(network: MemoryNetwork, tm
     assert name == "https://chat.example:49152 (gone.pem)"
     assert in_short(findings) == [("tls", "failed")]
     assert "gone.pem: No such file" in findings[-1].text
+
+
+async def test_who_trusts_others_has_a_trial_of_its_own(authority: trustme.CA, ca_file: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.pem"
+    trustme.CA().cert_pem.write_to_path(other)
+    hosts = Hosts(Environment())
+    async with serving(SystemNetwork(), tell_the_time, tls=authority.issue_cert("localhost")) as port:
+        url = f"wss://localhost:{port}"
+        assert await hosts.trouble("stream", url, ca_file=ca_file) is None
+        assert await hosts.trouble("stream", url, ca_file=other) is not None
+    assert list(hosts.findings) == [f"{url} (ca.pem)", f"{url} (other.pem)"]
 
 
 @pytest.mark.parametrize(("days", "verdict"), [(100, "ok"), (14.1, "ok"), (13.9, "warning"), (0.5, "warning")])

@@ -41,7 +41,7 @@ def shown(report: Report, width: int, *, colours: bool = False) -> str:
     console = Console(
         file=io.StringIO(), width=width, force_terminal=colours, color_system="standard" if colours else None
     )
-    console.print(report.table(console.width))
+    console.print(report.table())
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 

@@ -52,6 +52,7 @@ async def test_a_store_that_will_be_made(tmp_path: Path) -> None:
 async def test_a_store_that_is_there(tmp_path: Path) -> None:
     finding = await look(await make_store(tmp_path / "bridge.db"))
     assert (finding.verdict, finding.text) == ("ok", "is there, and sound")
+    await make_store(tmp_path / "bridge.db")  # nobody holds it
 
 
 async def test_an_empty_file_will_be_used(tmp_path: Path) -> None:

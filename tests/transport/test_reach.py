@@ -36,7 +36,7 @@ async def test_a_host_in_the_clear_tells_the_time_and_is_left(network: MemoryNet
     assert reached == Reached(date=1_790_000_000)
 
 
-@pytest.mark.parametrize("said", [b"", b"SSH-2.0-OpenSSH_9.6\r\n", b"HTTP/1.1 200 OK\r\nDate: yesterday\r\n\r\n"])
+@pytest.mark.parametrize("said", [b"", b"SSH-2.0-OpenSSH_9.6\r\n\r\n", b"HTTP/1.1 200 OK\r\nDate: yesterday\r\n\r\n"])
 async def test_a_host_without_a_clock_is_there_all_the_same(network: MemoryNetwork, said: bytes) -> None:
     async def talk(stream: trio.abc.HalfCloseableStream) -> None:
         await read_head(stream)

@@ -78,7 +78,7 @@ class Hosts:
             return [*findings, failed(error.stage, error)]
         except AccountRefused as error:
             return [*findings, failed("tls" if error.code in OF_TLS else "proxy", error)]
-        findings += [Finding("tcp", "ok", f"{endpoint.host}:{endpoint.port} answers"), self._tls(endpoint, reached)]
+        findings += [Finding("tcp", "ok", f"port {endpoint.port} answers"), self._tls(endpoint, reached)]
         if reached.date is not None:
             findings.append(clock(reached.date, before, self._environment.wall()))
         return findings

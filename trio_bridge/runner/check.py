@@ -74,7 +74,7 @@ async def try_everything(preflight: Preflight, file: Path, limit: float, *, as_j
     if as_json:
         console.out(report.as_json(), highlight=False)
     else:
-        console.print(report.table(console.width))
+        console.print(report.table())
         console.print(report.summary(), highlight=False, markup=False)
     return ExitCode.CLEAN if report.ok else ExitCode.FAILED
 

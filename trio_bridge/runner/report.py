@@ -18,8 +18,8 @@ from .text import one_line
 
 STYLES: Mapping[Verdict, str] = {"ok": "green", "skipped": "dim", "warning": "yellow", "failed": "bold red"}
 
-NARROW = 110
-"""Cells of a screen on which the long names of hosts go on in a second line, to leave room for what was found."""
+NAME = 48
+"""Cells of the first column on a wide screen. On a narrow one it has less, and long names go on in a second line."""
 TEXT = 240
 """Characters of what was found; some eight lines on a screen of 80."""
 
@@ -47,10 +47,10 @@ class Report:
         told = {"config": self.config, "ok": self.ok, "verdict": self.verdict, "seconds": round(self.seconds, 1)}
         return json.dumps({"version": __version__, **told, "subjects": subjects})
 
-    def table(self, width: int) -> Table:
+    def table(self) -> Table:
         """A row for each finding. Accounts that would not run come last: that is where one looks after a long list."""
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-        table.add_column("", max_width=25 if width < NARROW else 48, overflow="fold")
+        table.add_column("", max_width=NAME, overflow="fold")
         table.add_column("check", no_wrap=True)
         table.add_column("verdict", no_wrap=True)
         table.add_column("what was found", overflow="fold", ratio=1)
