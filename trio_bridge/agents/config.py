@@ -12,6 +12,7 @@ from ..config import positive
 from ..errors import ConfigError
 from .command import Command
 from .echo import Echo
+from .openai import OpenAI
 from .protocol import Agent, OpenableAgent
 from .python import load_handler
 
@@ -56,6 +57,15 @@ class CommandConfig(AgentConfig):
         return command
 
 
+@attrs.frozen(kw_only=True)
+class OpenAIConfig(OpenAI, AgentConfig):
+    """``kind = "openai"``: a language model. The keys are the fields of the agent, which this is."""
+
+    def build(self, directory: Path) -> OpenableAgent:
+        self.check()
+        return self
+
+
 @attrs.frozen
 class PythonConfig(AgentConfig):
     """``kind = "python"``: an async function in a module that lies beside the file, or is installed."""
@@ -70,5 +80,10 @@ class PythonConfig(AgentConfig):
             raise ConfigError(f"handler: {error}") from error
 
 
-AGENTS: Mapping[str, type[AgentConfig]] = {"echo": EchoConfig, "command": CommandConfig, "python": PythonConfig}
+AGENTS: Mapping[str, type[AgentConfig]] = {
+    "echo": EchoConfig,
+    "command": CommandConfig,
+    "openai": OpenAIConfig,
+    "python": PythonConfig,
+}
 """The kinds there are, by the name that a configuration file gives them."""

@@ -1,0 +1,142 @@
+"""A language model while it can be asked: one message in, an answer that grows, and a turn to remember."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import trio
+
+from ..errors import ConnectionLost, NotSent, OutcomeUnknown, PeerSilent
+from ..messages import Message
+from ..transport.http import HttpClient, HttpReply, HttpStream
+from ._openai_answer import WITHHELD, Answer, answer_of, whole_characters
+from ._openai_failures import failure_of, pause
+from ._remembered import Bounds
+
+if TYPE_CHECKING:
+    from .openai import OpenAI
+
+OK = 200
+KEY = "openai"
+"""Under which the turns lie in the small state of the conversation."""
+REFUSAL_SIZE = 64 * 1024
+"""Bytes of an answer that is none: only its beginning is shown."""
+COMPRESSED_SIZE = 2**20
+"""Bytes of an answer that comes compressed, and therefore at once."""
+ENDING = 1.0
+"""Seconds for what follows the end of an answer, so that its connection can serve the next one; or for the words of a
+refusal."""
+NAME = 60
+"""Characters of a name in front of what somebody said."""
+
+
+@attrs.frozen(eq=False)
+class Model:
+    """The agent as it answers."""
+
+    _agent: OpenAI
+    _client: HttpClient
+
+    async def __call__(self, message: Message) -> None:
+        if not message.text.strip():
+            return
+        question = self._question(message)
+        async with message.stream() as out:
+            # What an earlier run had said to its end is what people saw: it is remembered, and not asked for again.
+            if out.committed is None:
+                state = await message.load_state()
+                async with aclosing(self._answer(self._conversation(state, question))) as pieces:
+                    async for piece in pieces:
+                        await out.write(piece)
+        said = out.text if out.committed is None else out.committed
+        if self._agent.memory and said and not said.endswith(WITHHELD):
+            async with message.transaction() as tx:
+                tx.state[KEY] = self._bounds.write(tx.state.get(KEY), (question, said))
+
+    @property
+    def _bounds(self) -> Bounds:
+        return Bounds(turns=self._agent.memory, characters=self._agent.memory_size)
+
+    def _question(self, message: Message) -> str:
+        text = whole_characters(message.text)
+        if not (self._agent.show_sender and message.conversation.kind == "group"):
+            return text
+        name = " ".join(whole_characters(message.sender.name).split())[:NAME]
+        return f"{name or message.sender.id}: {text}"
+
+    def _conversation(self, state: Mapping[str, Any], question: str) -> list[dict[str, str]]:
+        said = [("system", self._agent.system)] if self._agent.system else []
+        for asked, answered in self._bounds.read(state.get(KEY)):
+            said += [("user", asked), ("assistant", answered)]
+        return [{"role": role, "content": content} for role, content in [*said, ("user", question)]]
+
+    async def _answer(self, conversation: list[dict[str, str]]) -> AsyncGenerator[str]:
+        """The pieces of an answer, to its end.
+
+        Raises:
+          BridgeError: there is none, or it is not whole. ``retry_after`` where it is known to be too early.
+        """
+        begun, token = trio.current_time(), self._agent.read_token()
+        try:
+            async with self._client.stream(
+                "POST",
+                f"{self._agent.url}/chat/completions",
+                headers=[*bearer(token), ("Accept", "text/event-stream")],
+                json=self._request(conversation),
+            ) as response:
+                if response.status != OK:
+                    reply = HttpReply(response.status, response.headers, await _beginning(response))
+                    raise failure_of(reply, token=token, model=self._agent.model)
+                async with aclosing(self._read(response, answer_of(response.headers, token), begun)) as pieces:
+                    async for piece in pieces:
+                        yield piece
+        except NotSent as error:
+            raise NotSent(str(error), retry_after=pause(error.retry_after)) from error
+
+    def _request(self, conversation: list[dict[str, str]]) -> dict[str, Any]:
+        options = {"temperature": self._agent.temperature, "max_tokens": self._agent.max_tokens}
+        given = {name: value for name, value in options.items() if value is not None}
+        return {"model": self._agent.model, "messages": conversation, "stream": True, **given}
+
+    async def _read(self, response: HttpStream, answer: Answer, begun: float) -> AsyncGenerator[str]:
+        compressed = response.headers.get("content-encoding", "identity") != "identity"
+        until, last_moment = begun + self._agent.first_timeout, begun + self._agent.timeout
+        while not answer.finished:
+            with trio.move_on_at(min(until, last_moment)) as limit:
+                piece = await (response.read(COMPRESSED_SIZE) if compressed else response.receive_some())
+            if limit.cancelled_caught:
+                raise self._too_slow(last_moment)
+            if not piece:
+                break
+            for text in answer.feed(piece):
+                yield text
+            until = trio.current_time() + self._agent.silence_timeout
+        for text in answer.end():
+            yield text
+        if mark := answer.last_words():
+            yield mark
+        with trio.move_on_after(ENDING), suppress(OutcomeUnknown):
+            while await response.receive_some():
+                pass
+
+    def _too_slow(self, last_moment: float) -> ConnectionLost:
+        if trio.current_time() >= last_moment:
+            return ConnectionLost(f"the model was not through with its answer within {self._agent.timeout:g} s")
+        return PeerSilent("the model fell silent in the middle of its answer, or before it")
+
+
+def bearer(token: str | None) -> list[tuple[str, str]]:
+    """The header that proves who asks."""
+    return [] if token is None else [("Authorization", f"Bearer {token}")]
+
+
+async def _beginning(response: HttpStream) -> bytes:
+    """What is soon to be had of the body of a refusal."""
+    body = b""
+    with trio.move_on_after(ENDING), suppress(OutcomeUnknown):
+        while len(body) < REFUSAL_SIZE and (piece := await response.receive_some()):
+            body += piece
+    return body

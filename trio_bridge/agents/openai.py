@@ -1,0 +1,155 @@
+"""The agent that asks a language model: whatever speaks ``/v1/chat/completions`` as OpenAI does."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import attrs
+
+from ..config import Secret, not_negative, positive
+from ..engine.environment import Environment
+from ..errors import AccountRefused, ConfigError, RemoteProtocolError, RequestFailed
+from ..transport.http import HttpClient, HttpReply, open_http_client
+from ..transport.tls import ssl_context
+from ..transport.urls import endpoint_of
+from ._openai_failures import failure_of
+from ._openai_model import Model, bearer
+from .protocol import Agent, OpenableAgent
+
+PROBE_LIMIT = 15.0
+"""Seconds in which a probe is answered: nobody has to think for it."""
+
+
+def _base(url: str) -> str:
+    return url.rstrip("/")
+
+
+def _to_secret(value: str | Secret | None) -> Secret | None:
+    return None if value is None else Secret.of(value)
+
+
+@attrs.frozen(kw_only=True)
+class OpenAI(OpenableAgent):
+    """Each text is answered by a language model, and the answer is seen while it grows.
+
+    The last turns of a conversation are sent along. They are committed together with the completion of the message, so
+    that what is remembered is what was said, through failures and restarts. What has no text is not answered.
+    """
+
+    url: str = attrs.field(converter=_base)
+    """Base URL of the endpoint, as clients of OpenAI want it: ``https://api.openai.com/v1``."""
+    model: str
+    """The name of the model, as the endpoint knows it."""
+    token: Secret | None = attrs.field(default=None, converter=_to_secret)
+    """The API key, read anew for each request. Servers of one's own may need none."""
+    system: str = attrs.field(default="", repr=False)
+    """What the model is told before everything else."""
+    memory: int = attrs.field(default=10, validator=not_negative)
+    """Earlier turns of the conversation that are sent along; 0 remembers nothing."""
+    memory_size: int = attrs.field(default=20_000, validator=positive)
+    """Characters of these turns: what the model can take, less the longest question and answer."""
+    show_sender: bool = False
+    """In groups, put the name of who speaks in front: ``mei: how much is it?``. People choose their names themselves.
+    """
+    temperature: float | None = attrs.field(default=None, validator=attrs.validators.optional(not_negative))
+    """How much chance there is in an answer. Default: the endpoint's."""
+    max_tokens: int | None = attrs.field(default=None, validator=attrs.validators.optional(positive))
+    """How long an answer may become. Default: the endpoint's."""
+    first_timeout: float = attrs.field(default=120.0, validator=positive)
+    """Until the answer begins."""
+    silence_timeout: float = attrs.field(default=120.0, validator=positive)
+    """Between two pieces of an answer."""
+    timeout: float = attrs.field(default=540.0, validator=positive)
+    """For one answer as a whole. The account's ``handler_timeout`` holds too."""
+    ca_file: Path | None = attrs.field(default=None, converter=attrs.converters.optional(Path))
+    """Trust the certificates in this PEM file, and no others. Verification is never switched off."""
+    allow_insecure: bool = False
+    """Allow ``http:`` to addresses that are not loopback."""
+
+    def __attrs_post_init__(self) -> None:
+        problems = list(self._url_problems())
+        if not self.model.strip():
+            problems.append("model: expected the name of a model, not nothing")
+        if problems:
+            raise ConfigError(*problems)
+
+    def check(self) -> None:
+        """See whether the token and the certificates can be read now.
+
+        Raises:
+          ConfigError: they can't.
+        """
+        problems = []
+        try:
+            self.read_token()
+        except ConfigError as error:
+            problems.append(f"token: {error}")
+        try:
+            ssl_context(self.ca_file)
+        except AccountRefused as error:
+            problems.append(f"ca_file: {str(error).removeprefix('ca_file ')}")
+        if problems:
+            raise ConfigError(*problems)
+
+    def read_token(self) -> str | None:
+        """The token as it is now, if there is to be one.
+
+        Raises:
+          ConfigError: it can't be read.
+        """
+        return None if self.token is None else self.token.read()
+
+    @asynccontextmanager
+    async def open(self, environment: Environment) -> AsyncGenerator[Agent]:
+        self.check()
+        async with self._open_client(environment, self.first_timeout) as client:
+            yield Model(self, client)
+
+    async def probe(self, environment: Environment) -> str:
+        """Ask for the list of models, which costs nothing, and look for ours in it."""
+        self.check()
+        token = self.read_token()
+        async with self._open_client(environment, PROBE_LIMIT) as client:
+            reply = await client.request("GET", f"{self.url}/models", headers=bearer(token))
+        if reply.status in (404, 405, 501):
+            return "can be reached; it lists no models, so token and model remain to be seen"
+        if not reply.ok:
+            raise failure_of(reply, token=token, model=self.model)
+        return self._found(reply)
+
+    def _found(self, reply: HttpReply) -> str:
+        try:
+            listed = reply.json()
+        except RemoteProtocolError as error:
+            raise RequestFailed("the endpoint answers with what is not JSON: is url its base?") from error
+        models = listed.get("data") if isinstance(listed, dict) else None
+        names = [model.get("id") for model in models if isinstance(model, dict)] if isinstance(models, list) else []
+        if not names:
+            return "answers"
+        return (
+            f"answers; model {self.model!r} is {'' if self.model in names else 'not '}among the {len(names)} it lists"
+        )
+
+    def _open_client(self, environment: Environment, total: float) -> AbstractAsyncContextManager[HttpClient]:
+        return open_http_client(
+            network=environment.network,
+            ca_file=self.ca_file,
+            allow_insecure=self.allow_insecure,
+            total=min(total, self.timeout),
+            silence=self.timeout,  # the model is listened to with limits of its own
+        )
+
+    def _url_problems(self) -> Iterable[str]:
+        try:
+            endpoint = endpoint_of(self.url, allow_insecure=self.allow_insecure)
+            parts = urlsplit(self.url)
+        except AccountRefused as error:
+            yield f"url: {error}"
+            return
+        if endpoint.scheme not in ("http", "https"):
+            yield "url: expected an http or https URL"
+        if parts.query or parts.fragment or parts.username is not None or parts.password is not None:
+            yield "url: expected a base URL, without query and without credentials"
