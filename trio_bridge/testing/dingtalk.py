@@ -48,8 +48,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DingTalkSimulator", "SimulatedConnection"]
 
-PATIENCE = 60.0
-"""Seconds after which a bot that says nothing will say nothing: more than a handler that fails needs to try again."""
+PATIENCE = 100.0
+"""Seconds after which a bot that says nothing will say nothing: a message that was lost comes again after a minute."""
 FLOOD_BATCH = 100
 """Messages that are pushed in one go."""
 FLOOD_BACKLOG = 1000

@@ -25,6 +25,8 @@ from .dingtalk import DingTalkSimulator
 
 LONGEST = 300_000.0
 """Seconds of virtual time: a test that hangs while connections beat fails after them, which takes moments."""
+REAL_PATIENCE = 30.0
+"""Seconds, where they are real."""
 
 Simulated = Callable[[], AsyncIterator[DingTalkSimulator]]
 
@@ -59,9 +61,9 @@ async def dingtalk() -> AsyncIterator[DingTalkSimulator]:
 async def dingtalk_on_loopback() -> AsyncIterator[DingTalkSimulator]:
     """A DingTalk on a port of this machine that lets any credentials in, for bots in processes of their own.
 
-    ``dingtalk_on_loopback.url`` is their endpoint. Time is real.
+    ``dingtalk_on_loopback.url`` is their endpoint. Time is real, so an answer is waited for half a minute only.
     """
     if isinstance(trio.lowlevel.current_clock(), MockClock):
         pytest.fail("the fixture 'dingtalk_on_loopback' needs real time: take 'dingtalk', or leave the clock out")
-    async with DingTalkSimulator(rules=Rules(any_credentials=True)) as simulator:
+    async with DingTalkSimulator(rules=Rules(any_credentials=True), patience=REAL_PATIENCE) as simulator:
         yield simulator

@@ -1,0 +1,1 @@
+pytest_plugins = ["trio_bridge.testing.fixtures"]
