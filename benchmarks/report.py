@@ -74,8 +74,8 @@ def circumstances(figures: Mapping[str, Figures], titles: Mapping[str, str]) -> 
         [
             titles[name],
             f"{one.median.rate:,.0f}",
-            f"{one.median.latency_p50:.1f}",
-            f"{one.median.latency_p99:.1f}",
+            f"{one.median.latency_p50:.2f}",
+            f"{one.median.latency_p99:.2f}",
             f"{one.median.memory:.0f}",
             f"{one.median.busy:.0%}",
             f"{one.median.waited:.2f}",

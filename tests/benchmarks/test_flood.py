@@ -35,9 +35,10 @@ def test_a_small_flood_is_acknowledged_handled_and_reported(tmp_path: Path, caps
     assert figures["figures"]["floor"]["least"] == floor["cpu"]
 
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
-    for table, shown in ((lines[:4], "cpu"), (lines[4:], "latency_p50")):
-        assert len({len(line) for line in table}) == 1
-        assert [f" {run[shown]:.1f} " in row for run, row in zip(figures["runs"], table[2:], strict=True)] == [True] * 2
+    assert len({len(line) for line in lines[:4]}) == len({len(line) for line in lines[4:]}) == 1
+    for run, cost, went in zip(figures["runs"], lines[2:4], lines[6:], strict=True):
+        assert f" {run['cpu']:.1f} " in cost
+        assert f" {run['latency_p99']:.2f} " in went
     assert "× floor" in lines[0]
     assert "× python-sdk" not in lines[0]
 

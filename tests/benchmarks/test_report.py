@@ -36,7 +36,7 @@ def test_several_runs_have_a_median_a_least_and_a_spread() -> None:
     assert cells(heads)[:6] == ["CPU µs/message", "median", "least", "spread", "× python-sdk", "× floor"]
     assert cells(own) == ["the floor", "10.0", "8.0", "60%", "0.25", "1.00", "12.0", "9.0"]
     went = circumstances(figures, titles).splitlines()[-1]
-    assert cells(went) == ["the SDK", "20,000", "10.0", "20.0", "30", "100%", "0.25", "50%"]
+    assert cells(went) == ["the SDK", "20,000", "10.00", "20.00", "30", "100%", "0.25", "50%"]
 
 
 def cells(line: str) -> list[str]:
