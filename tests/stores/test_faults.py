@@ -123,6 +123,20 @@ async def test_a_full_disk_heals_by_itself(account, disk):
     assert disk.opened == 1, "the connection is still good"
 
 
+async def test_why_nothing_is_kept_is_logged_at_first_and_then_once_a_minute(account, disk, autojump_clock, caplog):
+    disk.limit()
+    for _ in range(100):
+        with pytest.raises(StoreUnavailable):
+            await accept(account, delivery("a", data=LARGE))
+        await trio.sleep(1)
+    assert [record.levelname for record in caplog.records] == ["ERROR", "ERROR"]
+    assert "its disk is full: make room" in caplog.records[0].cause
+    disk.before_commit = disk_error("SQLITE_IOERR_WRITE")
+    with pytest.raises(StoreUnavailable):
+        await accept_one(account, "b")
+    assert "check the disk" in caplog.records[2].cause
+
+
 async def test_on_a_full_disk_what_fits_is_carried_out(account, disk):
     held = await claim(account, await accept_one(account, "handled"))
     disk.limit()

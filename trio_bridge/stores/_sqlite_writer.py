@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections import deque
 from contextlib import suppress
@@ -25,6 +26,10 @@ T = TypeVar("T")
 
 ROUND_ROWS = 512
 """Rows of one round, about: at 10 µs each they hold the loop for some milliseconds."""
+SAY_AGAIN = 60.0
+"""Seconds after which a trouble that stays is logged once more: every call of every account meets it."""
+
+logger = logging.getLogger(__name__)
 
 
 @attrs.define(eq=False)
@@ -78,6 +83,8 @@ class Writer:
         self._led = False
         self._idle = trio.Event()
         self._closed = False
+        self._told = ""
+        self._told_at = 0.0
 
     async def aclose(self) -> None:
         """Every call has its answer, and none is taken any more."""
@@ -130,6 +137,7 @@ class Writer:
             while rounds:
                 await self._round(rounds.popleft(), rounds)
         except StoreUnavailable as trouble:
+            self._tell(str(trouble))
             for call in (*calls, *self._waiting):
                 if not call.answered:
                     error = StoreUnavailable(str(trouble))  # One each: an exception belongs to the task that raises it.
@@ -145,8 +153,19 @@ class Writer:
         except Exception as error:  # Not a wall: it is raised again, by the call that is at fault.
             if len(calls) > 1:
                 rounds.extend([call] for call in calls)
+            elif isinstance(error, sqlite3.Error):
+                trouble = explain(self._database.path, error)
+                self._tell(str(trouble))
+                calls[0].fail(trouble)
             else:
-                calls[0].fail(explain(self._database.path, error) if isinstance(error, sqlite3.Error) else error)
+                calls[0].fail(error)
         else:
             for call, result in zip(calls, results, strict=True):
                 call.succeed(result)
+
+    def _tell(self, trouble: str) -> None:
+        """Have the log say why nothing is kept: callers only know that they have to wait."""
+        now = trio.current_time()
+        if trouble != self._told or now - self._told_at >= SAY_AGAIN:
+            logger.error("the store failed", extra={"cause": trouble})
+            self._told, self._told_at = trouble, now
