@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trio_bridge.engine.findings import Finding, failed, worst
+from trio_bridge.engine.findings import Finding, finding_of, worst
 from trio_bridge.errors import (
     AccountRefused,
     BridgeError,
@@ -13,6 +13,7 @@ from trio_bridge.errors import (
     NotSent,
     OutcomeUnknown,
     RateLimited,
+    RequestFailed,
 )
 
 
@@ -27,14 +28,17 @@ from trio_bridge.errors import (
         (AccountRefused("no", kind="auth"), "credentials"),
         (RateLimited("later"), "later"),
         (OutcomeUnknown("who knows"), "try again"),
-        (ConfigError("environment variable X is not set"), ""),
+        (NotSent("the connection broke"), "try again"),
+        (RequestFailed("no such model"), "the same"),
+        (AccountRefused("ca_file x: no", kind="misconfigured"), "configuration"),
+        (ConfigError("environment variable X is not set"), "configuration"),
     ],
 )
 def test_an_error_keeps_its_words_and_gets_advice(error: BridgeError, advice: str) -> None:
-    finding = failed("stream", error)
-    assert (finding.check, finding.verdict, finding.text) == ("stream", "failed", str(error))
+    finding = finding_of("stream", error)
+    assert (finding.check, finding.text) == ("stream", str(error))
+    assert finding.verdict == ("warning" if isinstance(error, RateLimited) else "failed")
     assert advice in finding.advice
-    assert bool(advice) == bool(finding.advice)
 
 
 def test_the_advice_is_about_how_it_began() -> None:
@@ -43,7 +47,7 @@ def test_the_advice_is_about_how_it_began() -> None:
     middle.__cause__ = began
     last = HandshakeFailed("the open call: POST https://x: looking up x: no", stage="login")
     last.__cause__ = middle
-    finding = failed("stream", last)
+    finding = finding_of("stream", last)
     assert finding.text == str(last)
     assert "spelt" in finding.advice
 

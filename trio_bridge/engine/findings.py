@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 import attrs
 
-from ..errors import AccountRefused, BridgeError, HandshakeFailed, OutcomeUnknown, RateLimited
+from ..errors import AccountRefused, BridgeError, ConfigError, HandshakeFailed, RateLimited, RequestFailed
 from ..transport.tls import CertificateFault, CertificateRefused
 
 Verdict = Literal["ok", "skipped", "warning", "failed"]
@@ -48,8 +48,11 @@ def worst(findings: Iterable[Finding]) -> Verdict:
     return max((finding.verdict for finding in findings), key=GRAVITY.__getitem__, default="skipped")
 
 
-def failed(check: str, error: BridgeError) -> Finding:
-    """The finding that an error is, in the words in which it is logged when a bridge meets it."""
+def finding_of(check: str, error: BridgeError) -> Finding:
+    """The finding that an error is, in the words in which it is logged when a bridge meets it.
+
+    Somebody who asks for patience has not said no: that is a warning.
+    """
     match _cause(error):
         case CertificateRefused(host=host, reason=reason, fault=fault):
             text = f"the certificate of {host} was not accepted: {reason}"
@@ -58,12 +61,14 @@ def failed(check: str, error: BridgeError) -> Finding:
             advice = _STAGES[stage]
         case AccountRefused(kind="auth"):
             advice = "check the credentials"
+        case AccountRefused() | ConfigError():
+            advice = "correct it in the configuration"
+        case RequestFailed():
+            advice = "the same will be answered the same: look at what is configured for it"
         case RateLimited():
-            advice = "try again later"
-        case OutcomeUnknown():
-            advice = SILENT
+            return Finding(check, "warning", str(error), "try again later")
         case _:
-            advice = ""
+            advice = SILENT
     return Finding(check, "failed", str(error), advice)
 
 

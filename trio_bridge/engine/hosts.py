@@ -12,7 +12,7 @@ from ..errors import AccountRefused, HandshakeFailed
 from ..transport.reach import Reached, reach
 from ..transport.urls import PORTS, Endpoint, address_of, endpoint_of, is_loopback, proxy_for
 from .environment import Environment
-from .findings import Finding, failed, worst
+from .findings import Finding, finding_of, worst
 
 DAY: Final = 86_400.0
 
@@ -59,7 +59,7 @@ class Hosts:
         try:
             endpoint = endpoint_of(url, allow_insecure=allow_insecure)
         except AccountRefused as error:
-            return failed(check, error)
+            return finding_of(check, error)
         trial = self._trials.setdefault((endpoint, ca_file), _Trial(_named(endpoint, ca_file)))
         async with trial.lock:  # whoever waits takes over if the one who tries is cut off
             if trial.findings is None:
@@ -75,9 +75,9 @@ class Hosts:
             before = self._environment.wall()
             reached = await reach(endpoint, network=self._environment.network, ca_file=ca_file)
         except HandshakeFailed as error:
-            return [*findings, failed(error.stage, error)]
+            return [*findings, finding_of(error.stage, error)]
         except AccountRefused as error:
-            return [*findings, failed("tls" if error.code in OF_TLS else "proxy", error)]
+            return [*findings, finding_of("tls" if error.code in OF_TLS else "proxy", error)]
         findings += [Finding("tcp", "ok", f"port {endpoint.port} answers"), self._tls(endpoint, reached)]
         if reached.date is not None:
             findings.append(clock(reached.date, before, self._environment.wall()))

@@ -89,9 +89,7 @@ async def _end_at_a_signal(
 
 
 async def _turn(preflight: Preflight, console: Console) -> None:
-    """Show on a terminal that something happens. On stderr, so that a report can go elsewhere meanwhile."""
-    if not console.is_interactive:
-        return
+    """Show that something happens. Rich does so on a terminal only; on stderr, so that the report can go elsewhere."""
     spinner = Spinner("dots")
     with Live(spinner, console=console, auto_refresh=False, transient=True) as live:
         while True:

@@ -12,7 +12,7 @@ import trio
 from ..agents.protocol import Agent, OpenableAgent
 from ..config import Secret
 from ..engine.environment import Environment
-from ..engine.findings import Finding, Verdict, failed, worst
+from ..engine.findings import Finding, Verdict, finding_of, worst
 from ..engine.groups import leaves
 from ..engine.hosts import Hosts
 from ..engine.platform import PlatformConfig, Services
@@ -121,7 +121,9 @@ class Preflight:
                 try:
                     findings = await job.ask()
                 except* BridgeError as errors:
-                    findings = [failed(job.kind, error) for error in leaves(errors) if isinstance(error, BridgeError)]
+                    findings = [
+                        finding_of(job.kind, error) for error in leaves(errors) if isinstance(error, BridgeError)
+                    ]
         self._concluded[job] = job.concluded([_unanswered(job.limit)] if scope.cancelled_caught else findings)
 
     async def _try_agent(self, agent: Agent | OpenableAgent | ConfigError) -> list[Finding]:

@@ -7,7 +7,7 @@ from typing import Final
 
 import attrs
 
-from ...engine.findings import Finding, failed
+from ...engine.findings import Finding, finding_of
 from ...engine.hosts import Hosts
 from ...engine.parallel import in_parallel
 from ...errors import BridgeError
@@ -72,7 +72,7 @@ class AccountCheck:
             with stage_limit("login", OPEN_LIMIT, "the call for an access token"):
                 outcome = await self.token.ask()
         except BridgeError as error:
-            return failed("credentials", error)
+            return finding_of("credentials", error)
         if outcome.category == "ok":
             return Finding("credentials", "ok", "app key and app secret are good")
         return judged("credentials", outcome, failure(outcome))
@@ -85,7 +85,7 @@ class AccountCheck:
                 return judged("stream", outcome, open_failure(outcome, repeated=1))
             trouble = await self._trouble("stream", socket_url(outcome))
         except BridgeError as error:
-            return failed("stream", error)
+            return finding_of("stream", error)
         return trouble or Finding("stream", "ok", "Stream mode is open to the app")
 
     async def _trouble(self, check: str, url: str) -> Finding | None:
