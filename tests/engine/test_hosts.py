@@ -214,6 +214,7 @@ async def test_a_proxy_of_another_kind_is_a_finding(monkeypatch: pytest.MonkeyPa
     await hosts.trouble("stream", "https://chat.example")
     [findings] = hosts.findings.values()
     assert in_short(findings) == [("proxy", "failed")]
+    assert "HTTPS_PROXY" in findings[0].advice
 
 
 @pytest.mark.parametrize(

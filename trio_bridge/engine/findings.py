@@ -59,6 +59,8 @@ def finding_of(check: str, error: BridgeError) -> Finding:
             return Finding(check, "failed", text, _CERTIFICATES[fault])
         case HandshakeFailed(stage=stage) if stage in _STAGES:
             advice = _STAGES[stage]
+        case AccountRefused() if check == "proxy":
+            advice = _STAGES["proxy"]
         case AccountRefused(kind="auth"):
             advice = "check the credentials"
         case AccountRefused() | ConfigError():
