@@ -27,6 +27,7 @@ exclude_patterns = ["_build", "examples"]
 # sphinxcontrib-trio says async and "async with" by extending documenters that exist only in this mode.
 autodoc_use_legacy_class_based = True
 autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
 autodoc_typehints_format = "short"
 autodoc_class_signature = "mixed"
 add_module_names = False

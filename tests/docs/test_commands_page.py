@@ -20,7 +20,7 @@ def letters() -> None:
 
 @letters.command()
 @click.argument("names", nargs=-1)
-@click.option("-n", "--number", type=int, default=3, help="How many.")
+@click.option("-n", "--number", type=int, default=3, help="How many; --json counts.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.option("--secret", hidden=True)
 def send(names: tuple[str, ...], number: int, as_json: bool, secret: str) -> None:
@@ -40,7 +40,7 @@ def test_a_command_is_described_with_its_options(extension: Import) -> None:
         "tool letters send",
         "-----------------",
         "",
-        ".. parsed-literal::",
+        ".. code-block:: text",
         "",
         "   tool letters send [OPTIONS] [NAMES]...",
         "",
@@ -50,7 +50,7 @@ def test_a_command_is_described_with_its_options(extension: Import) -> None:
         "",
         ".. option:: -n INTEGER, --number INTEGER",
         "",
-        "   How many. Default: ``3``.",
+        "   How many; ``--json`` counts. Default: ``3``.",
         "",
         ".. option:: --json",
         "",
