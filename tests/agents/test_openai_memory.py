@@ -237,3 +237,12 @@ async def test_what_is_no_memory_is_forgotten_and_what_belongs_to_others_stays(
         await life.ask("m1", "one")
     assert told(model.asked[0]) == ["one"]
     assert await kept.load(SCOPE) == {"openai": [["one", "you said one"]], "other": [1]}
+
+
+async def test_half_a_character_that_was_remembered_does_no_harm(
+    autojump_clock: MockClock, model: OpenAISimulator, begin: Begin, kept: AccountStore
+) -> None:
+    await kept.save(SCOPE, {"openai": [["a\ud83d", "b"]]})
+    async with begin() as life:
+        await life.ask("m1", "one")
+    assert told(model.asked[0]) == ["a\N{REPLACEMENT CHARACTER}", "b", "one"]

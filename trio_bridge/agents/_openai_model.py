@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing, suppress
-from typing import TYPE_CHECKING, Any
+from contextlib import aclosing, asynccontextmanager, suppress
+from typing import Any
 
 import attrs
 import trio
 
+from ..engine.environment import Environment
 from ..errors import ConnectionLost, NotSent, OutcomeUnknown, PeerSilent
 from ..messages import Message
-from ..transport.http import HttpClient, HttpReply, HttpStream
+from ..transport.http import HttpClient, HttpReply, HttpStream, open_http_client
 from ._openai_answer import WITHHELD, Answer, answer_of, whole_characters
 from ._openai_failures import failure_of, pause
 from ._remembered import Bounds
-
-if TYPE_CHECKING:
-    from .openai import OpenAI
+from .openai import OpenAI
 
 OK = 200
 KEY = "openai"
@@ -31,6 +30,24 @@ ENDING = 1.0
 refusal."""
 NAME = 60
 """Characters of a name in front of what somebody said."""
+
+
+@asynccontextmanager
+async def open_model(agent: OpenAI, environment: Environment) -> AsyncGenerator[Model]:
+    """The model answers while the block runs. Its connections are those of this block.
+
+    Raises:
+      ConfigError: the token or the certificates can't be read.
+    """
+    agent.check()
+    async with open_http_client(
+        network=environment.network,
+        ca_file=agent.ca_file,
+        allow_insecure=agent.allow_insecure,
+        total=min(agent.first_timeout, agent.timeout),
+        silence=agent.timeout,  # between two pieces there are limits of our own
+    ) as client:
+        yield Model(agent, client)
 
 
 @attrs.frozen(eq=False)
@@ -61,17 +78,17 @@ class Model:
         return Bounds(turns=self._agent.memory, characters=self._agent.memory_size)
 
     def _question(self, message: Message) -> str:
-        text = whole_characters(message.text)
         if not (self._agent.show_sender and message.conversation.kind == "group"):
-            return text
-        name = " ".join(whole_characters(message.sender.name).split())[:NAME]
-        return f"{name or message.sender.id}: {text}"
+            return message.text
+        name = " ".join(message.sender.name.split())[:NAME]
+        return f"{name or message.sender.id}: {message.text}"
 
     def _conversation(self, state: Mapping[str, Any], question: str) -> list[dict[str, str]]:
         said = [("system", self._agent.system)] if self._agent.system else []
         for asked, answered in self._bounds.read(state.get(KEY)):
             said += [("user", asked), ("assistant", answered)]
-        return [{"role": role, "content": content} for role, content in [*said, ("user", question)]]
+        said.append(("user", question))
+        return [{"role": role, "content": whole_characters(content)} for role, content in said]
 
     async def _answer(self, conversation: list[dict[str, str]]) -> AsyncGenerator[str]:
         """The pieces of an answer, to its end.
@@ -125,7 +142,7 @@ class Model:
     def _too_slow(self, last_moment: float) -> ConnectionLost:
         if trio.current_time() >= last_moment:
             return ConnectionLost(f"the model was not through with its answer within {self._agent.timeout:g} s")
-        return PeerSilent("the model fell silent in the middle of its answer, or before it")
+        return PeerSilent("the model fell silent before its answer had ended")
 
 
 def bearer(token: str | None) -> list[tuple[str, str]]:

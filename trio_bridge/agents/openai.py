@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,16 +11,10 @@ import attrs
 
 from ..config import Secret, not_negative, positive
 from ..engine.environment import Environment
-from ..errors import AccountRefused, ConfigError, RemoteProtocolError, RequestFailed
-from ..transport.http import HttpClient, HttpReply, open_http_client
+from ..errors import AccountRefused, ConfigError
 from ..transport.tls import ssl_context
 from ..transport.urls import endpoint_of
-from ._openai_failures import failure_of
-from ._openai_model import Model, bearer
 from .protocol import Agent, OpenableAgent
-
-PROBE_LIMIT = 15.0
-"""Seconds in which a probe is answered: nobody has to think for it."""
 
 
 def _base(url: str) -> str:
@@ -102,45 +96,16 @@ class OpenAI(OpenableAgent):
         """
         return None if self.token is None else self.token.read()
 
-    @asynccontextmanager
-    async def open(self, environment: Environment) -> AsyncGenerator[Agent]:
-        self.check()
-        async with self._open_client(environment, self.first_timeout) as client:
-            yield Model(self, client)
+    def open(self, environment: Environment) -> AbstractAsyncContextManager[Agent]:
+        from ._openai_model import open_model  # a description alone loads no network code
+
+        return open_model(self, environment)
 
     async def probe(self, environment: Environment) -> str:
         """Ask for the list of models, which costs nothing, and look for ours in it."""
-        self.check()
-        token = self.read_token()
-        async with self._open_client(environment, PROBE_LIMIT) as client:
-            reply = await client.request("GET", f"{self.url}/models", headers=bearer(token))
-        if reply.status in (404, 405, 501):
-            return "can be reached; it lists no models, so token and model remain to be seen"
-        if not reply.ok:
-            raise failure_of(reply, token=token, model=self.model)
-        return self._found(reply)
+        from ._openai_probe import probe
 
-    def _found(self, reply: HttpReply) -> str:
-        try:
-            listed = reply.json()
-        except RemoteProtocolError as error:
-            raise RequestFailed("the endpoint answers with what is not JSON: is url its base?") from error
-        models = listed.get("data") if isinstance(listed, dict) else None
-        names = [model.get("id") for model in models if isinstance(model, dict)] if isinstance(models, list) else []
-        if not names:
-            return "answers"
-        return (
-            f"answers; model {self.model!r} is {'' if self.model in names else 'not '}among the {len(names)} it lists"
-        )
-
-    def _open_client(self, environment: Environment, total: float) -> AbstractAsyncContextManager[HttpClient]:
-        return open_http_client(
-            network=environment.network,
-            ca_file=self.ca_file,
-            allow_insecure=self.allow_insecure,
-            total=min(total, self.timeout),
-            silence=self.timeout,  # the model is listened to with limits of its own
-        )
+        return await probe(self, environment)
 
     def _url_problems(self) -> Iterable[str]:
         try:
