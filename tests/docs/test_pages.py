@@ -11,7 +11,11 @@ import pytest
 from tests.docs.conftest import DOCS
 
 PAGES = sorted(page for pattern in ("*.md", "*.rst") for page in DOCS.glob(pattern))
-EXAMPLES = sorted(file for file in (DOCS / "examples").iterdir() if file.is_file())
+EXAMPLES = sorted(
+    file.relative_to(DOCS / "examples")
+    for file in (DOCS / "examples").rglob("*")
+    if file.is_file() and "__pycache__" not in file.parts
+)
 
 FENCED = re.compile(
     r"^( *)(`{3,}|~{3,}|:{3,})(?:\{code-block\} *)?(python|py|toml)\b[^\n]*\n(.*?)^\1\2", re.MULTILINE | re.DOTALL
@@ -55,19 +59,22 @@ def test_one_line_and_what_is_no_code_may_stand_in_a_page(page: str) -> None:
     assert written_in(page) == []
 
 
-@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.name)
+@pytest.mark.parametrize("file", EXAMPLES, ids=str)
 def test_every_example_is_shown(file: Path) -> None:
-    assert any(f"examples/{file.name}" in page.read_text(encoding="utf-8") for page in PAGES)
+    assert any(f"examples/{file}" in page.read_text(encoding="utf-8") for page in PAGES)
 
 
 def test_every_example_is_run() -> None:
-    """By its name in a test, with or without its suffix. TOML files and what they need are run as a whole."""
-    tests = [ast.parse(file.read_text(encoding="utf-8")) for file in Path(__file__).parent.glob("test_*.py")]
-    strings = {node.value for tree in tests for node in ast.walk(tree) if isinstance(node, ast.Constant)}
-    programs = [file for file in EXAMPLES if file.suffix == ".py"]
-    assert [file.name for file in programs if not {file.name, file.stem} & strings] == []
+    """A test names it, with or without its suffix, or names the folder that is run as a whole.
+
+    The TOML files beside the programs are run as they are found.
+    """
+    tests = [ast.parse(file.read_text(encoding="utf-8")) for file in DOCS.parent.glob("tests/**/test_*.py")]
+    named = {node.value for tree in tests for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    found = [file for file in EXAMPLES if len(file.parts) > 1 or file.suffix == ".py"]
+    assert [str(file) for file in found if not {file.parts[0], file.stem} & named] == []
 
 
-@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.name)
+@pytest.mark.parametrize("file", EXAMPLES, ids=str)
 def test_every_example_can_be_read_without_scrolling(file: Path) -> None:
-    assert max(map(len, file.read_text(encoding="utf-8").splitlines())) <= 88
+    assert max(map(len, (DOCS / "examples" / file).read_text(encoding="utf-8").splitlines())) <= 88
