@@ -156,20 +156,21 @@ async def test_a_pinned_file_that_is_missing_is_named(network: MemoryNetwork, tm
     hosts = hosts_on(network)
     await hosts.trouble("stream", "https://chat.example:49152", ca_file=tmp_path / "gone.pem")
     [(name, findings)] = hosts.findings.items()
-    assert name == "https://chat.example:49152 (gone.pem)"
+    assert name == f"https://chat.example:49152 ({tmp_path / 'gone.pem'})"
     assert in_short(findings) == [("tls", "failed")]
     assert "gone.pem: No such file" in findings[-1].text
 
 
 async def test_who_trusts_others_has_a_trial_of_its_own(authority: trustme.CA, ca_file: Path, tmp_path: Path) -> None:
-    other = tmp_path / "other.pem"
+    other = tmp_path / "other" / "ca.pem"
+    other.parent.mkdir()
     trustme.CA().cert_pem.write_to_path(other)
     hosts = Hosts(Environment())
     async with serving(SystemNetwork(), tell_the_time, tls=authority.issue_cert("localhost")) as port:
         url = f"wss://localhost:{port}"
         assert await hosts.trouble("stream", url, ca_file=ca_file) is None
         assert await hosts.trouble("stream", url, ca_file=other) is not None
-    assert list(hosts.findings) == [f"{url} (ca.pem)", f"{url} (other.pem)"]
+    assert list(hosts.findings) == [f"{url} ({ca_file})", f"{url} ({other})"]
 
 
 @pytest.mark.parametrize(("days", "verdict"), [(100, "ok"), (14.1, "ok"), (13.9, "warning"), (0.5, "warning")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -137,3 +138,13 @@ async def test_a_disk_that_is_nearly_full_is_a_warning(tmp_path: Path, monkeypat
     findings = await check_store(f"sqlite:{tmp_path / 'bridge.db'}", executor=inline)
     assert [(finding.check, finding.verdict) for finding in findings] == [("store", "ok"), ("disk", "warning")]
     assert "1 MiB" in findings[1].text
+
+
+async def test_a_disk_that_says_nothing_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(path: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(shutil, "disk_usage", fail)
+    finding = await look(tmp_path / "bridge.db")
+    assert (finding.verdict, finding.advice) == ("failed", "check the disk and the permissions")
+    assert "input/output error" in finding.text

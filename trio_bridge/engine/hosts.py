@@ -120,10 +120,10 @@ def clock(date: float, before: float, after: float) -> Finding:
 
 
 def _named(endpoint: Endpoint, ca_file: Path | None) -> str:
-    """A base URL as a person would write it."""
+    """A base URL as a person would write it, and the file that is trusted there."""
     host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
     port = "" if endpoint.port == PORTS[endpoint.scheme] else f":{endpoint.port}"
-    pinned = "" if ca_file is None else f" ({ca_file.name})"
+    pinned = "" if ca_file is None else f" ({ca_file})"
     return f"{endpoint.scheme}://{host}{port}{pinned}"
 
 

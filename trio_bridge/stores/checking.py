@@ -43,11 +43,9 @@ def _look(path: Path) -> list[Finding]:
     except StoreUnavailable as error:
         text, _, advice = str(error).rpartition(": ")
     except OSError as error:
-        text, advice = f"the store {path} can't be looked at ({(error.strerror or str(error)).lower()})", _PERMISSIONS
+        text = f"the store {path} can't be looked at ({(error.strerror or str(error)).lower()})"
+        advice = "check the disk and the permissions"
     return [Finding("store", "failed", text, advice)]
-
-
-_PERMISSIONS: Final = "check the disk and the permissions"
 
 
 def _file(path: Path) -> Finding:
