@@ -92,7 +92,8 @@ def soak(session: nox.Session) -> None:
 def interop(session: nox.Session) -> None:
     """The official SDKs, unmodified, as clients of our simulator; and what they send beside what we send."""
     install(session)
-    session.run("pytest", "-m", "interop", "tests/interop", *session.posargs, env=install_sdks(session))
+    limit = ["-o", "faulthandler_timeout=300", "-o", "faulthandler_exit_on_timeout=true"]  # for a test that hangs
+    session.run("pytest", "-m", "interop", *limit, "tests/interop", *session.posargs, env=install_sdks(session))
 
 
 @nox.session
