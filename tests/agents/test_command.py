@@ -93,7 +93,7 @@ async def test_a_program_that_takes_too_long_is_ended_with_its_children(
 
     async def run() -> None:
         with pytest.raises(CommandFailed, match=r"^sh ran longer than 7 s, and was ended$"):
-            await sh("exec 3>fifo; sleep 1000 & echo begun >&3; wait", timeout=7)(HELLO)
+            await sh("exec 3>fifo; (echo begun >&3; exec sleep 1000) & wait", timeout=7)(HELLO)
         failed.set()
 
     nursery.start_soon(run)

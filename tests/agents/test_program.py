@@ -144,7 +144,7 @@ async def test_a_cancelled_program_may_clean_up_and_is_heard_to_its_end(
     stage: Stage, fifo: Fifo, nursery: trio.Nursery
 ) -> None:
     scope = trio.CancelScope()
-    script = "exec 3>fifo; trap 'echo ending >&2; exit' TERM; sleep 1000 & echo begun >&3; wait"
+    script = "exec 3>fifo; trap 'echo ending >&2; exit' TERM; (echo begun >&3; exec sleep 1000) & wait"
     nursery.start_soon(stage.sh_until, script, scope)
     with trio.fail_after(30):
         await fifo.heard("begun")

@@ -14,10 +14,12 @@ from rich.console import Console
 from .._version import __version__
 from ..errors import ConfigError
 from .check import check
+from .dead_letters import dead_letters
 from .demo import run_demo
 from .exits import ExitCode, say
 from .loading import load_config
 from .logs import LogFormat, set_up_logging
+from .outbox import outbox
 from .serve import serve
 from .simulate import simulate
 
@@ -39,6 +41,8 @@ def program() -> None:
 
 
 program.add_command(check)
+program.add_command(dead_letters)
+program.add_command(outbox)
 program.add_command(simulate)
 
 

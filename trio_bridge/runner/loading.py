@@ -58,6 +58,18 @@ def load_config(file: Path, platforms: Registry = PLATFORMS) -> RunnerConfig:
     return read_config(read_toml(file), file, platforms)
 
 
+def load_store(file: Path) -> str:
+    """The store's URL alone. Whatever else is wrong in the file, or can't be read now, is not in the way.
+
+    Raises:
+      ConfigError: with a line for each problem of ``[store]``.
+    """
+    sections = Sections(read_toml(file), file.absolute().parent, PLATFORMS)
+    url = sections.store()
+    raise_if_any([problem for problem in sections.problems if problem.path[0] == "store"], file)
+    return url
+
+
 def read_toml(file: Path) -> dict[str, Any]:
     """The tables of a file.
 
