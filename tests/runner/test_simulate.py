@@ -142,6 +142,9 @@ def test_a_person_at_a_terminal_gets_an_account_to_paste_and_a_hint() -> None:
         seen = b""
         while b"Ctrl-C ends it" not in seen:
             seen += os.read(ours, 4096)
+        os.write(ours, b"hello?\n")
+        while b"nobody is connected: it will be said to the first who is" not in seen:
+            seen += os.read(ours, 4096)
         process.send_signal(signal.SIGINT)
         assert process.wait(LONGEST) == 0
     shown = seen.decode().replace("\r\n", "\n")

@@ -265,6 +265,10 @@ async def test_nobody_is_there(theatre: Theatre, autojump_clock: MockClock) -> N
         (HELLO, 'nobody has connected yet: wait = "connected" waits for somebody'),
         (Say(say="hello", client="dingother"), "no client dingother has connected yet"),
         (Expect(expect="x"), "nothing was said before"),
+        (Duplicate(duplicate=1), "nothing was said before"),
+        (Disconnect(disconnect="rotation"), "nobody is connected"),
+        (Drop(drop="rst"), "nobody is connected"),
+        (Silence(silence=5), "nobody is connected"),
     ],
 )
 async def test_a_step_that_cannot_be_done_says_so(
@@ -280,6 +284,11 @@ async def test_what_is_said_while_nobody_is_there_is_lost_as_on_the_platform(
     assert not await theatre.play(CONNECTED, Drop(drop="rst"), HELLO)
     assert theatre.told("undelivered") == ["message 0: nobody is there to take it: lost, as a real one would be"]
     assert theatre.wrong == ["message 0 'hello': never delivered, as nobody was there who had subscribed to it"]
+
+
+async def test_a_duplicate_for_nobody_is_noticed(theatre: Theatre, autojump_clock: MockClock) -> None:
+    assert not await theatre.play(CONNECTED, HELLO, ANSWERED, Drop(drop="rst"), Duplicate(duplicate=1))
+    assert theatre.wrong[0] == "steps[4]: duplicate = 1: nobody is there to take it"
 
 
 async def test_unless_the_rules_keep_it(theatre: Theatre, autojump_clock: MockClock) -> None:

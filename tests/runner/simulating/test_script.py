@@ -105,6 +105,7 @@ def test_a_refusal_has_the_status_that_the_call_would_have(tmp_path: Path, call:
                 "steps[0].say: expected a string, not 3",
             ],
         ),
+        ("steps = [{ fail = 'webhook', code = 'no' }]", ['steps[0].code: expected digits, not "no"']),
         (
             "clients = [{ client_id = 'a', client_secret = { env = 'NOBODY_SET_THIS' } }]",
             ["clients[0].client_secret: environment variable NOBODY_SET_THIS is not set"],

@@ -38,6 +38,8 @@ from .script import Step
 
 TOLD = 20
 """Messages whose story is told when something is missing; the others are counted."""
+REASONS = 5
+"""Reasons why a step may have waited in vain: they are told in one line."""
 COUNTS = ("pushed", "acked", "answered", "redelivered", "undelivered", "unacked", "unanswered", "answered_twice")
 
 INVITATION = """\
@@ -100,14 +102,15 @@ class DingTalkStage:
                 self._newest.append(dingtalk.push(step.push, topic=step.topic, client_id=self._client(step.client)))
             case Event():
                 self._newest.append(dingtalk.event(step.event, step.data, client_id=self._client(step.client)))
-            case Duplicate(duplicate=count):
-                for pushed in self._newest[-count:]:
-                    dingtalk.duplicate(pushed)
+            case Duplicate():
+                self._duplicate(step)
             case Disconnect():
+                self._connections(step.client)
                 dingtalk.disconnect(step.disconnect, client_id=step.client)
             case Drop():
                 await self._drop(step)
             case Silence():
+                self._connections(step.client)
                 await beside.start(self._silence, step)
             case Fail():
                 await beside.start(self._fail, step)
@@ -171,9 +174,15 @@ class DingTalkStage:
             )
             self._newest.append(pushed)
 
+    def _duplicate(self, step: Duplicate) -> None:
+        if not self._newest:
+            raise Unmet("nothing was said before")
+        if not all(self._dingtalk.duplicate(pushed) for pushed in self._newest[-step.duplicate :]):
+            raise Unmet("nobody is there to take it")
+
     async def _drop(self, step: Drop) -> None:
         """The next step finds them gone."""
-        before = [each for each in self._dingtalk.connections if step.client in (None, each.client_id)]
+        before = self._connections(step.client)
         self._dingtalk.drop_connections(step.drop, code=step.code, reason=step.reason, client_id=step.client)
         await self._dingtalk.wait_until(lambda: not any(each.live for each in before))
 
@@ -217,7 +226,7 @@ class DingTalkStage:
         with trio.move_on_after(within) as patience:
             await self._dingtalk.wait_until(holds)
         if patience.cancelled_caught:
-            raise Unmet("; ".join([f"not within {within:g} s", *islice(self._reasons(), TOLD)]))
+            raise Unmet("; ".join([f"not within {within:g} s", *islice(self._reasons(), REASONS)]))
 
     def _reasons(self) -> Iterator[str]:
         if not self._sound(None):
@@ -230,6 +239,13 @@ class DingTalkStage:
                 yield f"the answer was {reply.text!r}"
 
     # Who is there.
+
+    def _connections(self, client_id: str | None) -> list[SimulatedConnection]:
+        """What there is to break. A script that breaks nothing tests nothing."""
+        found = [each for each in self._dingtalk.connections if client_id in (None, each.client_id)]
+        if not found:
+            raise Unmet("nobody is connected")
+        return found
 
     def _sound(self, client_id: str | None) -> list[SimulatedConnection]:
         """Connections on which something said now would arrive."""
@@ -255,7 +271,7 @@ def _failure(step: Fail) -> CallScript:
     if step.how != "refuse":
         return CallScript(answer=Answer(ending=step.how), carried_out=step.how == "swallow")
     if step.fail == "webhook":
-        error = {"errcode": int(step.code) if step.code.isdecimal() else -1, "errmsg": "refused by the script"}
+        error = {"errcode": int(step.code), "errmsg": "refused by the script"}
     else:
         error = {"code": step.code, "message": "refused by the script"}
     return CallScript(answer=Answer(status=step.status, body=encode(error)))

@@ -112,7 +112,9 @@ class Fail(Step):
         default=attrs.Factory(lambda self: {"open": 401, "webhook": 200}.get(self.fail, 400), takes_self=True),
         validator=attrs.validators.and_(attrs.validators.ge(200), attrs.validators.le(599)),
     )
-    code: str = "refusedByScript"
+    code: str = attrs.field(
+        default=attrs.Factory(lambda self: "310000" if self.fail == "webhook" else "refusedByScript", takes_self=True)
+    )
     """The platform's code in the answer; a number for ``webhook``."""
     times: int = attrs.field(default=1, validator=attrs.validators.ge(1))
     lasting: float | None = attrs.field(default=None, validator=attrs.validators.optional(positive))
@@ -171,8 +173,8 @@ class DingTalkScript(Script):
     """Seconds that the last messages get, when all is done, to be acknowledged and answered."""
 
     def problems(self) -> list[Problem]:
-        """Secrets that can't be read, and steps for a client that is not let in."""
-        return [*self._unreadable(), *self._unknown()]
+        """Secrets that can't be read, steps for a client that is not let in, codes that a call does not have."""
+        return [*self._unreadable(), *self._unknown(), *self._no_numbers()]
 
     def _unreadable(self) -> Iterator[Problem]:
         for index, client in enumerate(self.clients):
@@ -186,3 +188,8 @@ class DingTalkScript(Script):
         for index, step in enumerate(self.steps):
             if isinstance(step, Aimed) and step.client is not None and known and step.client not in known:
                 yield Problem(("steps", index, "client"), f"expected {one_of(known)}, not {shown(step.client)}")
+
+    def _no_numbers(self) -> Iterator[Problem]:
+        for index, step in enumerate(self.steps):
+            if isinstance(step, Fail) and step.fail == "webhook" and not step.code.isdecimal():
+                yield Problem(("steps", index, "code"), f"expected digits, not {shown(step.code)}")

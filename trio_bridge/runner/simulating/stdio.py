@@ -63,12 +63,19 @@ async def _read() -> bytes:
     try:
         while True:
             await _wait(trio.lowlevel.wait_readable, STDIN)
-            # Whoever reads a terminal from the background is stopped, with everything that runs in the process.
-            if not os.isatty(STDIN) or os.tcgetpgrp(STDIN) == os.getpgrp():
+            if not _in_background():
                 return os.read(STDIN, PORTION)
             await trio.sleep(BACKGROUND)
     except OSError:
         return b""  # Its terminal is gone.
+
+
+def _in_background() -> bool:
+    """Whether somebody else reads our terminal: whoever does so too is stopped, with all that runs in the process."""
+    try:
+        return os.tcgetpgrp(STDIN) != os.getpgrp()
+    except OSError:
+        return False  # It is no terminal, or none that stops anybody.
 
 
 class LinesShown:
