@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import attrs
 
@@ -14,6 +14,7 @@ from .errors import ConfigError
 
 Overflow = Literal["spill", "shed", "drop"]
 Overlap = Literal["concurrent", "kicks_old", "forbidden"]
+Transport = Literal["websockets", "trio-websocket"]
 
 Validator = Callable[[Any, "attrs.Attribute[Any]", Any], Any]
 
@@ -143,6 +144,9 @@ class AccountConfig:
     """A reply that may have been sent, on a platform without idempotency keys: leave it to a person, or send it
     again."""
 
+    transport: Transport = attrs.field(default="websockets", validator=attrs.validators.in_(get_args(Transport)))
+    """The library that speaks on the account's WebSockets. They keep the same promises, and ``websockets`` needs much
+    less processor time; ``trio-websocket`` shares no code with it, for a peer that gets on badly with the other."""
     ca_file: Path | None = attrs.field(default=None, converter=attrs.converters.optional(Path))
     """Trust the certificates in this PEM file, and no others. Verification is never switched off."""
     allow_insecure: bool = False

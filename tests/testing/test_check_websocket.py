@@ -11,9 +11,9 @@ from trio.testing import MockClock
 from websockets.protocol import Protocol, Side, State
 
 from trio_bridge.testing.websocket import check_websocket
+from trio_bridge.transport._core_server import CoreServerWebsocket
 from trio_bridge.transport._pipe import stream_pair
 from trio_bridge.transport._shell import CoreWebsocket
-from trio_bridge.transport.server_websocket import ServerWebsocket
 from trio_bridge.transport.websocket import Websocket
 from trio_bridge.wire.protocol import Frame
 
@@ -99,7 +99,9 @@ async def test_a_broken_promise_is_found(broken: type[CoreWebsocket], promise: s
         near, far = stream_pair()
         yield (
             broken(near, Protocol(Side.CLIENT, state=State.OPEN, max_size=max_size), close_grace=close_grace),
-            ServerWebsocket(far, Protocol(Side.SERVER, state=State.OPEN, max_size=max_size), close_grace=close_grace),
+            CoreServerWebsocket(
+                far, Protocol(Side.SERVER, state=State.OPEN, max_size=max_size), close_grace=close_grace
+            ),
         )
 
     try:

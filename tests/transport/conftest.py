@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import trustme
 
+from trio_bridge.config import Transport
 from trio_bridge.transport.memory import MemoryNetwork
 
 
@@ -14,6 +16,12 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture(params=get_args(Transport))
+def transport(request: pytest.FixtureRequest) -> Transport:
+    """Each of the libraries that speak WebSocket."""
+    return request.param
 
 
 @pytest.fixture

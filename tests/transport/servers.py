@@ -9,8 +9,20 @@ from ssl import PROTOCOL_TLS_SERVER, SSLContext
 import trio
 import trustme
 
+from trio_bridge.config import Transport
+from trio_bridge.transport._closing import CLOSE_GRACE
+from trio_bridge.transport._shell import MAX_SIZE
+from trio_bridge.transport.client import open_websocket
 from trio_bridge.transport.network import Network
-from trio_bridge.transport.server import Handler, serve_listener, serve_stream
+from trio_bridge.transport.server import (
+    AcceptWebsocket,
+    Handler,
+    HttpRequest,
+    ServerWebsocket,
+    serve_listener,
+    serve_stream,
+)
+from trio_bridge.transport.websocket import Websocket
 
 
 @asynccontextmanager
@@ -32,6 +44,38 @@ async def serving(
 
             nursery.start_soon(trio.serve_listeners, serve, [listener])
         yield port
+        nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def pair_over(
+    network: Network,
+    *,
+    client: Transport,
+    server: Transport,
+    max_size: int = MAX_SIZE,
+    close_grace: float = CLOSE_GRACE,
+) -> AsyncIterator[tuple[Websocket, ServerWebsocket]]:
+    """A client and the server's end of the same connection."""
+    accepted_in, accepted_out = trio.open_memory_channel[ServerWebsocket](1)
+    done = trio.Event()
+
+    async def serve(websocket: ServerWebsocket) -> None:
+        await accepted_in.send(websocket)
+        await done.wait()
+
+    async def handler(request: HttpRequest) -> AcceptWebsocket:
+        return AcceptWebsocket(serve, max_size=max_size, close_grace=close_grace, transport=server)
+
+    listener = await network.listen_tcp("127.0.0.1", 0)
+    url = f"ws://127.0.0.1:{network.port_of(listener)}/"
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(serve_listener, listener, handler)
+        async with open_websocket(
+            url, network=network, max_size=max_size, close_grace=close_grace, transport=client
+        ) as near:
+            yield near, await accepted_out.receive()
+        done.set()
         nursery.cancel_scope.cancel()
 
 

@@ -20,6 +20,7 @@ from trio.testing import MockClock
 from websockets.protocol import Protocol, Side, State
 
 from tests.transport.servers import read_head, serving, speaking
+from trio_bridge.config import Transport
 from trio_bridge.errors import (
     AccountRefused,
     ConnectionLost,
@@ -30,6 +31,7 @@ from trio_bridge.errors import (
 )
 from trio_bridge.transport._pipe import stream_pair
 from trio_bridge.transport._shell import CoreWebsocket
+from trio_bridge.transport._trio_websocket import TrioWebsocket
 from trio_bridge.transport.client import open_websocket
 from trio_bridge.transport.memory import MemoryNetwork, websocket_pair
 from trio_bridge.transport.network import Network
@@ -39,6 +41,9 @@ from trio_bridge.transport.websocket import UpgradeRefused, Websocket
 from trio_bridge.wire.protocol import Frame
 
 MIB = 2**20
+
+AGREEMENT = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+"""The beginning of the answer."""
 
 
 async def everything(websocket: Websocket) -> tuple[list[Frame], ConnectionLost]:
@@ -60,14 +65,11 @@ def accepting(
     return handler
 
 
-def agreement(head: bytes) -> bytes:
+def agreement(head: bytes, more: bytes = b"") -> bytes:
     """The server's answer to an upgrade, by hand."""
     (key,) = [line.split(b": ")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key")]
     accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
-    return (
-        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n"
-    )
+    return AGREEMENT + b"Sec-WebSocket-Accept: " + accept + b"\r\n" + more + b"\r\n"
 
 
 @asynccontextmanager
@@ -76,7 +78,7 @@ async def connected(network: Network, port: int, **options: object) -> AsyncIter
         yield websocket
 
 
-async def test_headers_path_and_subprotocol_are_sent(network: MemoryNetwork) -> None:
+async def test_headers_path_and_subprotocol_are_sent(transport: Transport, network: MemoryNetwork) -> None:
     requests: list[HttpRequest] = []
 
     async def serve(websocket: ServerWebsocket) -> None:
@@ -89,8 +91,10 @@ async def test_headers_path_and_subprotocol_are_sent(network: MemoryNetwork) -> 
     async with serving(network, handler) as port:
         url = f"ws://127.0.0.1:{port}/a%20b?ticket=t"
         headers = [("Authorization", "Bearer t"), ("User-Agent", "me"), ("Host", "chat.example")]
-        async with open_websocket(url, network=network, headers=headers, subprotocols=["chat"]) as websocket:
-            assert isinstance(websocket, CoreWebsocket)
+        async with open_websocket(
+            url, network=network, transport=transport, headers=headers, subprotocols=["chat"]
+        ) as websocket:
+            assert isinstance(websocket, CoreWebsocket | TrioWebsocket)
             assert websocket.subprotocol == "chat"
     (request,) = requests
     assert (request.target, request.path, request.query) == ("/a%20b?ticket=t", "/a b", {"ticket": "t"})
@@ -99,38 +103,38 @@ async def test_headers_path_and_subprotocol_are_sent(network: MemoryNetwork) -> 
     assert request.headers["host"] == "chat.example"
 
 
-async def test_leaving_the_block_closes_with_1000(network: MemoryNetwork) -> None:
+async def test_leaving_the_block_closes_with_1000(transport: Transport, network: MemoryNetwork) -> None:
     ends: list[ConnectionLost] = []
 
     async def serve(websocket: ServerWebsocket) -> None:
         ends.append((await everything(websocket))[1])
 
     async with serving(network, accepting(serve)) as port:
-        async with connected(network, port):
+        async with connected(network, port, transport=transport):
             pass
         await trio.testing.wait_all_tasks_blocked()
         assert network.connections == []
     assert [end.code for end in ends if isinstance(end, PeerClosed)] == [1000]
 
 
-async def test_frames_right_behind_the_answer_are_kept(network: MemoryNetwork) -> None:
+async def test_frames_right_behind_the_answer_are_kept(transport: Transport, network: MemoryNetwork) -> None:
     async def talk(stream: trio.abc.Stream) -> None:
         frames = b"".join(b"\x81\x01%d" % i for i in range(5))
         await stream.send_all(agreement(await read_head(stream)) + frames + b"\x88\x02\x0f\xa1")
         await trio.sleep_forever()
 
-    async with speaking(network, talk) as port, connected(network, port) as websocket:
+    async with speaking(network, talk) as port, connected(network, port, transport=transport) as websocket:
         messages, end = await everything(websocket)
     assert messages == ["0", "1", "2", "3", "4"]
     assert isinstance(end, PeerClosed)
     assert end.code == 4001
 
 
-async def test_a_close_right_behind_the_answer_is_not_lost(network: MemoryNetwork) -> None:
+async def test_a_close_right_behind_the_answer_is_not_lost(transport: Transport, network: MemoryNetwork) -> None:
     async def talk(stream: trio.abc.Stream) -> None:
         await stream.send_all(agreement(await read_head(stream)) + b"\x88\x00")
 
-    async with speaking(network, talk) as port, connected(network, port) as websocket:
+    async with speaking(network, talk) as port, connected(network, port, transport=transport) as websocket:
         messages, end = await everything(websocket)
     assert messages == []
     assert isinstance(end, PeerClosed)
@@ -141,7 +145,7 @@ async def test_a_close_right_behind_the_answer_is_not_lost(network: MemoryNetwor
     ("hint", "seconds"), [("7", 7.0), ("Thu, 01 Jan 2026 00:01:00 GMT", 60.0), ("soon", None), (None, None)]
 )
 async def test_a_refused_upgrade_tells_all_that_the_server_said(
-    network: MemoryNetwork, hint: str | None, seconds: float | None
+    transport: Transport, network: MemoryNetwork, hint: str | None, seconds: float | None
 ) -> None:
     async def talk(stream: trio.abc.Stream) -> None:
         await read_head(stream)
@@ -153,7 +157,7 @@ async def test_a_refused_upgrade_tells_all_that_the_server_said(
 
     async with speaking(network, talk) as port:
         with pytest.raises(UpgradeRefused, match="answered the upgrade with 514") as refused:
-            await connected(network, port).__aenter__()
+            await connected(network, port, transport=transport).__aenter__()
         await trio.testing.wait_all_tasks_blocked()
         assert network.connections == []
     assert (refused.value.stage, refused.value.status) == ("upgrade", 514)
@@ -169,34 +173,88 @@ async def test_a_refused_upgrade_tells_all_that_the_server_said(
         b"HTTP/1.1 101",
         b"not HTTP at all\r\n\r\n",
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+        AGREEMENT + b"Sec-WebSocket-Accept: bm90IHlvdXIga2V5\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nnot all",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
         b"HTTP/1.1 101 " + b"x" * 10_000 + b"\r\n\r\n",
     ],
 )
-async def test_what_is_no_answer_to_an_upgrade_fails_it(network: MemoryNetwork, answer: bytes) -> None:
+async def test_what_is_no_answer_to_an_upgrade_fails_it(
+    transport: Transport, network: MemoryNetwork, answer: bytes
+) -> None:
     async def talk(stream: trio.abc.Stream) -> None:
         await read_head(stream)
         await stream.send_all(answer)
 
     async with speaking(network, talk) as port:
         with pytest.raises(HandshakeFailed) as failed:
-            await connected(network, port).__aenter__()
+            await connected(network, port, transport=transport).__aenter__()
     assert failed.value.stage == "upgrade"
 
 
-async def test_a_reset_instead_of_an_answer(network: MemoryNetwork) -> None:
+@pytest.mark.parametrize(
+    "more",
+    [
+        b"Sec-WebSocket-Extensions: permessage-deflate\r\n",
+        b"Sec-WebSocket-Protocol: chat\r\n",
+        b"Sec-WebSocket-Protocol: \xff\r\n",
+    ],
+)
+async def test_an_answer_to_what_was_not_asked_fails_the_upgrade(
+    network: MemoryNetwork, more: bytes, transport: Transport
+) -> None:
+    async def talk(stream: trio.abc.Stream) -> None:
+        await stream.send_all(agreement(await read_head(stream), more))
+        await trio.sleep_forever()
+
+    async with speaking(network, talk) as port:
+        with pytest.raises(HandshakeFailed) as failed:
+            await connected(network, port, transport=transport).__aenter__()
+    assert failed.value.stage == "upgrade"
+
+
+async def test_a_refusal_that_ends_with_the_connection_is_told_whole(
+    network: MemoryNetwork, transport: Transport
+) -> None:
+    async def talk(stream: trio.abc.Stream) -> None:
+        await read_head(stream)
+        await stream.send_all(b"HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\nnot ")
+        await trio.testing.wait_all_tasks_blocked()
+        await stream.send_all(b"you")
+        await stream.aclose()
+
+    async with speaking(network, talk) as port:
+        with pytest.raises(UpgradeRefused) as refused:
+            await connected(network, port, transport=transport).__aenter__()
+    assert (refused.value.status, refused.value.body) == (403, b"not you")
+
+
+async def test_what_the_block_raises_comes_out_as_it_is(network: MemoryNetwork, transport: Transport) -> None:
+    """Not in a group, although tasks of the connection run beside the block."""
+    async with serving(network, accepting(everything)) as port:  # type: ignore[arg-type]
+        with pytest.raises(ZeroDivisionError):
+            async with connected(network, port, transport=transport):
+                raise ZeroDivisionError
+        with trio.CancelScope() as scope:
+            async with connected(network, port, transport=transport):
+                scope.cancel()
+                await trio.sleep_forever()
+        assert scope.cancelled_caught
+
+
+async def test_a_reset_instead_of_an_answer(transport: Transport, network: MemoryNetwork) -> None:
     async def talk(stream: trio.abc.Stream) -> None:
         await read_head(stream)
         network.connections[0].break_()
 
     async with speaking(network, talk) as port:
         with pytest.raises(HandshakeFailed, match="before the answer came") as failed:
-            await connected(network, port).__aenter__()
+            await connected(network, port, transport=transport).__aenter__()
     assert failed.value.stage == "upgrade"
 
 
 async def test_a_server_that_answers_a_byte_a_second_is_left_after_10(
-    network: MemoryNetwork, autojump_clock: MockClock
+    transport: Transport, network: MemoryNetwork, autojump_clock: MockClock
 ) -> None:
     async def talk(stream: trio.abc.Stream) -> None:
         for byte in agreement(await read_head(stream)):
@@ -209,7 +267,7 @@ async def test_a_server_that_answers_a_byte_a_second_is_left_after_10(
     async with speaking(network, talk) as port:
         begun = trio.current_time()
         with pytest.raises(HandshakeFailed, match="no answer within 10 s") as failed:
-            await connected(network, port).__aenter__()
+            await connected(network, port, transport=transport).__aenter__()
         assert trio.current_time() - begun == 10
     assert failed.value.stage == "upgrade"
 
@@ -226,15 +284,19 @@ async def test_a_url_that_cannot_be_used_is_refused_without_being_repeated(netwo
     assert refused.value.__suppress_context__ or refused.value.__context__ is None
 
 
-async def test_a_token_with_a_line_break_is_refused_without_being_repeated(network: MemoryNetwork) -> None:
+async def test_a_token_with_a_line_break_is_refused_without_being_repeated(
+    transport: Transport, network: MemoryNetwork
+) -> None:
     async with serving(network, accepting(everything)) as port:  # type: ignore[arg-type]
         with pytest.raises(AccountRefused, match="header Authorization: expected printable ASCII") as refused:
-            await connected(network, port, headers=[("Authorization", "s3cret\r\nX: y")]).__aenter__()
+            await connected(
+                network, port, transport=transport, headers=[("Authorization", "s3cret\r\nX: y")]
+            ).__aenter__()
     assert "s3cret" not in str(refused.value)
 
 
 async def test_nothing_of_a_connection_reaches_the_log(
-    network: MemoryNetwork, caplog: pytest.LogCaptureFixture
+    transport: Transport, network: MemoryNetwork, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def serve(websocket: ServerWebsocket) -> None:
         await websocket.send_batch(["s3cret text"])
@@ -243,20 +305,24 @@ async def test_nothing_of_a_connection_reaches_the_log(
     caplog.set_level(logging.DEBUG)
     async with serving(network, accepting(serve)) as port:
         url = f"ws://127.0.0.1:{port}/?ticket=s3cret"
-        async with open_websocket(url, network=network, headers=[("Authorization", "s3cret")]) as websocket:
+        async with open_websocket(
+            url, network=network, transport=transport, headers=[("Authorization", "s3cret")]
+        ) as websocket:
             assert await websocket.receive_batch() == ["s3cret text"]
             await websocket.send_batch(["s3cret answer"])
     assert "s3cret" not in caplog.text
 
 
-async def test_tls_and_websocket_together(authority: trustme.CA, ca_file: Path) -> None:
+async def test_tls_and_websocket_together(transport: Transport, authority: trustme.CA, ca_file: Path) -> None:
     async def echo(websocket: ServerWebsocket) -> None:
         while True:
             await websocket.send_batch(await websocket.receive_batch())
 
     network = SystemNetwork()
     async with serving(network, accepting(echo), tls=authority.issue_cert("localhost")) as port:
-        async with open_websocket(f"wss://localhost:{port}/", network=network, ca_file=ca_file) as websocket:
+        async with open_websocket(
+            f"wss://localhost:{port}/", network=network, transport=transport, ca_file=ca_file
+        ) as websocket:
             messages: list[Frame] = ["small", "x" * 100_000, b"binary"]
             await websocket.send_batch(messages)
             got: list[Frame] = []
@@ -264,7 +330,7 @@ async def test_tls_and_websocket_together(authority: trustme.CA, ca_file: Path) 
                 got += await websocket.receive_batch()
             assert got == messages
         with pytest.raises(AccountRefused):
-            await open_websocket(f"wss://localhost:{port}/", network=network).__aenter__()
+            await open_websocket(f"wss://localhost:{port}/", network=network, transport=transport).__aenter__()
 
 
 @given(

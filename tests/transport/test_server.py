@@ -13,6 +13,7 @@ import trio
 from trio.testing import MockClock
 
 from tests.transport.servers import serving
+from trio_bridge.config import Transport
 from trio_bridge.errors import ConnectionLost, PeerClosed
 from trio_bridge.transport import _http_connection
 from trio_bridge.transport._pipe import MemoryStream, stream_pair
@@ -252,14 +253,14 @@ async def never(websocket: ServerWebsocket) -> None:
     raise AssertionError("there is no WebSocket")
 
 
-async def test_frames_right_behind_the_request_are_kept(autojump_clock: MockClock) -> None:
+async def test_frames_right_behind_the_request_are_kept(transport: Transport, autojump_clock: MockClock) -> None:
     got: list[object] = []
 
     async def serve(websocket: ServerWebsocket) -> None:
         got.extend(await websocket.receive_batch())
 
     async def accept(request: HttpRequest) -> AcceptWebsocket:
-        return AcceptWebsocket(serve, close_grace=1)
+        return AcceptWebsocket(serve, close_grace=1, transport=transport)
 
     answer = await exchange(UPGRADE + KEY + b"\r\n" + b"\x81\x82\0\0\0\0hi", handler=accept)
     assert answer.startswith(b"HTTP/1.1 101 Switching Protocols\r\n")
@@ -285,12 +286,14 @@ async def test_a_handler_can_hang_up_instead_of_answering(autojump_clock: MockCl
     assert await exchange(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", handler=handler) == b""
 
 
-async def test_a_bug_in_serving_a_websocket_closes_it_with_1011_and_comes_out(network: MemoryNetwork) -> None:
+async def test_a_bug_in_serving_a_websocket_closes_it_with_1011_and_comes_out(
+    transport: Transport, network: MemoryNetwork
+) -> None:
     async def serve(websocket: ServerWebsocket) -> None:
         raise ZeroDivisionError
 
     async def handler(request: HttpRequest) -> AcceptWebsocket:
-        return AcceptWebsocket(serve)
+        return AcceptWebsocket(serve, transport=transport)
 
     near, far = stream_pair()
     await near.send_all(UPGRADE + KEY + b"\r\n")
@@ -307,12 +310,12 @@ async def test_a_bug_in_serving_a_websocket_closes_it_with_1011_and_comes_out(ne
         near.close()
 
 
-async def test_a_client_that_says_too_much_is_told_1009(network: MemoryNetwork) -> None:
+async def test_a_client_that_says_too_much_is_told_1009(transport: Transport, network: MemoryNetwork) -> None:
     async def serve(websocket: ServerWebsocket) -> None:
         raise AssertionError(await websocket.receive_batch())
 
     async def handler(request: HttpRequest) -> AcceptWebsocket:
-        return AcceptWebsocket(serve, max_size=1000)
+        return AcceptWebsocket(serve, max_size=1000, transport=transport)
 
     async with serving(network, handler) as port:
         async with open_websocket(f"ws://127.0.0.1:{port}", network=network) as websocket:
@@ -322,12 +325,12 @@ async def test_a_client_that_says_too_much_is_told_1009(network: MemoryNetwork) 
     assert closed.value.code == 1009
 
 
-async def test_a_reset_on_sockets_is_a_reset() -> None:
+async def test_a_reset_on_sockets_is_a_reset(transport: Transport) -> None:
     async def serve(websocket: ServerWebsocket) -> None:
         websocket.reset()
 
     async def handler(request: HttpRequest) -> AcceptWebsocket:
-        return AcceptWebsocket(serve)
+        return AcceptWebsocket(serve, transport=transport)
 
     network = SystemNetwork()
     async with serving(network, handler) as port, await network.connect_tcp("127.0.0.1", port) as stream:
@@ -338,7 +341,7 @@ async def test_a_reset_on_sockets_is_a_reset() -> None:
             raise AssertionError("the connection was closed, not reset")
 
 
-async def test_a_peer_that_leaves_is_no_bug_of_who_served_it(network: MemoryNetwork) -> None:
+async def test_a_peer_that_leaves_is_no_bug_of_who_served_it(transport: Transport, network: MemoryNetwork) -> None:
     ends: list[ConnectionLost] = []
 
     async def serve(websocket: ServerWebsocket) -> None:
@@ -353,7 +356,7 @@ async def test_a_peer_that_leaves_is_no_bug_of_who_served_it(network: MemoryNetw
             nursery.start_soon(read)
 
     async def handler(request: HttpRequest) -> AcceptWebsocket:
-        return AcceptWebsocket(serve)
+        return AcceptWebsocket(serve, transport=transport)
 
     async with serving(network, handler) as port:
         async with open_websocket(f"ws://127.0.0.1:{port}", network=network) as websocket:
@@ -363,13 +366,13 @@ async def test_a_peer_that_leaves_is_no_bug_of_who_served_it(network: MemoryNetw
 
 
 async def test_cancelling_a_server_ends_its_connections_at_once_with_1001(
-    network: MemoryNetwork, autojump_clock: MockClock
+    transport: Transport, network: MemoryNetwork, autojump_clock: MockClock
 ) -> None:
     async def handler(request: HttpRequest) -> AcceptWebsocket:
         async def serve(websocket: ServerWebsocket) -> None:
             await trio.sleep_forever()
 
-        return AcceptWebsocket(serve)
+        return AcceptWebsocket(serve, transport=transport)
 
     async with contextlib.AsyncExitStack() as clients:
         begun = trio.current_time()

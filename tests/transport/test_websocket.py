@@ -4,44 +4,26 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import product
+from typing import get_args
 
 import pytest
 import trio
 from trio.testing import MockClock
 
+from tests.transport.servers import pair_over
+from trio_bridge.config import Transport
 from trio_bridge.errors import PeerClosed
 from trio_bridge.testing.websocket import check_websocket
-from trio_bridge.transport.client import open_websocket
 from trio_bridge.transport.memory import MemoryNetwork, websocket_pair
-from trio_bridge.transport.network import Network
-from trio_bridge.transport.server import AcceptWebsocket, HttpRequest, ServerWebsocket, serve_listener
+from trio_bridge.transport.server import ServerWebsocket
 from trio_bridge.transport.tcp import SystemNetwork
 from trio_bridge.transport.websocket import Websocket
 
+LIBRARIES = get_args(Transport)
 
-@asynccontextmanager
-async def pair_over(
-    network: Network, *, max_size: int, close_grace: float
-) -> AsyncIterator[tuple[Websocket, ServerWebsocket]]:
-    """A client and the server's end of the same connection."""
-    accepted_in, accepted_out = trio.open_memory_channel[ServerWebsocket](1)
-    done = trio.Event()
-
-    async def serve(websocket: ServerWebsocket) -> None:
-        await accepted_in.send(websocket)
-        await done.wait()
-
-    async def handler(request: HttpRequest) -> AcceptWebsocket:
-        return AcceptWebsocket(serve, max_size=max_size, close_grace=close_grace)
-
-    listener = await network.listen_tcp("127.0.0.1", 0)
-    url = f"ws://127.0.0.1:{network.port_of(listener)}/"
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(serve_listener, listener, handler)
-        async with open_websocket(url, network=network, max_size=max_size, close_grace=close_grace) as near:
-            yield near, await accepted_out.receive()
-        done.set()
-        nursery.cancel_scope.cancel()
+both_ends = pytest.mark.parametrize(("client", "server"), list(product(LIBRARIES, LIBRARIES)))
+"""Each library as a client of each."""
 
 
 async def test_a_bare_pair_in_memory(autojump_clock: MockClock) -> None:
@@ -52,19 +34,25 @@ async def test_a_bare_pair_in_memory(autojump_clock: MockClock) -> None:
     await check_websocket(open_pair)
 
 
-async def test_a_memory_network(autojump_clock: MockClock) -> None:
+@both_ends
+async def test_a_memory_network(client: Transport, server: Transport, autojump_clock: MockClock) -> None:
     @asynccontextmanager
     async def open_pair(*, max_size: int, close_grace: float) -> AsyncIterator[tuple[Websocket, ServerWebsocket]]:
-        async with pair_over(MemoryNetwork(), max_size=max_size, close_grace=close_grace) as pair:
+        async with pair_over(
+            MemoryNetwork(), client=client, server=server, max_size=max_size, close_grace=close_grace
+        ) as pair:
             yield pair
 
     await check_websocket(open_pair)
 
 
-async def test_sockets() -> None:
+@both_ends
+async def test_sockets(client: Transport, server: Transport) -> None:
     @asynccontextmanager
     async def open_pair(*, max_size: int, close_grace: float) -> AsyncIterator[tuple[Websocket, ServerWebsocket]]:
-        async with pair_over(SystemNetwork(), max_size=max_size, close_grace=close_grace) as pair:
+        async with pair_over(
+            SystemNetwork(), client=client, server=server, max_size=max_size, close_grace=close_grace
+        ) as pair:
             yield pair
 
     await check_websocket(open_pair)

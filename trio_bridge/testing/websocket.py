@@ -191,6 +191,27 @@ async def a_cancelled_receive_loses_nothing(near: Websocket, far: Websocket) -> 
     same(got + await receive(near, len(messages) - len(got)), messages)
 
 
+async def pings_that_cross_a_flood_stop_nothing(near: Websocket, far: Websocket) -> None:
+    """A reader that waited for its pong to be written would wait for the other reader, and that one for it."""
+    data = b"x" * MAX_SIZE
+
+    async def flood(websocket: Websocket) -> None:
+        for _ in range(3):
+            websocket.ping()
+            await websocket.send_batch([data])
+
+    async def read(websocket: Websocket) -> None:
+        got: list[Frame] = []
+        while len(got) < 3:
+            got += await websocket.receive_batch()
+        same(got, [data] * 3)
+
+    async with trio.open_nursery() as nursery:
+        for websocket in (near, far):
+            nursery.start_soon(flood, websocket)
+            nursery.start_soon(read, websocket)
+
+
 async def code_and_reason_of_a_close_arrive(near: Websocket, far: Websocket) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(far.aclose, 4001, "enough")
@@ -292,6 +313,21 @@ async def a_message_that_is_too_large_ends_the_connection(near: Websocket, far: 
         await protocol_is_broken(near, far, 1009)
 
 
+async def messages_before_one_that_is_too_large_come_first(near: Websocket, far: ServerWebsocket) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(cut_off, far.send_batch, ["one", b"two", "x" * (MAX_SIZE + 1)])
+        await trio.sleep(MOMENT)
+        same(await receive(near, 2), ["one", b"two"])
+        await protocol_is_broken(near, far, 1009)
+
+
+async def bytes_count_and_not_characters(near: Websocket, far: ServerWebsocket) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(cut_off, far.send_batch, ["ü" * (MAX_SIZE // 2), "ü" * (MAX_SIZE // 2 + 1)])
+        same(await receive(near, 1), ["ü" * (MAX_SIZE // 2)])
+        await protocol_is_broken(near, far, 1009)
+
+
 async def fragments_that_are_too_large_together_end_it_too(near: Websocket, far: ServerWebsocket) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(cut_off, far.send_fragmented, "x" * (MAX_SIZE + 1), MAX_SIZE // 2)
@@ -339,6 +375,7 @@ CONDUCT: tuple[Check, ...] = (
     a_ping_is_answered_by_the_next_flush,
     only_received_bytes_prove_that_the_peer_lives,
     a_cancelled_receive_loses_nothing,
+    pings_that_cross_a_flood_stop_nothing,
     code_and_reason_of_a_close_arrive,
     messages_before_a_close_come_first,
     the_end_stays_the_end,
@@ -354,6 +391,8 @@ MISCHIEF: tuple[Mischief, ...] = (
     fragments_are_joined,
     a_ping_between_fragments_is_answered,
     a_message_that_is_too_large_ends_the_connection,
+    messages_before_one_that_is_too_large_come_first,
+    bytes_count_and_not_characters,
     fragments_that_are_too_large_together_end_it_too,
     text_that_is_not_utf8_ends_it,
     a_frame_that_breaks_the_rules_ends_it,

@@ -2,8 +2,7 @@
 
 1. The task that receives never writes, and the task that sends never reads: what the core wants to say (pongs, the
    answer to a close) waits in it until the next :meth:`CoreWebsocket.send_batch`, or until the connection is closed.
-2. How the connection ended is recorded once, in ``_end``, and raised by every later call.
-3. Whatever was complete before the end is returned before the end is raised.
+2. Whatever was complete before the end is returned before the end is raised.
 """
 
 from __future__ import annotations
@@ -21,8 +20,7 @@ from websockets.protocol import Protocol, State
 
 from ..errors import ConnectionLost, LocalProtocolError, PeerClosed, RemoteProtocolError
 from ..wire.protocol import Frame
-from ._streams import close_now
-from .websocket import Websocket
+from ._closing import ABNORMAL, CLOSE_GRACE, LAST_WORDS, ClosingWebsocket, sendable_reason
 
 RECEIVE_SIZE = 65_536
 """Bytes per receive: of messages of 1 kB a batch of some sixty."""
@@ -30,20 +28,7 @@ RECEIVE_SIZE = 65_536
 MAX_SIZE = 16 * 2**20
 """Bytes of one message, after inflating and joining."""
 
-CLOSE_GRACE = 5.0
-"""Seconds for the closing handshake."""
-
-FAREWELL = 0.5
-"""Seconds to write a close frame when there is no time for the closing handshake."""
-
-LAST_WORDS = 1.0
-"""Seconds for the reader to find out why a send failed: a close frame says more than a broken pipe."""
-
-REASON_SIZE = 123
-"""Bytes of a close frame's reason: 125 for a control frame, less 2 for the code (RFC 6455 §5.5)."""
-
 INVALID_DATA = 1007
-ABNORMAL = 1006
 
 TEXT, BINARY, CONT = Opcode.TEXT, Opcode.BINARY, Opcode.CONT
 
@@ -52,26 +37,20 @@ quiet = logging.getLogger("trio_bridge.transport.core")
 quiet.setLevel(logging.WARNING)
 
 
-class CoreWebsocket(Websocket):
+class CoreWebsocket(ClosingWebsocket):
     """A connection whose opening handshake is done."""
 
     def __init__(self, stream: trio.abc.Stream, core: Protocol, *, close_grace: float = CLOSE_GRACE) -> None:
-        self._stream = stream
+        super().__init__(stream, close_grace=close_grace)
         self._core = core
-        self._close_grace = close_grace
         self._partial = bytearray()
         self._partial_is_text = False
         self._receiving = False
         self._torn = False  # while bytes are under way, and for good if that was cut off
-        self._closed = False
-        self._end: ConnectionLost | None = None
-        self._ended = trio.Event()
-        self.last_received = trio.current_time()
         self._early = self._digest()  # what came right behind the handshake
 
     @property
     def subprotocol(self) -> str | None:
-        """What both sides agreed on."""
         return self._core.subprotocol
 
     @property
@@ -109,27 +88,6 @@ class CoreWebsocket(Websocket):
     def ping(self) -> None:
         if self._core.state is State.OPEN:
             self._core.send_ping(os.urandom(4))
-
-    async def aclose(self, code: int = 1000, reason: str = "") -> None:
-        try:
-            if trio.current_effective_deadline() <= trio.current_time():
-                # Whoever cancels has no time for the peer's answer, but the peer need not find out by itself.
-                with trio.move_on_after(FAREWELL, shield=True):
-                    await self._say_goodbye(code, reason)
-            else:
-                with trio.move_on_after(self._close_grace):
-                    await self._say_goodbye(code, reason)
-                    await self._hear_goodbye()
-        except (trio.BrokenResourceError, trio.ClosedResourceError, ConnectionLost):
-            pass  # there is nobody left to part from
-        finally:
-            self.abort()
-
-    def abort(self) -> None:
-        if not self._closed:
-            self._closed = True
-            self._finish(ConnectionLost("the connection was closed on this side"))
-            close_now(self._stream)
 
     async def _receive(self) -> None:
         """What the socket has is in ``_early``, and the end in ``_end`` if it came."""
@@ -192,12 +150,6 @@ class CoreWebsocket(Websocket):
         self._core.receive_eof()
         return self._finish(PeerClosed(ABNORMAL))
 
-    def _finish(self, end: ConnectionLost) -> ConnectionLost:
-        if self._end is None:
-            self._end = end
-            self._ended.set()
-        return self._end
-
     @property
     def _parted(self) -> bool:
         """Whether the peer will say nothing more."""
@@ -216,17 +168,15 @@ class CoreWebsocket(Websocket):
         self._torn = False
 
     async def _say_goodbye(self, code: int, reason: str) -> None:
-        """Write a close frame: the answer to the peer's, or ours, or why we failed the connection."""
         if self._core.state is State.OPEN:
             try:
-                self._core.send_close(code, reason.encode()[:REASON_SIZE].decode(errors="ignore"))
+                self._core.send_close(code, sendable_reason(reason))
             except ProtocolError as error:
                 raise LocalProtocolError(f"close code {code}: {error}") from error
         if self._core.state is not State.CLOSED:
             await self._flush()
 
     async def _hear_goodbye(self) -> None:
-        """Read and forget until the peer's close frame has come."""
         if self._receiving:
             await self._ended.wait()  # another task reads already
         while not self._parted:

@@ -6,24 +6,26 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import trio
-from websockets.client import ClientProtocol
-from websockets.exceptions import InvalidStatus, InvalidURI
-from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
-from websockets.http11 import Response
-from websockets.protocol import State
-from websockets.typing import Subprotocol
+from websockets.exceptions import InvalidURI
 from websockets.uri import WebSocketURI, parse_uri
 
-from ..errors import AccountRefused, HandshakeFailed
-from ._headers import hint_of, sendable
-from ._shell import CLOSE_GRACE, MAX_SIZE, RECEIVE_SIZE, CoreWebsocket, quiet
+from ..config import Transport
+from ..errors import AccountRefused
+from ._closing import CLOSE_GRACE
+from ._core_client import open_with_core
+from ._shell import MAX_SIZE
 from ._streams import close_now
-from .limits import UPGRADE_LIMIT, stage_limit
+from ._terms import Handshake, Terms
+from ._trio_client import open_with_trio_websocket
 from .network import Network
 from .tls import open_stream, ssl_context
 from .urls import endpoint_of
-from .websocket import UpgradeRefused, Websocket
+from .websocket import Websocket
+
+HANDSHAKES: dict[Transport, Handshake] = {
+    "websockets": open_with_core,
+    "trio-websocket": open_with_trio_websocket,
+}
 
 
 @asynccontextmanager
@@ -38,36 +40,37 @@ async def open_websocket(
     compression: bool = False,
     close_grace: float = CLOSE_GRACE,
     allow_insecure: bool = False,
+    transport: Transport = "websockets",
 ) -> AsyncIterator[Websocket]:
     """A connection that is open; leaving the block closes it within ``close_grace``.
 
     ``max_size`` bounds one message, joined and inflated. Frames that come right behind the server's answer are kept.
+    ``transport`` names the library that speaks on it. trio-websocket has no compression: asking for both is refused.
 
     Raises:
       HandshakeFailed: with the stage; an :class:`UpgradeRefused` where the server answered something else than 101.
       AccountRefused: the certificate, the proxy or the URL can't be used as configured.
     """
-    uri = parse(url)
+    terms = Terms(
+        uri=parse(url),
+        headers=headers,
+        subprotocols=subprotocols,
+        max_size=max_size,
+        compression=compression,
+        close_grace=close_grace,
+    )
+    if compression and transport == "trio-websocket":
+        raise AccountRefused("the transport trio-websocket can't compress", kind="misconfigured")
     endpoint = endpoint_of(url, allow_insecure=allow_insecure)
     stream = await open_stream(endpoint, network=network, context=ssl_context(ca_file))
     try:
-        core = ClientProtocol(
-            uri,
-            extensions=[ClientPerMessageDeflateFactory(client_max_window_bits=True)] if compression else None,
-            subprotocols=[Subprotocol(name) for name in subprotocols] or None,
-            max_size=max_size,
-            logger=quiet,
-        )
-        with stage_limit("upgrade", UPGRADE_LIMIT, f"upgrade at {endpoint.host}"):
-            await upgrade(core, stream, headers)
-        websocket = CoreWebsocket(stream, core, close_grace=close_grace)
-    except BaseException:
-        close_now(stream)
-        raise
-    try:
-        yield websocket
+        async with HANDSHAKES[transport](stream, terms) as websocket:
+            try:
+                yield websocket
+            finally:
+                await websocket.aclose()
     finally:
-        await websocket.aclose()
+        close_now(stream)
 
 
 def parse(url: str) -> WebSocketURI:
@@ -77,42 +80,3 @@ def parse(url: str) -> WebSocketURI:
         # Not chained: the library's message repeats the URL, and a ticket may be in it.
         reason = error.msg if isinstance(error, InvalidURI) else str(error)
         raise AccountRefused(f"not a WebSocket URL: {reason}", kind="misconfigured") from None
-
-
-async def upgrade(core: ClientProtocol, stream: trio.abc.Stream, headers: Iterable[tuple[str, str]]) -> None:
-    """The connection is open as far as both sides are concerned.
-
-    Raises:
-      HandshakeFailed: it is not.
-    """
-    request = core.connect()
-    for name, value in sendable(headers):
-        request.headers.pop(name, None)  # assignment would add a second one
-        request.headers[name] = value
-    core.send_request(request)
-    try:
-        await stream.send_all(b"".join(core.data_to_send()))
-        while core.state is State.CONNECTING and core.handshake_exc is None:
-            data = await stream.receive_some(RECEIVE_SIZE)
-            if data:
-                core.receive_data(data)
-            else:
-                core.receive_eof()
-    except trio.BrokenResourceError as error:
-        raise HandshakeFailed("upgrade: the connection broke before the answer came", stage="upgrade") from error
-    match core.handshake_exc:
-        case None:
-            del core.events[0]  # the answer; what follows are frames
-        case InvalidStatus(response=response):
-            raise refusal(response)
-        case failure:
-            reason = f"{failure}: {failure.__cause__}" if failure.__cause__ else str(failure)
-            raise HandshakeFailed(f"upgrade: {reason}", stage="upgrade") from failure
-
-
-def refusal(response: Response) -> UpgradeRefused:
-    """What a server's answer other than 101 means."""
-    headers = {name.lower(): value for name, value in response.headers.raw_items()}
-    return UpgradeRefused(
-        response.status_code, headers=headers, body=bytes(response.body), retry_after=hint_of(headers)
-    )

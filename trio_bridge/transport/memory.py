@@ -13,8 +13,10 @@ import trio
 from websockets.protocol import Protocol, Side, State
 
 from ..errors import HandshakeFailed
+from ._closing import CLOSE_GRACE
+from ._core_server import CoreServerWebsocket
 from ._pipe import CAPACITY, MemoryStream, Pipe, stream_pair
-from ._shell import CLOSE_GRACE, MAX_SIZE, CoreWebsocket, quiet
+from ._shell import MAX_SIZE, CoreWebsocket, quiet
 from .limits import DNS_LIMIT, TCP_LIMIT, stage_limit
 from .network import Network
 from .server_websocket import ServerWebsocket
@@ -195,7 +197,7 @@ def websocket_pair(
         CoreWebsocket(
             near, Protocol(Side.CLIENT, state=State.OPEN, max_size=max_size, logger=quiet), close_grace=close_grace
         ),
-        ServerWebsocket(
+        CoreServerWebsocket(
             far, Protocol(Side.SERVER, state=State.OPEN, max_size=max_size, logger=quiet), close_grace=close_grace
         ),
     )

@@ -19,15 +19,20 @@ import trio
 from websockets.datastructures import Headers
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.http11 import Request
-from websockets.protocol import Protocol, Side, State
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
+from ..config import Transport
 from ..errors import ConnectionLost
+from ._agreement import Acceptance, Agreement
+from ._closing import CLOSE_GRACE
+from ._core_server import accept_with_core
 from ._http_connection import HttpConnection, RequestRefused
 from ._http_messages import HttpRequest, HttpResponse, HttpStreamResponse, SendPiece
-from ._shell import CLOSE_GRACE, MAX_SIZE, quiet
+from ._shell import MAX_SIZE, quiet
 from ._streams import close_now
+from ._trio_server import accept_with_trio_websocket
+from ._upgrade import SWITCHING_PROTOCOLS
 from .server_websocket import ServerWebsocket
 
 __all__ = [
@@ -44,7 +49,11 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-SWITCHING_PROTOCOLS = 101
+ACCEPTANCES: dict[Transport, Acceptance] = {
+    "websockets": accept_with_core,
+    "trio-websocket": accept_with_trio_websocket,
+}
+
 INTERNAL_ERROR = 500
 NORMAL = 1000
 GOING_AWAY = 1001
@@ -63,6 +72,11 @@ class AcceptWebsocket:
     max_size: int = attrs.field(default=MAX_SIZE, kw_only=True)
     compression: bool = attrs.field(default=False, kw_only=True)
     close_grace: float = attrs.field(default=CLOSE_GRACE, kw_only=True)
+    transport: Transport = attrs.field(default="websockets", kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        if self.compression and self.transport == "trio-websocket":
+            raise ValueError("the transport trio-websocket can't compress")
 
 
 Handler = Callable[[HttpRequest], Awaitable[HttpResponse | HttpStreamResponse | AcceptWebsocket | None]]
@@ -115,11 +129,9 @@ async def answer_requests(connection: HttpConnection, stream: trio.abc.Stream, h
             raise
         if isinstance(answer, AcceptWebsocket):
             outcome = negotiate(request, answer)
-            if isinstance(outcome, Accepted):
-                await stream.send_all(outcome.response)
-                if connection.left_over:
-                    outcome.core.receive_data(connection.left_over)
-                await converse(ServerWebsocket(stream, outcome.core, close_grace=answer.close_grace), answer)
+            if isinstance(outcome, Agreement):
+                async with ACCEPTANCES[answer.transport](stream, outcome, connection.left_over) as websocket:
+                    await converse(websocket, answer)
                 return
             answer = outcome
         if isinstance(answer, HttpStreamResponse):
@@ -130,15 +142,7 @@ async def answer_requests(connection: HttpConnection, stream: trio.abc.Stream, h
             return
 
 
-@attrs.frozen
-class Accepted:
-    """An upgrade that both sides agree on: our answer, and the protocol that follows it."""
-
-    response: bytes
-    core: Protocol
-
-
-def negotiate(request: HttpRequest, accept: AcceptWebsocket) -> Accepted | HttpResponse:
+def negotiate(request: HttpRequest, accept: AcceptWebsocket) -> Agreement | HttpResponse:
     """Check an upgrade and agree on its terms, or say in HTTP what is wrong with it."""
     negotiator = ServerProtocol(
         extensions=[ServerPerMessageDeflateFactory()] if accept.compression else None,
@@ -149,10 +153,14 @@ def negotiate(request: HttpRequest, accept: AcceptWebsocket) -> Accepted | HttpR
     if response.status_code != SWITCHING_PROTOCOLS:
         unframed = [(name, value) for name, value in response.headers.raw_items() if name not in FRAMING]
         return HttpResponse(response.status_code, unframed, bytes(response.body))
-    # The negotiator expects to read the request from the wire itself, so another core takes over.
-    core = Protocol(Side.SERVER, state=State.OPEN, max_size=accept.max_size, logger=quiet)
-    core.extensions, core.subprotocol = negotiator.extensions, negotiator.subprotocol
-    return Accepted(response.serialize(), core)
+    return Agreement(
+        response=response.serialize(),
+        key=request.headers["sec-websocket-key"],
+        extensions=negotiator.extensions,
+        subprotocol=negotiator.subprotocol,
+        max_size=accept.max_size,
+        close_grace=accept.close_grace,
+    )
 
 
 async def converse(websocket: ServerWebsocket, accept: AcceptWebsocket) -> None:

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+import abc
+
 from ..wire.protocol import Frame
-from ._shell import CoreWebsocket
-from ._streams import reset_now
+from .websocket import Websocket
 
 
-class ServerWebsocket(CoreWebsocket):
+class ServerWebsocket(Websocket):
     """A WebSocket that can also misbehave. One that stops reading simply does not call :meth:`receive_batch`."""
 
+    @property
+    @abc.abstractmethod
+    def subprotocol(self) -> str | None:
+        """What both sides agreed on."""
+
+    @abc.abstractmethod
     async def send_fragmented(self, message: Frame, size: int) -> None:
         """Send one message in fragments of ``size`` bytes, cut wherever that falls, also inside a character."""
-        data = message.encode() if isinstance(message, str) else message
-        first, *others = [data[i : i + size] for i in range(0, len(data), size)] or [b""]
-        begin = self._core.send_text if isinstance(message, str) else self._core.send_binary
-        begin(first, fin=not others)
-        for index, fragment in enumerate(others, start=1):
-            self._core.send_continuation(fragment, fin=index == len(others))
-        await self.send_batch()
 
+    @abc.abstractmethod
     async def send_raw(self, data: bytes) -> None:
         """Send bytes as they are: half a frame, a wrong one, no frame at all."""
-        self._core.writes.append(data)
-        await self.send_batch()
 
+    @abc.abstractmethod
     def reset(self) -> None:
         """Drop the connection so that the peer sees a reset."""
-        reset_now(self._stream)
-        self.abort()
+
+
+def fragments(message: Frame, size: int) -> list[bytes]:
+    """The bytes of a message in pieces; one that is empty has one piece."""
+    data = message.encode() if isinstance(message, str) else message
+    return [data[i : i + size] for i in range(0, len(data), size)] or [b""]
