@@ -9,6 +9,7 @@ from functools import partial
 import attrs
 import trio
 
+from ..config import Transport
 from ..engine.bell import Bell
 from ..platforms.dingtalk.gateway import Gateway
 from ..platforms.dingtalk.gateway_calls import Call
@@ -29,17 +30,18 @@ class CallManners:
     hang_upgrades: bool = False
     close_with: Ending | None = None
     compression: bool = False
+    transport: Transport = "websockets"
     clock_ahead: float = 0.0
 
 
 class DingTalkServer:
     """Serves a gateway and its REST side. Whatever changes is told to those who wait."""
 
-    def __init__(self, gateway: Gateway, rest: RestGateway, *, compression: bool) -> None:
+    def __init__(self, gateway: Gateway, rest: RestGateway, *, compression: bool, transport: Transport) -> None:
         self.gateway = gateway
         self.rest = rest
         self.manners = Manners()
-        self.calls = CallManners(compression=compression)
+        self.calls = CallManners(compression=compression, transport=transport)
         self.opened: list[SimulatedConnection] = []
         self._peers: dict[str, SimulatedConnection] = {}
         self._news = trio.Event()
@@ -139,7 +141,9 @@ class DingTalkServer:
             await trio.sleep_forever()
         if self.calls.refuse_upgrades_with is not None:
             return HttpResponse(self.calls.refuse_upgrades_with)
-        accept = AcceptWebsocket(partial(self._converse, upgraded), compression=self.calls.compression)
+        accept = AcceptWebsocket(
+            partial(self._converse, upgraded), compression=self.calls.compression, transport=self.calls.transport
+        )
         agreed = negotiate(request, accept)
         if isinstance(agreed, HttpResponse):
             return agreed  # no upgrade, so the ticket stays good

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import trio
 
+from ..config import Transport
 from ..platforms.dingtalk.gateway import Gateway
 from ..platforms.dingtalk.gateway_frames import EVENTS, ROBOT, Kind, letter_of
 from ..platforms.dingtalk.gateway_model import App, Rules
@@ -60,7 +61,8 @@ class DingTalkSimulator(Mischief):
     """The platform's side of DingTalk Stream Mode, for as long as the ``async with`` block runs.
 
     ``rules`` are the platform's own unless you change them; ``seed`` makes ids and random choices repeatable; ``wall``
-    is the clock behind the times that messages carry; ``patience`` is how many seconds an answer may take.
+    is the clock behind the times that messages carry; ``transport`` names the library that speaks WebSocket here;
+    ``patience`` is how many seconds an answer may take.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class DingTalkSimulator(Mischief):
         seed: int | None = None,
         wall: Callable[[], float] = time.time,
         compression: bool = False,
+        transport: Transport = "websockets",
         patience: float = PATIENCE,
     ) -> None:
         self._network = network or SystemNetwork()
@@ -82,7 +85,7 @@ class DingTalkSimulator(Mischief):
         self._wall = wall
         self._gateway = Gateway(rules=rules, rng=self._rng)
         self._rest = RestGateway(self._gateway, "")
-        super().__init__(DingTalkServer(self._gateway, self._rest, compression=compression))
+        super().__init__(DingTalkServer(self._gateway, self._rest, compression=compression, transport=transport))
         self.patience = patience
         """Seconds that :meth:`ask` and :meth:`next_reply` wait. May be changed at any time."""
         self._answers = Answers(self._server, lambda: self.patience)

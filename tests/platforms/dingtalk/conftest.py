@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import trio
 
 from tests.platforms.dingtalk.cloud import CLIENT_ID, SECRET, Cloud, Desk, open_desk
+from trio_bridge.config import Transport
 from trio_bridge.platforms.dingtalk.gateway_calls import Answer
 from trio_bridge.transport.server import serve_listener
 
@@ -42,6 +43,12 @@ def replies() -> dict[str, Answer]:
         row["name"]: Answer(status=row["status"], body=row["body"], content_type=row["content_type"])
         for row in lines("rest_cases.jsonl")
     }
+
+
+@pytest.fixture(params=get_args(Transport))
+def transport(request: pytest.FixtureRequest) -> Transport:
+    """Each of the libraries that speak WebSocket, for both ends of a connection."""
+    return request.param
 
 
 @pytest.fixture

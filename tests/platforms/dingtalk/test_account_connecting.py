@@ -17,7 +17,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.platforms.dingtalk.stage import Listener, Stage, simulated, tasks_of
-from trio_bridge.config import Secret
+from trio_bridge.config import Secret, Transport
 from trio_bridge.errors import AccountRefused
 from trio_bridge.platforms.dingtalk.gateway_calls import Answer
 from trio_bridge.platforms.dingtalk.rest_gateway import OPEN
@@ -30,8 +30,8 @@ def gaps(times: Sequence[float]) -> list[float]:
     return [late - early for early, late in pairwise(times)]
 
 
-async def test_ready_means_that_messages_arrive(autojump_clock: MockClock) -> None:
-    async with simulated() as stage, stage.account(Listener()) as account:
+async def test_ready_means_that_messages_arrive(transport: Transport, autojump_clock: MockClock) -> None:
+    async with simulated(transport=transport) as stage, stage.account(Listener(), transport=transport) as account:
         await account.wait_ready()
         pushed = await stage.dingtalk.say("hello")
         await stage.dingtalk.wait_replied(pushed)
@@ -196,8 +196,10 @@ async def test_trap_36_a_stalled_account_returns_when_the_server_does(autojump_c
         assert account.alarms == set()
 
 
-async def test_trap_51_five_refused_upgrades_cost_five_open_calls(autojump_clock: MockClock) -> None:
-    async with simulated() as stage, stage.account() as account:
+async def test_trap_51_five_refused_upgrades_cost_five_open_calls(
+    transport: Transport, autojump_clock: MockClock
+) -> None:
+    async with simulated(transport=transport) as stage, stage.account(transport=transport) as account:
         await account.wait_ready()
         with stage.dingtalk.refusing_upgrades():
             stage.dingtalk.drop_connections()
@@ -220,8 +222,13 @@ async def test_trap_31_after_long_runs_the_delay_is_the_first_one_again(autojump
         assert stage.opened_at[-1] - lost_at == pytest.approx(0.99)
 
 
-async def test_trap_47_after_a_reset_the_next_connection_comes_within_2_seconds(autojump_clock: MockClock) -> None:
-    async with simulated(rand=lambda: 0.99) as stage, stage.account() as account:
+async def test_trap_47_after_a_reset_the_next_connection_comes_within_2_seconds(
+    transport: Transport, autojump_clock: MockClock
+) -> None:
+    async with (
+        simulated(rand=lambda: 0.99, transport=transport) as stage,
+        stage.account(transport=transport) as account,
+    ):
         await stage.dingtalk.next_connection()
         await trio.sleep(120)
         stage.dingtalk.drop_connections("rst")

@@ -12,6 +12,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.platforms.dingtalk.stage import Listener, SlowStore, simulated, tasks_of
+from trio_bridge.config import Transport
 from trio_bridge.messages import Message
 from trio_bridge.testing._dingtalk_connection import How
 
@@ -25,10 +26,13 @@ DEAD_AFTER = 55.0
 @pytest.mark.parametrize("moment", [0.5, 19.9, 20.1, 34.9, 100.0])
 @pytest.mark.parametrize("handler_takes", [0, 120])
 async def test_trap_1_and_24_a_deaf_peer_is_left_within_55_seconds(
-    handler_takes: float, moment: float, autojump_clock: MockClock
+    handler_takes: float, moment: float, transport: Transport, autojump_clock: MockClock
 ) -> None:
     """Also while a handler runs: neither what we send nor what we do is a sign of the peer's life."""
-    async with simulated(rand=lambda: 0.0) as stage, stage.account(Listener(takes=handler_takes)) as account:
+    async with (
+        simulated(rand=lambda: 0.0, transport=transport) as stage,
+        stage.account(Listener(takes=handler_takes), transport=transport) as account,
+    ):
         connection = await stage.dingtalk.next_connection()
         await trio.sleep(moment)
         await stage.dingtalk.say("think")
@@ -75,9 +79,15 @@ async def test_a_peer_that_misses_one_ping_now_and_then_is_kept(autojump_clock: 
         assert connection.live
 
 
-async def test_a_stop_says_goodbye_and_a_deaf_peer_does_not_delay_it(autojump_clock: MockClock) -> None:
-    async with simulated() as stage, stage.bridge([stage.dingtalk.config()]) as bridge:
+async def test_a_stop_says_goodbye_and_a_deaf_peer_does_not_delay_it(
+    transport: Transport, autojump_clock: MockClock
+) -> None:
+    async with (
+        simulated(transport=transport) as stage,
+        stage.bridge([stage.dingtalk.config(transport=transport)]) as bridge,
+    ):
         polite = await stage.dingtalk.next_connection()
+        await bridge.account("dingtalk").wait_ready()
         await bridge.stop("dingtalk")
         await stage.dingtalk.wait_until(lambda: not polite.live)
         assert polite.closed_by_client == 1000

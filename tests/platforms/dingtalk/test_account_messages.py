@@ -11,6 +11,7 @@ from trio.testing import MockClock
 
 from tests.platforms.dingtalk.conftest import lines
 from tests.platforms.dingtalk.stage import Listener, simulated
+from trio_bridge.config import Transport
 from trio_bridge.messages import Message
 from trio_bridge.platforms.dingtalk.gateway_calls import Answer
 from trio_bridge.platforms.dingtalk.rest_gateway import DIRECT, OPEN, TOKEN, WEBHOOK
@@ -23,11 +24,11 @@ Frames = dict[str, str]
 
 @pytest.mark.parametrize("delay", [0, 10, 6 * 3600])
 async def test_trap_13_and_23_a_message_that_comes_again_is_acknowledged_again_and_handled_once(
-    delay: float, autojump_clock: MockClock
+    delay: float, transport: Transport, autojump_clock: MockClock
 ) -> None:
     """With another message id on its envelope, while it is handled and long after."""
     listener = Listener(takes=5)
-    async with simulated() as stage, stage.account(listener) as account:
+    async with simulated(transport=transport) as stage, stage.account(listener, transport=transport) as account:
         await account.wait_ready()
         pushed = await stage.dingtalk.say("hello")
         await trio.sleep(delay)
@@ -173,10 +174,10 @@ async def test_trap_50_the_whole_recording_over_one_connection(autojump_clock: M
 
 
 async def test_trap_43_and_55_a_message_behind_bad_frames_is_answered(
-    autojump_clock: MockClock, frames: Frames
+    transport: Transport, autojump_clock: MockClock, frames: Frames
 ) -> None:
     listener = Listener()
-    async with simulated() as stage, stage.account(listener) as account:
+    async with simulated(transport=transport) as stage, stage.account(listener, transport=transport) as account:
         connection = await stage.dingtalk.next_connection()
         for name, frame in frames.items():
             if name.startswith("bad_"):
@@ -190,8 +191,8 @@ async def test_trap_43_and_55_a_message_behind_bad_frames_is_answered(
 
 
 @pytest.mark.parametrize("manner", ["binary", "fragments"])
-async def test_frames_may_come_in_any_form(manner: str, autojump_clock: MockClock) -> None:
-    async with simulated() as stage, stage.account(Listener()) as account:
+async def test_frames_may_come_in_any_form(manner: str, transport: Transport, autojump_clock: MockClock) -> None:
+    async with simulated(transport=transport) as stage, stage.account(Listener(), transport=transport) as account:
         await account.wait_ready()
         with stage.dingtalk.sending_binary() if manner == "binary" else stage.dingtalk.fragmenting(7):
             pushed = await stage.dingtalk.say("你好, world")

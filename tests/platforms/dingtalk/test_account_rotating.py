@@ -13,6 +13,7 @@ import trio
 from trio.testing import MockClock
 
 from tests.platforms.dingtalk.stage import Listener, SlowStore, simulated
+from trio_bridge.config import Transport
 from trio_bridge.messages import Message
 from trio_bridge.platforms.dingtalk.gateway_model import Rules
 from trio_bridge.transport._shell import CoreWebsocket
@@ -20,9 +21,12 @@ from trio_bridge.transport._shell import CoreWebsocket
 
 @pytest.mark.parametrize("chance", [0.0, 0.99])
 async def test_trap_2_and_56_each_of_three_announced_ends_is_followed_within_a_second(
-    chance: float, autojump_clock: MockClock
+    chance: float, transport: Transport, autojump_clock: MockClock
 ) -> None:
-    async with simulated(rand=lambda: chance) as stage, stage.account() as account:
+    async with (
+        simulated(rand=lambda: chance, transport=transport) as stage,
+        stage.account(transport=transport) as account,
+    ):
         connection = await stage.dingtalk.next_connection()
         for _ in range(3):
             announced_at = trio.current_time()
@@ -34,9 +38,12 @@ async def test_trap_2_and_56_each_of_three_announced_ends_is_followed_within_a_s
         assert account.state == "ready"
 
 
-async def test_trap_3_one_announced_end_opens_one_connection(autojump_clock: MockClock) -> None:
+async def test_trap_3_one_announced_end_opens_one_connection(transport: Transport, autojump_clock: MockClock) -> None:
     """Though the closing handshake of the old one outlives the opening of the new one."""
-    async with simulated(rules=Rules(leave_grace=60, overlap_grace=20)) as stage, stage.account() as account:
+    async with (
+        simulated(rules=Rules(leave_grace=60, overlap_grace=20), transport=transport) as stage,
+        stage.account(transport=transport) as account,
+    ):
         stage.dingtalk.answer_close_after(2)
         connection = await stage.dingtalk.next_connection()
         connection.disconnect()

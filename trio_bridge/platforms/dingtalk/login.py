@@ -61,6 +61,7 @@ class Login:
             network=self._network,
             ca_file=self._config.ca_file,
             allow_insecure=self._config.allow_insecure,
+            transport=self._config.transport,
         ) as link:
             yield Connection(link, DingTalkProtocol())
 
