@@ -14,6 +14,7 @@ from trio_bridge.errors import ConfigError
 
 SOURCE = """
 import functools
+from trio_bridge.agents import OpenableAgent
 
 async def answer(message): return "yes"
 async def pieces(message): yield "ye"; yield "s"
@@ -27,11 +28,15 @@ class Clerk:
 class Plain:
     def __call__(self, message): return "yes"
 
+class Opened(OpenableAgent):
+    def open(self, environment): return None
+
 def logged(function):
     @functools.wraps(function)
     def wrapper(message): return function(message)
     return wrapper
 
+agent = Opened()
 clerk = Clerk()
 plain_clerk = Plain()
 wrapped = logged(answer)
@@ -50,7 +55,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         del sys.modules[name]
 
 
-@pytest.mark.parametrize("name", ["answer", "pieces", "clerk", "clerk.answer", "wrapped", "partial"])
+@pytest.mark.parametrize("name", ["answer", "pieces", "clerk", "clerk.answer", "wrapped", "partial", "agent"])
 def test_whatever_can_be_awaited_or_iterated_is_a_handler(folder: Path, name: str) -> None:
     (folder / "shop.py").write_text(SOURCE)
     handler: object = load_handler(f"shop:{name}", folder)
@@ -92,6 +97,7 @@ def test_a_missing_module_is_named_with_the_place_where_it_was_sought(folder: Pa
         ("reply", "module shop has no reply"),
         ("clerk.reply", "module shop has no clerk.reply"),
         ("number", "shop:number is not callable"),
+        ("Opened", "shop:Opened is a class: name an instance of it, or a function"),
         ("Clerk", "shop:Clerk is a class: name an instance of it, or a function"),
         ("plain", "shop:plain is not async: expected async def plain(message)"),
         ("clerk.plain", "shop:clerk.plain is not async: expected async def plain(message)"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 from shutil import copy
@@ -124,18 +126,23 @@ async def test_accounts_come_and_go(
     assert shown[-1] == "sales ready"
 
 
+def write_words(directory: Path) -> Path:
+    file = directory / "words.db"
+    with closing(sqlite3.connect(file)) as words:
+        words.execute("CREATE TABLE words AS SELECT 'lane' AS word, 'the messages of one conversation' AS meaning")
+        words.commit()
+    return file
+
+
 async def test_an_agent_of_ones_own_is_opened_and_answers(
-    dingtalk: DingTalkSimulator, example: Import, tmp_path: Path
+    autojump_clock: object, dingtalk: DingTalkSimulator, example: Import, tmp_path: Path
 ) -> None:
-    # In real time: it reads its file in a thread, and a clock that jumps would not wait for that.
     glossary = example("glossary.py").Glossary
-    words = tmp_path / "words.txt"
-    words.write_text("lane: the messages of one conversation\n")
-    async with dingtalk.open_account(glossary(words)):
+    async with dingtalk.open_account(glossary(write_words(tmp_path))):
         assert await dingtalk.ask("lane") == "the messages of one conversation"
         assert await dingtalk.ask("train") == "never heard of it"
-    with pytest.raises(ConfigError, match="No such file"):
-        async with dingtalk.open_account(glossary(tmp_path / "nothing.txt")):
+    with pytest.raises(ConfigError, match="unable to open"):
+        async with dingtalk.open_account(glossary(tmp_path / "nothing.db")):
             pass
 
 
@@ -145,11 +152,13 @@ async def test_an_agent_of_ones_own_is_opened_and_answers(
 @pytest.fixture
 def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A directory with what the files name; what is imported from there is forgotten afterwards."""
-    for name in ("shop.py", "answer"):
+    for name in ("shop.py", "glossary.py", "answer"):
         copy(EXAMPLES / name, tmp_path)
+    write_words(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     yield tmp_path
-    sys.modules.pop("shop", None)
+    for module in ("shop", "glossary"):
+        sys.modules.pop(module, None)
 
 
 @pytest.fixture
@@ -181,6 +190,12 @@ async def test_the_file_of_the_tutorial_answers_with_its_function(
     config = load("bridge.toml")
     async with open_bridge(moved(config, dingtalk), config.build_agents()["sales"], environment=dingtalk.environment):
         assert await dingtalk.ask("hello") == "you said hello"
+
+
+async def test_the_agent_of_a_file_answers(autojump_clock: object, dingtalk: DingTalkSimulator, load: Import) -> None:
+    config = load("glossary.toml")
+    async with open_bridge(moved(config, dingtalk), config.build_agents()["sales"], environment=dingtalk.environment):
+        assert await dingtalk.ask("lane") == "the messages of one conversation"
 
 
 async def test_the_program_of_a_file_answers(dingtalk: DingTalkSimulator, load: Import) -> None:

@@ -68,12 +68,12 @@ class OpenAIConfig(OpenAI, AgentConfig):
 
 @attrs.frozen
 class PythonConfig(AgentConfig):
-    """``kind = "python"``: an async function in a module that lies beside the file, or is installed."""
+    """``kind = "python"``: an async function or an agent in a module that lies beside the file, or is installed."""
 
     handler: str
-    """``package.module:function``"""
+    """``package.module:function``, or an :class:`~trio_bridge.agents.OpenableAgent` in place of the function."""
 
-    def build(self, directory: Path) -> Agent:
+    def build(self, directory: Path) -> Agent | OpenableAgent:
         try:
             return load_handler(self.handler, directory)
         except ConfigError as error:

@@ -11,11 +11,11 @@ from types import ModuleType
 from typing import Any, cast
 
 from ..errors import ConfigError
-from .protocol import Agent
+from .protocol import Agent, OpenableAgent
 
 
-def load_handler(reference: str, search_path: Path) -> Agent:
-    """The handler that ``reference`` names; modules in ``search_path`` are found first, as for a script there.
+def load_handler(reference: str, search_path: Path) -> Agent | OpenableAgent:
+    """The handler or agent that ``reference`` names; modules in ``search_path`` are found first, as for a script there.
 
     Raises:
       ConfigError: naming what is wrong with the reference, or what the module raised and where.
@@ -58,8 +58,10 @@ def _raised(name: str, error: BaseException) -> str:
     return f"module {name} can't be imported: {cause}{where}"
 
 
-def _checked(handler: Any, reference: str) -> Agent:
-    """The handler itself, if calling it gives something to await or to iterate over."""
+def _checked(handler: Any, reference: str) -> Agent | OpenableAgent:
+    """The handler itself, if it can be opened, or if calling it gives something to await or to iterate over."""
+    if isinstance(handler, OpenableAgent):
+        return handler
     if not callable(handler):
         raise ConfigError(f"{reference} is not callable")
     if inspect.isclass(handler):
