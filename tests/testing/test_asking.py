@@ -113,6 +113,23 @@ async def test_silence_is_an_error_that_tells_everything(
     assert caught.value.__suppress_context__
 
 
+async def test_of_accounts_that_are_closed_nothing_is_told(
+    dingtalk: DingTalkSimulator, autojump_clock: MockClock
+) -> None:
+    async with dingtalk.open_account(echo):
+        pass
+    with pytest.raises(AssertionError) as caught:
+        await dingtalk.ask("hello")
+    assert str(caught.value).splitlines() == ["no bot connected within 100 s", "  connections: 0"]
+
+
+async def test_rules_that_were_broken_are_told(dingtalk: DingTalkSimulator, autojump_clock: MockClock) -> None:
+    twins = [dingtalk.config(name, client_id="dingtwin") for name in ("one", "two")]
+    async with open_bridge(twins, silent, environment=dingtalk.environment):
+        with pytest.raises(AssertionError, match="rule broken: two_connections beside"):
+            await dingtalk.ask("hello")
+
+
 async def test_what_is_said_too_early_is_told_to_be_lost(
     dingtalk: DingTalkSimulator, autojump_clock: MockClock
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
 import attrs
@@ -76,15 +76,17 @@ class Theatre:
         handler: Handler | None = echo,
         finish_after: float | None = None,
         until_done: bool = True,
-        bot: Callable[[str], DingTalk] | None = None,
+        bots: Sequence[str] = ("dingbot",),
+        unasked: str = "",
         **script: Any,
     ) -> bool:
         finish = trio.Event()
         async with trio.open_nursery() as nursery:
 
             def greet(stage: Stage) -> None:
-                if handler is not None:
-                    nursery.start_soon(self._be_a_bot, (bot or config)(stage.url), handler)
+                for number, client_id in enumerate(bots if handler else ()):
+                    config = config_of(client_id, f"bot{number}", stage.url)
+                    nursery.start_soon(self._be_a_bot, config, handler, unasked)
 
             async def end() -> None:
                 await trio.sleep(finish_after or 3600)
@@ -103,9 +105,11 @@ class Theatre:
             nursery.cancel_scope.cancel()
         return right
 
-    async def _be_a_bot(self, config: DingTalk, handler: Handler) -> None:
+    async def _be_a_bot(self, config: DingTalk, handler: Handler, unasked: str) -> None:
         environment = Environment(network=self.network, rand=lambda: 0.5)
-        async with open_account(config, handler, environment=environment):
+        async with open_account(config, handler, environment=environment) as account:
+            if unasked:
+                await account.send("user:staff0009", unasked)
             await trio.sleep_forever()
 
     def told(self, *events: str) -> list[str]:
@@ -119,8 +123,8 @@ class Theatre:
         return self.news[-1].facts["wrong"]  # type: ignore[no-any-return]
 
 
-def config(url: str) -> DingTalk:
-    return DingTalk(name="bot", client_id="dingbot", client_secret="any", endpoint=url, oapi_endpoint=url)
+def config_of(client_id: str, name: str, url: str) -> DingTalk:
+    return DingTalk(name=name, client_id=client_id, client_secret="any", endpoint=url, oapi_endpoint=url)
 
 
 @pytest.fixture
@@ -190,9 +194,17 @@ async def test_after_a_drop_the_next_step_finds_the_connection_gone(
 
 async def test_silence_goes_on_beside_the_steps_and_is_waited_for(theatre: Theatre, autojump_clock: MockClock) -> None:
     begun = trio.current_time()
-    assert await theatre.play(CONNECTED, Silence(silence=200), Wait(wait="connected", within=100))
+    anew = Wait(wait="connected", within=100)
+    assert await theatre.play(CONNECTED, Silence(silence=200), anew, Wait(wait="acked"))
     assert trio.current_time() - begun == pytest.approx(200)
-    assert theatre.news[-1].facts["connections"] == 2
+    assert theatre.events()[:7] == ["step", "connected", "step", "step", "connected", "step", "played"]
+
+
+async def test_what_is_not_acknowledged_is_waited_for(theatre: Theatre, autojump_clock: MockClock) -> None:
+    waits = Wait(wait="acked", within=5)
+    assert not await theatre.play(CONNECTED, Silence(silence=50), HELLO, waits)
+    assert theatre.wrong[0].startswith('steps[3]: wait = "acked": not within 5 s; nobody is connected; message 0')
+    assert "never acknowledged" in theatre.wrong[1]
 
 
 async def test_calls_fail_so_often(theatre: Theatre, autojump_clock: MockClock) -> None:
@@ -242,7 +254,18 @@ async def test_a_bot_that_answers_twice_is_found_out_unless_it_may(
 
 
 async def test_an_expectation_that_does_not_hold_ends_the_script(theatre: Theatre, autojump_clock: MockClock) -> None:
-    assert not await theatre.play(CONNECTED, HELLO, Expect(expect="goodbye", within=5), Say(say="never said"))
+    begun = trio.current_time()
+    steps = (CONNECTED, HELLO, Silence(silence=1000), Expect(expect="goodbye", within=5), Say(say="never said"))
+    assert not await theatre.play(*steps, answers="any")
+    assert trio.current_time() - begun == 5
+    assert theatre.wrong[0].startswith('steps[3]: expect = "goodbye": not within 5 s; ')
+    assert theatre.news[-1].facts["pushed"] == 1
+
+
+async def test_the_answer_that_was_not_expected_is_told(theatre: Theatre, autojump_clock: MockClock) -> None:
+    begun = trio.current_time()
+    assert not await theatre.play(CONNECTED, HELLO, Expect(expect="goodbye", within=5), handler=echo)
+    assert trio.current_time() - begun == 5
     assert theatre.wrong == ["steps[2]: expect = \"goodbye\": not within 5 s; the answer was 'hello'"]
     assert theatre.news[-1].facts["pushed"] == 1
 
@@ -252,6 +275,46 @@ async def test_who_waits_in_vain_is_told_why(theatre: Theatre, autojump_clock: M
     assert theatre.wrong[0] == (
         "steps[2]: wait = \"answered\": not within 5 s; message 0 'hello': once delivered, acknowledged, never answered"
     )
+
+
+async def test_who_may_keep_silent_is_not_waited_for(theatre: Theatre, autojump_clock: MockClock) -> None:
+    begun = trio.current_time()
+    assert await theatre.play(CONNECTED, HELLO, handler=silent, answers="any")
+    assert trio.current_time() == begun
+
+
+async def test_of_much_that_is_missing_the_beginning_is_told(theatre: Theatre, autojump_clock: MockClock) -> None:
+    assert not await theatre.play(CONNECTED, Say(say="{n}", times=30), handler=silent)
+    assert len(theatre.wrong) == 21
+    assert theatre.wrong[-1] == "10 messages more"
+
+
+@pytest.mark.parametrize("answers", ["once", "some"])
+async def test_what_a_bot_says_unasked_is_told_and_perhaps_wrong(
+    theatre: Theatre, answers: str, autojump_clock: MockClock
+) -> None:
+    steps = (CONNECTED, Wait(wait="connected", after=5))
+    assert await theatre.play(*steps, unasked="good morning", answers=answers) == (answers == "some")
+    assert theatre.told("said") == ["dingbot says to staff0009: good morning"]
+    assert theatre.wrong == (["messages from the bot that answer nothing: 1"] if answers == "once" else [])
+
+
+async def test_a_rule_that_is_broken_is_told_and_wrong(theatre: Theatre, autojump_clock: MockClock) -> None:
+    assert not await theatre.play(CONNECTED, Wait(wait="connected", after=20), bots=("dingbot", "dingbot"))
+    [told] = theatre.told("fault")
+    assert told.startswith("dingbot broke a rule: two_connections beside ")
+    assert [wrong.split(" beside ")[0] for wrong in theatre.wrong] == ["rule broken: two_connections"]
+
+
+@pytest.mark.parametrize(("leaving", "other"), [("dinga", "dingb"), ("dingb", "dinga")])
+async def test_a_message_goes_to_who_is_there(
+    theatre: Theatre, leaving: str, other: str, autojump_clock: MockClock
+) -> None:
+    connected = (Wait(wait="connected", client="dinga"), Wait(wait="connected", client="dingb"))
+    assert await theatre.play(
+        *connected, Disconnect(disconnect="rotation", client=leaving), HELLO, bots=("dinga", "dingb")
+    )
+    assert theatre.told("pushed") == [f"message 0: 'hello' for {other}"]
 
 
 async def test_nobody_is_there(theatre: Theatre, autojump_clock: MockClock) -> None:
@@ -315,6 +378,7 @@ async def test_typed_lines_are_said_to_the_bot_as_soon_as_it_is_there(
     assert await theatre.play()
     assert [news.facts["text"] for news in theatre.news if news.event == "replied"] == ["one", "two"]
     assert theatre.told("held") == ["nobody is connected: it will be said to the first who is"]
+    assert theatre.events()[:3] == ["held", "connected", "pushed"]
 
 
 async def test_without_being_told_it_ends_only_when_it_is_asked_to(theatre: Theatre, autojump_clock: MockClock) -> None:

@@ -61,10 +61,8 @@ async def open_stage(script: DingTalkScript, port: int, network: Network, tell: 
     async with DingTalkSimulator(network=network, port=port, rules=rules) as dingtalk, trio.open_nursery() as nursery:
         for client in script.clients:
             dingtalk.add_app(client.client_id, client.client_secret.read(), client.robot_code)
-        watcher = Watcher(dingtalk, tell)
-        nursery.start_soon(watcher.run)
+        nursery.start_soon(Watcher(dingtalk, tell).run)
         yield DingTalkStage(dingtalk, script, tell)
-        watcher.look()
         nursery.cancel_scope.cancel("the stage is left")
 
 
@@ -133,7 +131,7 @@ class DingTalkStage:
             wrong[TOLD:] = [f"{len(wrong) - TOLD} messages more"]
         unmatched = ledger.summary().unmatched_replies
         if unmatched and self._script.answers == "once":
-            wrong.append(f"{unmatched} messages from the bot that answer nothing")
+            wrong.append(f"messages from the bot that answer nothing: {unmatched}")
         return [*wrong, *(f"rule broken: {fault.kind} {fault.detail}".rstrip() for fault in ledger.faults[:TOLD])]
 
     def summary(self) -> Mapping[str, int]:
