@@ -1,4 +1,8 @@
-"""A simulator on loopback, and bots on the official SDKs in processes of their own."""
+"""A simulator on loopback, and bots on the official SDKs in processes of their own.
+
+``nox -s interop`` installs the SDKs, and says in ``TRIO_BRIDGE_NODE`` and ``TRIO_BRIDGE_NODE_MODULES`` where Node and
+its packages are.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +26,6 @@ from trio_bridge.testing._dingtalk_connection import SimulatedConnection
 from trio_bridge.testing.dingtalk import DingTalkSimulator
 
 PEERS = Path(__file__).parent / "peers"
-NODE = os.environ.get("TRIO_BRIDGE_NODE", "node, which `nox -s interop` installs")
-
 APP, SECRET = "dingexampleappkey0001", "example-secret-not-real-0000000000000000000000000000000000000000"
 
 LIMIT = 90.0
@@ -87,10 +89,10 @@ class Stage:
         self, sdk: str, handlers: str = "full", *, app: str = APP, secret: str = SECRET
     ) -> AsyncGenerator[Peer]:
         """A bot of that app, for as long as the block runs. It and whatever it started are gone afterwards."""
-        programs = {"python": [sys.executable, PEERS / "peer.py"], "node": [NODE, PEERS / "peer.mjs"]}
+        python, node = (sys.executable, PEERS / "peer.py"), (os.environ["TRIO_BRIDGE_NODE"], PEERS / "peer.mjs")
         surroundings = {"DINGTALK_OPENAPI_ENDPOINT": self.dingtalk.url, "NO_PROXY": "*", "no_proxy": "*"}
         process = await trio.lowlevel.open_process(
-            [*programs[sdk], app, secret, handlers],
+            [*(python if sdk == "python" else node), app, secret, handlers],
             env={**os.environ, **surroundings},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -103,7 +105,7 @@ class Stage:
             yield peer
         finally:
             peer.may_end = True
-            with suppress(ProcessLookupError):
+            if process.returncode is None:
                 os.killpg(process.pid, signal.SIGKILL)
             with trio.CancelScope(shield=True):  # killed: it ends at once
                 await process.wait()

@@ -105,7 +105,7 @@ async def test_the_python_sdk_leaves_a_connection_at_once_when_told_that_it_will
 
 async def test_the_node_sdk_waits_until_the_connection_is_dropped() -> None:
     """Nothing is pushed on it meanwhile: what is said then comes by redelivery."""
-    rules = Rules(leave_grace=0.5, redeliver_after=0.2, keep_offline=True)
+    rules = Rules(leave_grace=2.0, redeliver_after=1.0, keep_offline=True)
     async with open_stage(rules=rules) as stage, stage.bot("node"):
         first = await stage.connected()
         first.disconnect()

@@ -78,7 +78,7 @@ async def test_frames_of_any_shape_are_received(sdk: str, shape: str) -> None:
 
 
 async def test_what_was_not_acknowledged_comes_again_until_it_is(sdk: str) -> None:
-    async with open_stage(rules=Rules(redeliver_after=0.3)) as stage, stage.bot(sdk) as bot:
+    async with open_stage(rules=Rules(redeliver_after=1.0)) as stage, stage.bot(sdk) as bot:
         await stage.connected()
         settled, never = await stage.dingtalk.say("bot: silent 2"), await stage.dingtalk.say("bot: silent 99")
         await stage.dingtalk.wait_acked(settled)
@@ -95,7 +95,7 @@ async def test_what_was_not_acknowledged_comes_again_until_it_is(sdk: str) -> No
 
 
 async def test_an_event_that_is_put_off_comes_again(sdk: str) -> None:
-    async with open_stage(rules=Rules(redeliver_after=0.3)) as stage, stage.bot(sdk):
+    async with open_stage(rules=Rules(redeliver_after=1.0)) as stage, stage.bot(sdk):
         await stage.connected()
         pushed = stage.dingtalk.event("come_later", {"userId": ["staff0007"]})
         await stage.dingtalk.wait_acked(pushed)
