@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 
 import pytest
@@ -11,9 +12,9 @@ from trio.testing import MockClock
 from trio_bridge.engine.states import AccountState
 from trio_bridge.messages import Message
 from trio_bridge.opening import open_bridge
-from trio_bridge.platforms.dingtalk.gateway_frames import letter_of
+from trio_bridge.platforms.dingtalk.gateway_frames import Verdict, letter_of
 from trio_bridge.platforms.dingtalk.gateway_model import Rules
-from trio_bridge.platforms.dingtalk.ledger import Acked, Delivery, Pushed
+from trio_bridge.platforms.dingtalk.ledger import Acked, Delivery, MessageRecord, Pushed
 from trio_bridge.testing.dingtalk import DingTalkSimulator
 from trio_bridge.testing.dingtalk_story import story_of, words_of
 from trio_bridge.transport.memory import MemoryNetwork
@@ -48,13 +49,13 @@ async def test_an_account_is_open_and_ready_in_one_line(dingtalk: DingTalkSimula
 async def test_an_account_that_does_not_get_ready_is_an_error(
     dingtalk: DingTalkSimulator, autojump_clock: MockClock
 ) -> None:
-    dingtalk.patience = 5
+    dingtalk.patience = 50
     account = dingtalk.open_account(echo)
-    with (
-        dingtalk.hanging_open_calls(),
-        pytest.raises(AssertionError, match="account dingtalk was not ready within 5 s"),
-    ):
+    with dingtalk.hanging_open_calls(), pytest.raises(AssertionError) as caught:
         await account.__aenter__()
+    told = str(caught.value).splitlines()
+    assert told[0] == "account dingtalk was not ready within 50 s"
+    assert told[-1].startswith("  account dingtalk: last error: HandshakeFailed: ")
 
 
 async def test_a_question_waits_for_a_bot_of_any_kind(dingtalk: DingTalkSimulator, autojump_clock: MockClock) -> None:
@@ -151,7 +152,10 @@ async def test_any_credentials_are_let_in_if_the_rules_say_so(
         dingtalk.drop_connections()
         dingtalk.rest.expire_tokens()
         assert await dingtalk.ask("hello") == "you said hello"
+        await dingtalk.say("hello")
     assert {call.status for call in dingtalk.open_calls} == {200}
+    newest = list(dingtalk.ledger.records())[-1].pushed
+    assert json.loads(newest.letter.data)["robotCode"] == "robot"
 
 
 async def test_who_watches_the_ledger_is_told_of_everything_at_once(
@@ -178,6 +182,17 @@ async def test_the_story_of_a_message(dingtalk: DingTalkSimulator, autojump_cloc
             dingtalk.duplicate(lost)
         story = "times delivered, acknowledged, once answered"
         assert story_of(dingtalk.ledger.record(lost)).endswith(story)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "rightly", "story"),
+    [("later", True, "acknowledged as later"), ("accepted", False, "acknowledged on another connection")],
+)
+def test_the_story_of_an_acknowledgement_that_settles_nothing(verdict: Verdict, rightly: bool, story: str) -> None:
+    pushed = Pushed(7, "ding", 0.0, letter_of({}, kind="EVENT", topic="*"))
+    acked = Acked("c", "m", 1.0, 200, verdict, rightly, "{}")
+    record = MessageRecord(pushed, (Delivery("c", "m", 0.0),), (acked,), ())
+    assert story_of(record) == f"message 7 '*': once delivered, {story}"
 
 
 @pytest.mark.parametrize(

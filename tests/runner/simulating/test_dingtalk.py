@@ -271,7 +271,9 @@ async def test_the_answer_that_was_not_expected_is_told(theatre: Theatre, autoju
 
 
 async def test_who_waits_in_vain_is_told_why(theatre: Theatre, autojump_clock: MockClock) -> None:
+    begun = trio.current_time()
     assert not await theatre.play(CONNECTED, HELLO, Wait(wait="answered", within=5), handler=silent)
+    assert trio.current_time() - begun == 5
     assert theatre.wrong[0] == (
         "steps[2]: wait = \"answered\": not within 5 s; message 0 'hello': once delivered, acknowledged, never answered"
     )
@@ -344,7 +346,7 @@ async def test_a_step_that_cannot_be_done_says_so(
 async def test_what_is_said_while_nobody_is_there_is_lost_as_on_the_platform(
     theatre: Theatre, autojump_clock: MockClock
 ) -> None:
-    assert not await theatre.play(CONNECTED, Drop(drop="rst"), HELLO)
+    assert not await theatre.play(CONNECTED, Drop(drop="rst"), HELLO, CONNECTED)
     assert theatre.told("undelivered") == ["message 0: nobody is there to take it: lost, as a real one would be"]
     assert theatre.wrong == ["message 0 'hello': never delivered, as nobody was there who had subscribed to it"]
 

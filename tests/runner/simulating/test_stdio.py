@@ -67,9 +67,11 @@ async def test_lines_are_whole_however_they_come(stdin: int) -> None:
 
 async def test_a_line_that_does_not_end_is_ended(stdin: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stdio, "LONGEST_LINE", 4)
-    os.write(stdin, b"abcdef")
-    os.close(stdin)
-    assert await all_lines() == ["abcdef"]
+    async with aclosing(lines_typed()) as lines:
+        for text in ("abcdef", "ghijkl"):
+            os.write(stdin, text.encode())
+            with trio.fail_after(5):
+                assert await anext(lines) == text
 
 
 @pytest.mark.parametrize("text", ["one\ntwo", ""])
@@ -103,6 +105,18 @@ async def test_nobody_reads_and_nothing_waits_for_that(stdout: int, monkeypatch:
             nursery.cancel_scope.cancel()
     written = os.read(stdout, 1_000_000).decode()
     assert written.splitlines()[:2] == [f"{0:1000}", f"{1:1000}"]
+
+
+async def test_of_too_many_lines_the_newest_are_kept(stdout: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stdio, "UNREAD", 3)
+    shown = LinesShown()
+    for number in range(5):
+        shown.put(str(number))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(shown.run)
+        await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert os.read(stdout, 1000).decode().split() == ["2", "3", "4"]
 
 
 async def test_the_last_lines_are_shown_whole_after_the_end(stdout: int) -> None:
