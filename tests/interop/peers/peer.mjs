@@ -1,4 +1,4 @@
-// A bot on the official Node SDK: peer.mjs CLIENT_ID CLIENT_SECRET HANDLERS. The URL stands where the Python SDK reads it.
+// A bot on the official Node SDK: peer.mjs CLIENT_ID CLIENT_SECRET HANDLERS. The URL is where the Python SDK has it.
 //
 // It says in lines of JSON what it was given, and runs until its standard input ends. What a person writes may tell it
 // how to behave: "bot: silent 2" (leave the first two deliveries of this message without an acknowledgement),
