@@ -16,11 +16,11 @@ extensions = [
     "sphinxcontrib_trio",
     "myst_parser",
     # Ours, in _ext.
-    "block_values",
     "command_line",
     "configuration",
     "public_names",
     "raises",
+    "signatures",
 ]
 exclude_patterns = ["_build", "examples"]
 

@@ -11,7 +11,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util.typing import ExtensionMetadata
 
-PUBLIC = ("trio_bridge", "trio_bridge.agents", "trio_bridge.testing")
+PUBLIC = ("trio_bridge", "trio_bridge.agents", "trio_bridge.testing", "trio_bridge.testing.openai")
 
 
 def homes() -> dict[str, str]:

@@ -8,16 +8,21 @@ from types import ModuleType
 import pytest
 
 import trio_bridge
-import trio_bridge.testing
 from tests.docs.conftest import DOCS
-from trio_bridge import agents
+from trio_bridge import agents, testing
+from trio_bridge.testing import openai
 
 DOCUMENTED = re.compile(r"^\.\. (?:auto(?:class|exception|function|data)|data):: ([\w.]+)", re.MULTILINE)
 
 
 @pytest.mark.parametrize(
     ("module", "page"),
-    [(trio_bridge, "api.rst"), (agents, "api-agents.rst"), (trio_bridge.testing, "api-testing.rst")],
+    [
+        (trio_bridge, "api.rst"),
+        (agents, "api-agents.rst"),
+        (testing, "api-testing.rst"),
+        (openai, "api-testing.rst"),
+    ],
     ids=lambda value: value if isinstance(value, str) else value.__name__,
 )
 def test_every_public_name_is_documented_once(module: ModuleType, page: str) -> None:

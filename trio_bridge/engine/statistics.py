@@ -98,7 +98,7 @@ class AccountStatistics:
     counters: Counters
 
     def as_json(self) -> dict[str, Any]:
-        """The form that ``status --json`` shows."""
+        """The same as plain data, ready for JSON."""
         shown = attrs.asdict(self)
         shown["alarms"] = sorted(self.alarms)
         shown["state"] = str(self.state)
@@ -117,7 +117,7 @@ class BridgeStatistics:
     accounts: tuple[AccountStatistics, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """The form that ``status --json`` shows."""
+        """The same as plain data, ready for JSON."""
         return {
             "version": self.version,
             "started_at": self.started_at,
