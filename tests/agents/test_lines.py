@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_bridge.agents._lines import LINE, REST, SAID, BoundedLines
+from trio_bridge.agents._lines import LEAST, LINE, REST, SAID, BoundedLines
 
 
 def heard(*pieces: bytes) -> list[str]:
@@ -36,7 +37,9 @@ def test_a_long_line_is_cut_and_the_next_one_is_whole() -> None:
         assert heard(*(said[at : at + size] for at in range(0, len(said), size))) == [long[:-1] + "…", "next"]
 
 
-def test_a_flood_is_heard_in_part_and_said_to_be_one() -> None:
-    line = b"x" * 63 + b"\n"
-    assert heard(*[line] * (SAID // 64)) == ["x" * 63] * (SAID // 64)
-    assert heard(*[line] * (SAID // 64 + 9)) == ["x" * 63] * (SAID // 64 + 1) + [REST]
+@pytest.mark.parametrize(("line", "most"), [("x" * LINE, SAID // LINE), ("x" * 100, SAID // 100), ("x", SAID // LEAST)])
+def test_a_flood_is_heard_in_part_and_said_to_be_one(line: str, most: int) -> None:
+    said = f"{line}\n".encode()
+    assert heard(*[said] * most) == [line] * most
+    assert heard(*[said] * most, b"\n", said, said) == [line] * most + [REST]
+    assert heard(said * (most + 9)) == [line] * most + [REST]

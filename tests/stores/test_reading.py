@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
 
@@ -122,6 +122,14 @@ async def test_what_is_not_sent_and_what_was_given_up(path: Path) -> None:
         ("sales", "outbox", "dead", 6.0),
         ("sales", "inbox", "m1", 7.0),
     ]
+
+
+async def test_an_account_that_is_being_forgotten_is_not_there(path: Path) -> None:
+    async with filled(path):
+        pass
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("UPDATE accounts SET name = NULL WHERE name = 'sales'")
+    assert list(read_sqlite(path, StoreReader.accounts)) == ["support"]
 
 
 async def test_a_running_bridge_is_read_and_does_not_notice(path: Path) -> None:
@@ -274,10 +282,8 @@ def test_what_is_no_database_is_said_to_be_none(path: Path) -> None:
 async def test_a_foreign_or_newer_file_is_refused_and_left_alone(path: Path, statement: str, said: str) -> None:
     async with filled(path):
         pass
-    connection = sqlite3.connect(path)
-    connection.execute(statement)
-    connection.commit()
-    connection.close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute(statement)
     before = files(path.parent)
     assert said in refusal(path)
     assert files(path.parent) == before

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 LINE = 2000
 """Characters of one line. What is longer is cut, and ends in an ellipsis."""
 SAID = 64 * 1024
-"""Bytes of one run, and the rest of a piece: a long traceback or two. What says more has forgotten to stop."""
+"""Characters of one run: a long traceback or two. What says more has forgotten to stop."""
+LEAST = 64
+"""Characters that a line counts for at least: a log adds as many of its own. So there are at most 1024 lines."""
 REST = "… what else it says is not logged"
 
 _WIDEST = 4
@@ -23,24 +25,21 @@ class BoundedLines:
 
     def feed(self, piece: bytes) -> Iterator[str]:
         """The lines that end in ``piece``. Iterate over all of them before the next piece."""
-        if self._room < 0:
-            return
-        self._room -= len(piece)
         *ended, begun = (self._begun + piece).split(b"\n")
         self._begun = begun[: LINE * _WIDEST + 1]
-        yield from _shown(ended)
-        if self._room < 0:
-            yield from self.end()
-            yield REST
+        for line in ended:
+            yield from self._said(line)
 
     def end(self) -> Iterator[str]:
         """The last line, if it was not ended."""
         begun, self._begun = self._begun, b""
-        yield from _shown([begun])
+        yield from self._said(begun)
 
-
-def _shown(lines: list[bytes]) -> Iterator[str]:
-    for line in lines:
+    def _said(self, line: bytes) -> Iterator[str]:
+        """The line, while there is room for it; once, that there is none."""
         text = line.decode("utf-8", "replace").rstrip()
-        if text:
-            yield text if len(text) <= LINE else f"{text[: LINE - 1]}…"
+        if not text or self._room < 0:
+            return
+        text = text if len(text) <= LINE else f"{text[: LINE - 1]}…"
+        self._room -= max(len(text), LEAST)
+        yield text if self._room >= 0 else REST

@@ -152,6 +152,6 @@ def told(message: Message) -> dict[str, str]:
 
 def _as_variable(value: str) -> str:
     """A text as the system can pass it on: without NUL, in UTF-8 whatever the locale, and no longer than ``TOLD``."""
-    shown = value[:TOLD].replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace")[:TOLD]
+    shown = value.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace")[:TOLD]
     # What was cut in two at the end is left out; then bytes that come out of the system's own encoding unchanged.
     return os.fsdecode(shown.decode("utf-8", "ignore").encode("utf-8"))

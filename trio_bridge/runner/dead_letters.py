@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
@@ -20,6 +21,7 @@ from .stored import account_option, config_argument, json_option, known, stored_
 from .text import one_line
 
 COLUMNS = ("account", "box", "key", "conversation", "attempts", "when", "error")
+DONE: Mapping[Act, str] = {"replay": "replayed", "purge": "purged"}
 
 box_option = click.option("--box", type=click.Choice(get_args(Box)), help="Only messages (inbox), or only replies.")
 key_argument = click.argument("key", required=False)
@@ -96,12 +98,11 @@ def change(
         raise click.UsageError("name one KEY, or say --all")
     with stored_by(config) as path:
         letters = trio.run(partial(carry_out, act, path, Selection(account, box, key)))
-    done = f"{act}ed" if act == "replay" else f"{act}d"
     if as_json:
-        click.echo(json.dumps({done: [attrs.asdict(letter) for letter in letters]}))
+        click.echo(json.dumps({DONE[act]: [attrs.asdict(letter) for letter in letters]}))
         return
     for letter in letters:
-        click.echo(one_line(f"{done}: {letter.account} {letter.box} {letter.key}"))
+        click.echo(one_line(f"{DONE[act]}: {letter.account} {letter.box} {letter.key}"))
     if not letters:
         click.echo("no dead letters")
 

@@ -8,7 +8,7 @@ from typing import Literal
 import attrs
 
 from ..engine.store import AccountStore, DeadLetter
-from ..stores.reading import read_sqlite
+from ..stores.reading import StoreReader, read_sqlite
 from ..stores.sqlite import open_sqlite
 from .stored import NotThere, known
 
@@ -53,7 +53,7 @@ async def carry_out(act: Act, path: Path, selection: Selection) -> list[Letter]:
       NotThere: no letter has the key, or several have it.
       StoreUnavailable: there is no store, or a bridge holds it.
     """
-    read_sqlite(path, lambda reader: reader.accounts())  # A store that is not there must not be made.
+    read_sqlite(path, StoreReader.accounts)  # A store that is not there must not be made.
     async with open_sqlite(path) as store:
         records = await store.accounts()
         known(selection.account, [record.name for record in records])
