@@ -31,12 +31,12 @@ def project(folder: Path, test: str, conftest: str = "") -> Path:
 def test_the_project_in_the_documentation_passes(tmp_path: Path) -> None:
     done = run_pytest(copytree(EXAMPLE, tmp_path / "project"))
     assert done.returncode == 0, done.stdout
-    assert "5 passed" in done.stdout
+    assert "6 passed" in done.stdout
 
 
 def test_a_failure_tells_what_happened_and_no_mode_is_needed(tmp_path: Path) -> None:
     test = """
-        import pytest
+        import pytest, trio
 
         pytestmark = pytest.mark.trio
 
@@ -50,18 +50,22 @@ def test_a_failure_tells_what_happened_and_no_mode_is_needed(tmp_path: Path) -> 
         async def test_nobody_is_there(autojump_clock, dingtalk):
             await dingtalk.ask("tea, please")
 
+        async def test_nothing_ends(autojump_clock, dingtalk):
+            await trio.sleep_forever()
+
         async def test_time_that_jumps_with_sockets(autojump_clock, dingtalk_on_loopback):
             raise AssertionError("not reached")
         """
     done = run_pytest(project(tmp_path, test))
     assert done.returncode == 1
-    assert "3 failed" in done.stdout
+    assert "4 failed" in done.stdout
     for said in (
         "the bot did not answer within 100 s",
         "message 0 'tea, please': once delivered, acknowledged, never answered",
         "account dingtalk: ready; gated 0, handled 0, handler failed 5 (see the log), sending failed 0, dead letters 1",
         "ValueError: out of tea",
         "no bot connected within 100 s",
+        "the test did not end within 300,000 s. A clock that jumps waits for no thread",
         "the fixture 'dingtalk_on_loopback' needs real time",
     ):
         assert said in done.stdout

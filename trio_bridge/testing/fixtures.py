@@ -25,6 +25,10 @@ from .dingtalk import DingTalkSimulator
 
 LONGEST = 300_000.0
 """Seconds of virtual time: a test that hangs while connections beat fails after them, which takes moments."""
+HUNG = (
+    f"the test did not end within {LONGEST:,.0f} s. A clock that jumps waits for no thread (trio.to_thread, trio.Path) "
+    "and so not for the disk of store='sqlite:PATH' either: take open_sqlite(PATH, executor=inline)"
+)
 REAL_PATIENCE = 30.0
 """Seconds, where they are real."""
 
@@ -49,12 +53,14 @@ def _fixture(simulated: Simulated) -> Callable[..., object]:
 async def dingtalk() -> AsyncIterator[DingTalkSimulator]:
     """A DingTalk in memory, for bots in the same process. With ``autojump_clock`` a test takes no time."""
     begun, born = trio.current_time(), time.time()
-    with trio.fail_after(LONGEST):
+    with trio.move_on_after(LONGEST) as limit:
         # Without a seed: ids that come again in each run would be duplicates to a bot that keeps its store.
         async with DingTalkSimulator(
             network=MemoryNetwork(), wall=lambda: born + trio.current_time() - begun
         ) as simulator:
             yield simulator
+    if limit.cancelled_caught:
+        pytest.fail(HUNG, pytrace=False)
 
 
 @_fixture
