@@ -140,6 +140,11 @@ def test_nothing_that_counts_or_waits_may_be_zero(field: str) -> None:
         Letters(name="sales", **{field: 0})
 
 
+def test_a_library_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="transport"):
+        Letters(name="a", transport="wsproto")  # type: ignore[arg-type]
+
+
 def test_no_grace_is_a_choice_and_less_is_not() -> None:
     assert Letters(name="sales", drain_grace=0).drain_grace == 0
     with pytest.raises(ValueError, match="drain_grace"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from ssl import PROTOCOL_TLS_SERVER, SSLContext
@@ -23,6 +25,9 @@ from trio_bridge.transport.server import (
     serve_stream,
 )
 from trio_bridge.transport.websocket import Websocket
+
+AGREEMENT = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+"""The beginning of the answer."""
 
 
 @asynccontextmanager
@@ -97,3 +102,10 @@ async def read_head(stream: trio.abc.Stream) -> bytes:
     while not head.endswith(b"\r\n\r\n") and (piece := await stream.receive_some(1)):
         head += piece
     return head
+
+
+def agreement(head: bytes, more: bytes = b"") -> bytes:
+    """The server's answer to an upgrade, by hand."""
+    (key,) = [line.split(b": ")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key")]
+    accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+    return AGREEMENT + b"Sec-WebSocket-Accept: " + accept + b"\r\n" + more + b"\r\n"

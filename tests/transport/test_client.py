@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import logging
 import tracemalloc
 import zlib
@@ -19,7 +17,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 from websockets.protocol import Protocol, Side, State
 
-from tests.transport.servers import read_head, serving, speaking
+from tests.transport.servers import AGREEMENT, agreement, read_head, serving, speaking
 from trio_bridge.config import Transport
 from trio_bridge.errors import (
     AccountRefused,
@@ -42,9 +40,6 @@ from trio_bridge.wire.protocol import Frame
 
 MIB = 2**20
 
-AGREEMENT = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-"""The beginning of the answer."""
-
 
 async def everything(websocket: Websocket) -> tuple[list[Frame], ConnectionLost]:
     """All messages up to the end, and the end."""
@@ -63,13 +58,6 @@ def accepting(
         return AcceptWebsocket(serve, **terms)  # type: ignore[arg-type]
 
     return handler
-
-
-def agreement(head: bytes, more: bytes = b"") -> bytes:
-    """The server's answer to an upgrade, by hand."""
-    (key,) = [line.split(b": ")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key")]
-    accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
-    return AGREEMENT + b"Sec-WebSocket-Accept: " + accept + b"\r\n" + more + b"\r\n"
 
 
 @asynccontextmanager
@@ -201,7 +189,7 @@ async def test_what_is_no_answer_to_an_upgrade_fails_it(
     ],
 )
 async def test_an_answer_to_what_was_not_asked_fails_the_upgrade(
-    network: MemoryNetwork, more: bytes, transport: Transport
+    network: MemoryNetwork, more: bytes, transport: Transport, autojump_clock: MockClock
 ) -> None:
     async def talk(stream: trio.abc.Stream) -> None:
         await stream.send_all(agreement(await read_head(stream), more))
@@ -210,7 +198,29 @@ async def test_an_answer_to_what_was_not_asked_fails_the_upgrade(
     async with speaking(network, talk) as port:
         with pytest.raises(HandshakeFailed) as failed:
             await connected(network, port, transport=transport).__aenter__()
+        assert trio.current_time() == 0
     assert failed.value.stage == "upgrade"
+
+
+async def test_an_answer_before_the_answer_is_a_refusal(network: MemoryNetwork, transport: Transport) -> None:
+    async def talk(stream: trio.abc.Stream) -> None:
+        await stream.send_all(b"HTTP/1.1 103 Early Hints\r\n\r\n" + agreement(await read_head(stream)))
+
+    async with speaking(network, talk) as port:
+        with pytest.raises(UpgradeRefused, match="103"):
+            await connected(network, port, transport=transport).__aenter__()
+
+
+async def test_the_opening_handshake_proves_life(
+    network: MemoryNetwork, transport: Transport, autojump_clock: MockClock
+) -> None:
+    async def talk(stream: trio.abc.Stream) -> None:
+        head = await read_head(stream)
+        await trio.sleep(5)
+        await stream.send_all(agreement(head))
+
+    async with speaking(network, talk) as port, connected(network, port, transport=transport) as websocket:
+        assert websocket.last_received == trio.current_time() == 5
 
 
 async def test_a_refusal_that_ends_with_the_connection_is_told_whole(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from tests.transport.servers import pair_over, read_head, speaking
+from tests.transport.servers import AGREEMENT, agreement, pair_over, read_head, speaking
 from trio_bridge.config import Transport
 from trio_bridge.errors import (
     AccountRefused,
@@ -79,6 +79,29 @@ async def test_trap_a_connection_that_breaks_in_the_opening_handshake_is_waited_
     assert failed.value.__cause__ is not None
 
 
+async def test_trap_it_breaks_when_it_says_what_is_wrong_with_an_answer(network: MemoryNetwork) -> None:
+    async def talk(stream: trio.abc.HalfCloseableStream) -> None:
+        await read_head(stream)
+        await stream.send_all(AGREEMENT + b"Sec-WebSocket-Accept: bm90IHlvdXIga2V5\r\n\r\n")
+
+    async with speaking(network, talk) as port:
+        with pytest.raises(HandshakeFailed, match="Bad accept token"):
+            await open_websocket(f"ws://127.0.0.1:{port}/", network=network, transport=OURS).__aenter__()
+
+
+async def test_trap_it_keeps_all_that_a_refusal_says(network: MemoryNetwork) -> None:
+    async def talk(stream: trio.abc.HalfCloseableStream) -> None:
+        await read_head(stream)
+        with suppress(trio.BrokenResourceError):
+            await stream.send_all(b"HTTP/1.1 403 Forbidden\r\n\r\n")
+            while True:
+                await stream.send_all(b"no" * 10_000)
+
+    async with speaking(network, talk) as port:
+        with pytest.raises(HandshakeFailed, match="a body of more than 1048576 bytes"):
+            await open_websocket(f"ws://127.0.0.1:{port}/", network=network, transport=OURS).__aenter__()
+
+
 async def test_trap_it_has_no_compression(network: MemoryNetwork) -> None:
     """Nobody is to believe that there is some."""
     with pytest.raises(AccountRefused, match="trio-websocket can't compress") as refused:
@@ -116,7 +139,9 @@ async def test_trap_a_queue_for_messages_has_no_bound_in_bytes(
                 await far.send_batch([message])
                 sent += 1
         assert sent * len(message) <= READ_AHEAD + 3 * 65_536
-        got = 0
+        got = len(await near.receive_batch())
+        await wait_all_tasks_blocked()
+        assert near.last_received == trio.current_time()  # what was taken makes room, also when nobody receives
         with trio.move_on_after(100):
             while True:
                 got += len(await near.receive_batch())
@@ -197,6 +222,23 @@ async def test_trap_its_reader_writes_and_so_waits_for_a_peer_that_does_not_read
             await near.aclose()
 
 
+async def test_trap_a_failed_send_hides_what_the_peer_said_last(
+    network: MemoryNetwork, autojump_clock: MockClock
+) -> None:
+    async with connected(network) as (near, far):
+
+        async def send() -> None:
+            with pytest.raises(PeerClosed) as closed:
+                await near.send_batch([b"x" * 200_000])
+            assert closed.value.code == 4001
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send)
+            await wait_all_tasks_blocked()
+            await far.send_raw(b"\x88\x02\x0f\xa1")
+            far.abort()
+
+
 async def test_trap_a_send_that_was_cut_off_leaves_half_a_frame_and_the_next_one_succeeds(
     autojump_clock: MockClock,
 ) -> None:
@@ -225,17 +267,24 @@ async def test_trap_a_ping_that_arrives_while_we_close_kills_its_reader(
     network: MemoryNetwork, autojump_clock: MockClock
 ) -> None:
     """And the close frame behind it would never be seen."""
-    async with connected(network) as (near, far):
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(near.aclose, 4000, "enough")
-            end = await end_of(far)
-            await far.send_raw(b"\x89\x00" + b"\x88\x02\x0f\xa0")
-            await wait_all_tasks_blocked()
-            assert trio.current_time() == 0
-            assert await end_of(near) is not None
-        assert isinstance(end, PeerClosed)
-        assert (end.code, end.reason) == (4000, "enough")
-        assert trio.current_time() == 0
+    said: list[bytes] = []
+
+    async def talk(stream: trio.abc.HalfCloseableStream) -> None:
+        await stream.send_all(agreement(await read_head(stream)))
+        said.append(bytes(await stream.receive_some()))
+        await stream.send_all(b"\x89\x00")
+        await wait_all_tasks_blocked()
+        await stream.send_all(b"\x88\x02\x0f\xa0")
+        said.append(bytes(await stream.receive_some()))
+
+    async with speaking(network, talk) as port:
+        async with open_websocket(f"ws://127.0.0.1:{port}/", network=network, transport=OURS) as near:
+            await near.aclose(4000)
+            end = await end_of(near)
+        await wait_all_tasks_blocked()
+    assert isinstance(end, PeerClosed)
+    assert (end.code, trio.current_time()) == (4000, 0)
+    assert (said[0][0], said[1:]) == (0x88, [b""]), "nothing may be written behind a close frame"
 
 
 async def test_trap_what_arrives_while_we_close_fills_the_memory(

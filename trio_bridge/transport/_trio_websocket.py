@@ -29,6 +29,7 @@ from websockets.exceptions import ProtocolError
 from websockets.frames import Close, Opcode
 from websockets.frames import Frame as CoreFrame
 from wsproto.utilities import ProtocolError as WsprotoError
+from wsproto.utilities import RemoteProtocolError as WsprotoRemoteError
 
 from ..errors import ConnectionLost, HandshakeFailed, LocalProtocolError, PeerClosed, RemoteProtocolError
 from ..wire.protocol import Frame
@@ -134,7 +135,6 @@ class TrioWebsocket(ClosingWebsocket):
                 self._connection = await open_connection(room, self._paced)
                 self._paced.opened = opened = True
                 room.start_soon(self._take_messages)
-                await self._paced.settled.wait()  # with what came right behind the handshake
                 self.last_received = trio.current_time()
                 task_status.started(None)
         except* (HandshakeFailed, trio.BrokenResourceError) as failures:
@@ -184,8 +184,6 @@ class TrioWebsocket(ClosingWebsocket):
 
     async def _say_goodbye(self, code: int, reason: str) -> None:
         self._parting = True
-        if isinstance(self._end, PeerClosed) and self._end.code == ABNORMAL:
-            return
         if not self._paced.parted:
             failed = isinstance(self._end, RemoteProtocolError)
             try:
@@ -245,10 +243,12 @@ async def living(websocket: AnyTrioWebsocket, open_connection: OpenConnection) -
 
 
 def broken(error: Exception) -> HandshakeFailed:
-    """trio-websocket gave up, and broke when it said why: then its first failure tells more."""
-    cause = error.__context__ or error
-    failure = HandshakeFailed(f"upgrade: {cause}", stage="upgrade")
-    failure.__cause__ = cause
+    """trio-websocket found fault with the answer, and broke when it wanted to say so: the fault is what tells."""
+    fault: BaseException | None = error
+    while fault is not None and not isinstance(fault, WsprotoRemoteError):
+        fault = fault.__context__
+    failure = HandshakeFailed(f"upgrade: {fault or error}", stage="upgrade")
+    failure.__cause__ = fault or error
     return failure
 
 

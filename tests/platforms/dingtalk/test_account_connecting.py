@@ -22,6 +22,7 @@ from trio_bridge.errors import AccountRefused
 from trio_bridge.platforms.dingtalk.gateway_calls import Answer
 from trio_bridge.platforms.dingtalk.rest_gateway import OPEN
 from trio_bridge.testing._dingtalk_connection import How
+from trio_bridge.transport import client, server
 
 THROTTLED = '{"code":"Forbidden.AccessDenied.QpsLimitForAppkeyAndApi","message":"too fast"}'
 
@@ -37,6 +38,15 @@ async def test_ready_means_that_messages_arrive(transport: Transport, autojump_c
         await stage.dingtalk.wait_replied(pushed)
         assert [sent.text for sent in stage.dingtalk.sent] == ["you said hello"]
         assert stage.dingtalk.ledger.summary().undelivered == 0
+
+
+async def test_both_ends_speak_by_the_library_that_was_chosen(
+    transport: Transport, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "HANDSHAKES", {transport: client.HANDSHAKES[transport]})
+    monkeypatch.setattr(server, "ACCEPTANCES", {transport: server.ACCEPTANCES[transport]})
+    async with simulated(transport=transport) as stage, stage.account(transport=transport) as account:
+        await account.wait_ready()
 
 
 async def test_trap_52_an_account_is_ready_after_the_upgrade_and_not_before(autojump_clock: MockClock) -> None:
