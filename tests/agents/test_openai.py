@@ -87,7 +87,7 @@ async def test_a_text_is_answered_by_the_model(autojump_clock: MockClock, model:
         "max_tokens": 50,
     }
     assert asked.headers["authorization"] == "Bearer hush"
-    assert asked.headers["accept"] == "text/event-stream"
+    assert asked.headers["accept"] == "text/event-stream, application/json"
 
 
 async def test_options_that_are_not_given_are_not_sent(

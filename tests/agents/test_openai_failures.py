@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from trio_bridge.agents._openai_failures import failure_of
+from trio_bridge.agents._openai_failures import PerhapsTooLong, failure_of
 from trio_bridge.errors import AccountRefused, BridgeError, RateLimited, RequestFailed
 from trio_bridge.transport.http import HttpReply
 
@@ -51,16 +51,21 @@ def test_who_is_busy_is_asked_again_later_but_not_tomorrow(status: int, hint: st
     ("status", "text"),
     [
         (404, "the endpoint knows no model 'gpt', or url is not its base: 404 no"),
-        (400, "the endpoint refused the request: 400 no"),
-        (413, "the endpoint refused the request: 413 no"),
         (307, "the endpoint is elsewhere, and redirects are not followed: 307 no"),
         (204, "the endpoint refused the request: 204 no"),
     ],
 )
-def test_other_refusals(status: int, text: str) -> None:
+def test_other_refusals_stand(status: int, text: str) -> None:
     error = failure(status, {"error": {"message": "no", "code": "model_not_found"}})
-    assert isinstance(error, RequestFailed)
+    assert type(error) is RequestFailed
     assert (str(error), error.code) == (text, "model_not_found")
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_a_conversation_may_be_too_long(status: int) -> None:
+    error = failure(status, {"error": {"message": "no", "code": "context_length_exceeded"}})
+    assert isinstance(error, PerhapsTooLong)
+    assert str(error) == f"the endpoint refused the request: {status} no"
 
 
 @pytest.mark.parametrize(

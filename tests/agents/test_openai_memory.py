@@ -16,7 +16,7 @@ from trio_bridge import Account, StoreUnavailable, open_bridge
 from trio_bridge.engine.context import HandlerContext, state_scope
 from trio_bridge.engine.store import AccountStore, Done, Work
 from trio_bridge.stores.memory import MemoryAccount, MemoryStore
-from trio_bridge.testing.openai import Asked, OpenAISimulator, Says
+from trio_bridge.testing.openai import Asked, OpenAISimulator, Refuses, Says
 from trio_bridge.transport.memory import MemoryNetwork
 
 SCOPE = state_scope("talk")
@@ -226,6 +226,33 @@ async def test_a_replay_of_what_was_given_up_is_remembered_as_it_was_answered(
         await trio.testing.wait_all_tasks_blocked()
     assert life.server.answers == [("m1/1", "half\n\n⚠ (interrupted)"), ("m1/2", "you said hello")]
     assert await kept.load(SCOPE) == {"openai": [["hello", "you said hello"]]}
+
+
+async def test_a_conversation_that_is_too_long_begins_anew(
+    autojump_clock: MockClock, model: OpenAISimulator, begin: Begin, kept: AccountStore
+) -> None:
+    async with begin() as life:
+        await life.ask("m1", "one")
+        model.script(Refuses(400, "too long", code="context_length_exceeded"))
+        await life.ask("m2", "two")
+        assert life.account.counters.failed == 0
+        await life.ask("m3", "three")
+    assert list(map(told, model.asked[1:])) == [
+        ["one", "you said one", "two"],
+        ["two"],
+        ["two", "you said two", "three"],
+    ]
+
+
+async def test_a_refusal_that_has_nothing_to_do_with_memory_is_asked_for_once_in_each_attempt(
+    autojump_clock: MockClock, model: OpenAISimulator, begin: Begin, kept: AccountStore
+) -> None:
+    model.script(*[Refuses(400, "no")] * 2)
+    async with begin() as life:
+        await life.ask("m1", "one")
+        assert life.account.counters.failed == 2
+    assert len(model.asked) == 2
+    assert await kept.load(SCOPE) == {}
 
 
 @pytest.mark.parametrize("stored", [5, "x" * 10**5, [["a"]], {"a": [1]}, [["a", "b"], None]])

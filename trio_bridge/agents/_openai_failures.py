@@ -17,7 +17,12 @@ SHOWN: Final = 200
 """Characters of what a server says."""
 
 _REFUSED: Final = (401, 403)
+_PERHAPS_TOO_LONG: Final = (400, 413, 422)
 _LATER: Final = (408, 425, 429)
+
+
+class PerhapsTooLong(RequestFailed):
+    """The endpoint will not have this conversation: most often because it is longer than the model can take."""
 
 
 def failure_of(reply: HttpReply, *, token: str | None, model: str) -> BridgeError:
@@ -35,7 +40,7 @@ def failure_of(reply: HttpReply, *, token: str | None, model: str) -> BridgeErro
         text = f"the endpoint is elsewhere, and redirects are not followed: {text}"
     else:
         text = f"the endpoint refused the request: {text}"
-    return RequestFailed(text, code=code or str(status))
+    return (PerhapsTooLong if status in _PERHAPS_TOO_LONG else RequestFailed)(text, code=code or str(status))
 
 
 def failure_said(error: object, token: str | None) -> RequestFailed:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+import logging
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any
 
@@ -11,11 +12,11 @@ import trio
 
 from ..engine.environment import Environment
 from ..errors import ConnectionLost, NotSent, OutcomeUnknown, PeerSilent
-from ..messages import Message
+from ..messages import Message, ReplyStream
 from ..transport.http import HttpClient, HttpReply, HttpStream, open_http_client
 from ._openai_answer import WITHHELD, Answer, answer_of, whole_characters
-from ._openai_failures import failure_of, pause
-from ._remembered import Bounds
+from ._openai_failures import PerhapsTooLong, failure_of, pause
+from ._remembered import Bounds, Turn
 from .openai import OpenAI
 
 OK = 200
@@ -30,6 +31,8 @@ ENDING = 1.0
 refusal."""
 NAME = 60
 """Characters of a name in front of what somebody said."""
+
+logger = logging.getLogger(__name__)
 
 
 @asynccontextmanager
@@ -61,21 +64,23 @@ class Model:
         if not message.text.strip():
             return
         question = self._question(message)
+        bounds = Bounds(turns=self._agent.memory, characters=self._agent.memory_size)
+        turns = bounds.read((await message.load_state()).get(KEY))
         async with message.stream() as out:
             # What an earlier run had said to its end is what people saw: it is remembered, and not asked for again.
             if out.committed is None:
-                state = await message.load_state()
-                async with aclosing(self._answer(self._conversation(state, question))) as pieces:
-                    async for piece in pieces:
-                        await out.write(piece)
+                try:
+                    await self._say(out, turns, question)
+                except PerhapsTooLong:
+                    if not turns:
+                        raise
+                    logger.info("refused with what is remembered: asked without it", extra={"key": message.id})
+                    turns = []
+                    await self._say(out, turns, question)
         said = out.text if out.committed is None else out.committed
         if self._agent.memory and said and not said.endswith(WITHHELD):
             async with message.transaction() as tx:
-                tx.state[KEY] = self._bounds.write(tx.state.get(KEY), (question, said))
-
-    @property
-    def _bounds(self) -> Bounds:
-        return Bounds(turns=self._agent.memory, characters=self._agent.memory_size)
+                tx.state[KEY] = bounds.last([*turns, (question, said)])
 
     def _question(self, message: Message) -> str:
         if not (self._agent.show_sender and message.conversation.kind == "group"):
@@ -83,12 +88,16 @@ class Model:
         name = " ".join(message.sender.name.split())[:NAME]
         return f"{name or message.sender.id}: {message.text}"
 
-    def _conversation(self, state: Mapping[str, Any], question: str) -> list[dict[str, str]]:
+    async def _say(self, out: ReplyStream, turns: Iterable[Turn], question: str) -> None:
+        """Write the answer while it comes."""
         said = [("system", self._agent.system)] if self._agent.system else []
-        for asked, answered in self._bounds.read(state.get(KEY)):
+        for asked, answered in turns:
             said += [("user", asked), ("assistant", answered)]
         said.append(("user", question))
-        return [{"role": role, "content": whole_characters(content)} for role, content in said]
+        conversation = [{"role": role, "content": whole_characters(content)} for role, content in said]
+        async with aclosing(self._answer(conversation)) as pieces:
+            async for piece in pieces:
+                await out.write(piece)
 
     async def _answer(self, conversation: list[dict[str, str]]) -> AsyncGenerator[str]:
         """The pieces of an answer, to its end.
@@ -101,7 +110,7 @@ class Model:
             async with self._client.stream(
                 "POST",
                 f"{self._agent.url}/chat/completions",
-                headers=[*bearer(token), ("Accept", "text/event-stream")],
+                headers=[*bearer(token), ("Accept", "text/event-stream, application/json")],
                 json=self._request(conversation),
             ) as response:
                 if response.status != OK:

@@ -32,12 +32,8 @@ class Bounds:
         return kept[::-1]
 
     def read(self, stored: object) -> list[Turn]:
-        """The last turns of what was stored."""
+        """The last turns that fit, of what was stored."""
         return self.last(_turns(stored))
-
-    def write(self, stored: object, turn: Turn) -> list[Turn]:
-        """What to store now that there was one more turn."""
-        return self.last([*_turns(stored), turn])
 
 
 def _turns(stored: object) -> list[Turn]:
