@@ -77,6 +77,8 @@ def test_a_replayed_reply_is_to_be_sent(config: str, path: Path) -> None:
     done = tell("dead-letters", "replay", config, "m3/1")
     assert (done.exit_code, done.stdout) == (0, "replayed: sales outbox m3/1\n")
     assert ("sales", "m3/1", "pending") in unsent(path)
+    [age] = [row.reply.created_at for row in read_sqlite(path, StoreReader.unsent) if row.reply.key == "m3/1"]
+    assert age > 1_790_000_000, "it has its 24 hours again"
     assert letters(path) == ALL[1:]
 
 

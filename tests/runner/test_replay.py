@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +111,8 @@ async def test_a_reply_that_may_have_been_sent_is_sent_again_on_an_operators_wor
     assert dingtalk.ledger.record(pushed).replies == ()
     [reply] = replies
     assert (reply["account"], reply["key"], reply["attempts"]) == ("sales", f"{pushed.key}/1", 1)
+    with closing(sqlite3.connect(folder / "bridge.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE outbox SET created_at = 1")  # The operator was on holiday.
 
     assert (await operate("dead-letters", "replay", then=(f"{pushed.key}/1",))).exit_code == 0
     async with running(folder) as program:

@@ -244,10 +244,11 @@ class AccountStore(abc.ABC):
         """Everything that was given up and not purged, oldest first."""
 
     @abc.abstractmethod
-    async def replay(self, box: Literal["inbox", "outbox"], key: str) -> bool:
+    async def replay(self, box: Literal["inbox", "outbox"], key: str, *, now: float | None = None) -> bool:
         """Let a dead letter wait again with fresh counters, under its old key. False if there is none of that key.
 
-        A replayed reply becomes ``pending``; so does one in state ``unknown``."""
+        A replayed reply becomes ``pending``; so does one in state ``unknown``. Its age counts from ``now`` if that is
+        given: else it may be too old to be sent."""
 
     @abc.abstractmethod
     async def purge(self, box: Literal["inbox", "outbox"], key: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Literal
 
@@ -70,7 +71,10 @@ async def carry_out(act: Act, path: Path, selection: Selection) -> list[Letter]:
             _exactly_one(selection.key, letters)
         for letter in letters:
             part = parts[letter.account]
-            await (part.replay if act == "replay" else part.purge)(letter.box, letter.key)
+            if act == "replay":
+                await part.replay(letter.box, letter.key, now=time.time())
+            else:
+                await part.purge(letter.box, letter.key)
         return letters
 
 

@@ -67,11 +67,13 @@ class MemoryOutbox:
         for row in sorted(self.by_state(["dead"]), key=lambda row: row.created_at):
             yield DeadLetter(account, "outbox", row.key, row.lane, row.error, row.attempts, row.created_at)
 
-    def replay(self, key: str) -> bool:
+    def replay(self, key: str, now: float | None) -> bool:
         """A reply that is dead or unknown is to be sent; the parts that went out already are not."""
         if not self._given_up(key):
             return False
         self.change(OutgoingChange(key, state="pending", attempts=0, not_before=0.0, error=""))
+        if now is not None:
+            self._rows[key] = attrs.evolve(self._rows[key], created_at=now)
         return True
 
     def purge(self, key: str) -> bool:

@@ -101,8 +101,10 @@ class SqliteAccount(AccountStore):
         letters = await self._do(inbox.dead_letters, self._name) + await self._do(outbox.dead_letters, self._name)
         return sorted(letters, key=attrgetter("at"))
 
-    async def replay(self, box: Literal["inbox", "outbox"], key: str) -> bool:
-        return await self._do(inbox.replay if box == "inbox" else outbox.replay, key)
+    async def replay(self, box: Literal["inbox", "outbox"], key: str, *, now: float | None = None) -> bool:
+        if box == "inbox":
+            return await self._do(inbox.replay, key)
+        return await self._do(outbox.replay, key, now)
 
     async def purge(self, box: Literal["inbox", "outbox"], key: str) -> bool:
         return await self._do(inbox.purge if box == "inbox" else outbox.purge, key)

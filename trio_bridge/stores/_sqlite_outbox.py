@@ -112,12 +112,12 @@ def dead_letters(transaction: Transaction, account: int, name: str) -> list[Dead
     return [DeadLetter(name, "outbox", *row) for row in rows.fetchall()]
 
 
-def replay(transaction: Transaction, account: int, key: str) -> bool:
+def replay(transaction: Transaction, account: int, key: str, now: float | None) -> bool:
     """A reply that is dead or unknown is to be sent; the parts that went out already are not."""
     cursor = transaction.execute(
-        "UPDATE outbox SET state = 'pending', attempts = 0, not_before = 0, error = ''"
-        " WHERE account = ? AND key = ? AND state IN ('dead', 'unknown')",
-        (account, key),
+        "UPDATE outbox SET state = 'pending', attempts = 0, not_before = 0, error = '',"
+        " created_at = coalesce(?, created_at) WHERE account = ? AND key = ? AND state IN ('dead', 'unknown')",
+        (now, account, key),
     )
     return cursor.rowcount > 0
 

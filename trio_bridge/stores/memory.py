@@ -132,9 +132,9 @@ class MemoryAccount(AccountStore):
         letters = [*self._inbox.dead_letters(self._name), *self._outbox.dead_letters(self._name)]
         return sorted(letters, key=attrgetter("at"))
 
-    async def replay(self, box: Literal["inbox", "outbox"], key: str) -> bool:
+    async def replay(self, box: Literal["inbox", "outbox"], key: str, *, now: float | None = None) -> bool:
         await trio.lowlevel.checkpoint()
-        return (self._inbox if box == "inbox" else self._outbox).replay(key)
+        return self._inbox.replay(key) if box == "inbox" else self._outbox.replay(key, now)
 
     async def purge(self, box: Literal["inbox", "outbox"], key: str) -> bool:
         await trio.lowlevel.checkpoint()

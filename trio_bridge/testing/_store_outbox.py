@@ -169,7 +169,11 @@ async def a_reply_that_was_given_up_can_be_replayed(account: AccountStore) -> No
         row = await _row(account, key)
         assert (row.state, row.attempts, row.not_before, row.error) == ("pending", 0, 0.0, "")
         assert row.parts_sent == parts_sent, "what went out is not sent again"
+        assert row.created_at == 1.0
     assert await account.dead_letters() == []
+    await account.change([OutgoingChange("dead", state="dead")])
+    assert await account.replay("outbox", "dead", now=50.0)
+    assert (await _row(account, "dead")).created_at == 50.0, "it has all its time again"
 
 
 async def a_reply_that_was_given_up_can_be_purged(account: AccountStore) -> None:
