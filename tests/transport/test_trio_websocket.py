@@ -162,7 +162,9 @@ async def test_trap_a_message_that_is_too_large_takes_with_it_those_before(
         assert "a message of more than 1000 bytes" in str(end)
 
 
-async def test_trap_a_peer_that_breaks_the_protocol_is_not_told(network: MemoryNetwork) -> None:
+async def test_trap_a_peer_that_breaks_the_protocol_is_not_told(
+    network: MemoryNetwork, autojump_clock: MockClock
+) -> None:
     """And it looks like one that has closed with that code."""
     async with connected(network) as (near, far):
         await far.send_raw(b"\x8f\x00")
@@ -172,7 +174,12 @@ async def test_trap_a_peer_that_breaks_the_protocol_is_not_told(network: MemoryN
             end = await end_of(far)
             assert isinstance(end, PeerClosed)
             assert end.code == 1002
+            await trio.sleep(1)
+            assert len(network.connections) == 1
+            with pytest.raises(trio.BusyResourceError):
+                await network.connections[0].client.receive_some()  # it waits for the server to hang up
             await far.aclose()
+        assert trio.current_time() == 1
 
 
 @pytest.mark.parametrize("reason", ["Exceeded maximum message size: 1000 bytes", ""])
@@ -281,6 +288,7 @@ async def test_trap_a_ping_that_arrives_while_we_close_kills_its_reader(
         async with open_websocket(f"ws://127.0.0.1:{port}/", network=network, transport=OURS) as near:
             await near.aclose(4000)
             end = await end_of(near)
+            assert not near.wants_flush
         await wait_all_tasks_blocked()
     assert isinstance(end, PeerClosed)
     assert (end.code, trio.current_time()) == (4000, 0)

@@ -17,7 +17,6 @@ from contextlib import contextmanager
 
 import trio
 
-from ..errors import HandshakeFailed
 from ._shell import RECEIVE_SIZE
 from ._upgrade import cut_off
 
@@ -54,8 +53,6 @@ class PacedStream(trio.abc.Stream):
         self._outgoing = bytearray()
         self._writing = trio.Lock()
         self._torn = False  # while bytes are under way, and for good if that was cut off
-        self.opened = False
-        """To be set when the opening handshake is done."""
         self.settled = trio.Event()
         """Set while trio-websocket waits for more than it has read."""
         self.parted = False
@@ -86,10 +83,7 @@ class PacedStream(trio.abc.Stream):
         await trio.lowlevel.checkpoint()
 
     async def aclose(self) -> None:
-        """Raises HandshakeFailed in the opening handshake: trio-websocket says in no other way that it gave up."""
         await trio.lowlevel.checkpoint()
-        if not self.opened:
-            raise HandshakeFailed("upgrade: the answer agrees to something that was not asked for", stage="upgrade")
         self._settle()
 
     # What the WebSocket calls

@@ -133,7 +133,7 @@ class TrioWebsocket(ClosingWebsocket):
             async with trio.open_nursery() as room:
                 self._room = room.cancel_scope
                 self._connection = await open_connection(room, self._paced)
-                self._paced.opened = opened = True
+                opened = True
                 room.start_soon(self._take_messages)
                 self.last_received = trio.current_time()
                 task_status.started(None)
