@@ -12,25 +12,21 @@ from typing import Any
 import attrs
 import pytest
 import trio
-import trustme
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.engine.conftest import virtual_environment
 from tests.engine.fake import Fake, FakeLink, FakeServer
 from tests.transport.servers import serving
-from trio_bridge import Account, AccountRefused, ConfigError, NotSent, RateLimited, RequestFailed, Secret, open_bridge
+from trio_bridge import Account, Secret, open_bridge
 from trio_bridge.agents import Echo, OpenAI
-from trio_bridge.agents.config import AGENTS, OpenAIConfig
 from trio_bridge.agents.several import ByAccount
 from trio_bridge.engine.context import Stream
-from trio_bridge.engine.environment import Environment
 from trio_bridge.engine.store import Store
 from trio_bridge.stores.memory import MemoryStore
 from trio_bridge.testing.dingtalk import DingTalkSimulator
 from trio_bridge.testing.openai import Hangs, OpenAISimulator, Refuses, Says, Sends
 from trio_bridge.transport.memory import MemoryNetwork
-from trio_bridge.transport.server import HttpRequest, HttpResponse
-from trio_bridge.transport.tcp import SystemNetwork
+from trio_bridge.transport.server import HttpRequest, HttpStreamResponse, SendPiece
 
 MARK = "⚠ (interrupted)"
 
@@ -183,6 +179,25 @@ async def test_what_is_no_answer_is_a_failure_and_at_last_a_mark(
     assert "hush" not in caplog.text + letter.error
 
 
+async def test_the_limit_for_the_whole_holds_for_the_beginning_too(
+    autojump_clock: MockClock, model: OpenAISimulator, stage: Open
+) -> None:
+    model.script(Hangs())
+    async with stage(model.agent(first_timeout=80, timeout=20), max_attempts=1) as on:
+        assert await on.ask() == MARK
+        assert trio.current_time() == pytest.approx(20)
+
+
+async def test_an_address_that_is_not_loopback_can_be_allowed(
+    autojump_clock: MockClock, network: MemoryNetwork, stage: Open
+) -> None:
+    async with OpenAISimulator(network=network, host="model.test") as model:
+        agent = model.agent(allow_insecure=True)
+        assert "among the 1" in await agent.probe(virtual_environment(network=network))
+        async with stage(agent) as on:
+            assert await on.ask() == "you said hello"
+
+
 async def test_the_next_attempt_makes_up_for_a_failure(
     autojump_clock: MockClock, model: OpenAISimulator, stage: Open
 ) -> None:
@@ -247,6 +262,46 @@ async def test_a_server_that_does_not_hang_up_after_its_answer_is_not_waited_for
     assert model.asked[0].ended == "left"
 
 
+async def test_what_happens_after_the_end_of_an_answer_does_not_harm_it(
+    autojump_clock: MockClock, network: MemoryNetwork, model: OpenAISimulator, stage: Open
+) -> None:
+    model.script(Says("whole", ending="lingering"))
+    async with stage() as on, trio.open_nursery() as nursery:
+
+        @nursery.start_soon
+        async def cut() -> None:
+            await trio.sleep(0.5)
+            network.connections[0].break_()
+
+        assert await on.ask() == "whole"
+        assert trio.current_time() == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(("how", "takes"), [("hangs", 1), ("breaks", 0), ("has no end", 0)])
+async def test_the_words_of_a_refusal_are_not_waited_for(
+    how: str, takes: float, autojump_clock: MockClock, network: MemoryNetwork, model: OpenAISimulator, stage: Open
+) -> None:
+    async def write(send: SendPiece) -> bool:
+        await send(b"so sorry ")
+        if how == "hangs":
+            await trio.sleep_forever()
+        while how == "has no end":
+            await send(b"x" * 1000)
+        return False
+
+    async def answer(request: HttpRequest) -> HttpStreamResponse:
+        return HttpStreamResponse(write, 500)
+
+    store = MemoryStore()
+    async with serving(network, answer) as port:
+        agent = model.agent(url=f"http://127.0.0.1:{port}")
+        async with stage(agent, store=store, max_attempts=1) as on:
+            assert await on.ask() == MARK
+            assert trio.current_time() == pytest.approx(takes)
+    [letter] = await (await store.open_account("a", platform="fake")).dead_letters()
+    assert "RateLimited: the endpoint can't answer now: 500 so sorry" in letter.error
+
+
 async def test_a_connection_is_used_again(
     autojump_clock: MockClock, network: MemoryNetwork, model: OpenAISimulator, stage: Open
 ) -> None:
@@ -307,11 +362,8 @@ async def test_in_groups_the_model_can_be_told_who_speaks(
                 await dingtalk.wait_replied(await dingtalk.say("hi", changes=name))
     shown = [asked.text for asked in model.asked]
     assert shown[0] == f"Mei {'x' * 56}: hi"
-    assert shown[1].endswith(": hi")
+    assert shown[1] == "staff0001: hi"
     assert shown[2:] == ["hi"] * 4
-
-
-# The token, and what is configured
 
 
 async def test_the_token_is_read_anew_for_each_request(
@@ -330,146 +382,3 @@ async def test_the_token_is_read_anew_for_each_request(
         await trio.sleep(0.4)
         assert on.account.counters.failed == 2
     assert len(model.asked) == 1
-
-
-@pytest.mark.parametrize(
-    ("options", "complaints"),
-    [
-        ({"url": "http://model.example/v1"}, ["url: http://model.example:80 is not encrypted, and"]),
-        ({"url": "ws://127.0.0.1/v1"}, ["url: expected an http or https URL"]),
-        ({"url": "127.0.0.1:80"}, ["url: not a usable URL: expected one of"]),
-        ({"url": "https://me:hush@model.example/v1"}, ["url: expected a base URL, without query"]),
-        ({"url": "https://model.example/v1?key=hush", "model": " "}, ["url: expected a base URL", "model: expected"]),
-    ],
-)
-def test_what_can_not_work_is_said_at_once(options: dict[str, Any], complaints: list[str]) -> None:
-    with pytest.raises(ConfigError) as caught:
-        OpenAI(**{"url": "http://127.0.0.1:1/v1", "model": "m", **options})
-    assert len(caught.value.problems) == len(complaints)
-    for problem, complaint in zip(caught.value.problems, complaints, strict=True):
-        assert problem.startswith(complaint)
-        assert "hush" not in problem
-
-
-def test_plain_http_to_other_machines_has_to_be_allowed() -> None:
-    assert OpenAI(url="http://model.example/v1/", model="m", allow_insecure=True).url == "http://model.example/v1"
-
-
-def test_nothing_secret_shows() -> None:
-    agent = OpenAI(url="http://127.0.0.1:1/v1", model="m", token="hush", system="hush")
-    assert "hush" not in repr(agent)
-
-
-async def test_what_can_not_be_read_is_said_before_the_first_message(tmp_path: Path) -> None:
-    assert AGENTS["openai"] is OpenAIConfig
-    config = OpenAIConfig(
-        url="https://model.example/v1", model="m", token=Secret(env="NO_SUCH_TOKEN"), ca_file=tmp_path / "ca.pem"
-    )
-    expected = (
-        "token: environment variable NO_SUCH_TOKEN is not set",
-        f"ca_file: {tmp_path / 'ca.pem'}: No such file or directory",
-    )
-    with pytest.raises(ConfigError) as caught:
-        config.build(tmp_path)
-    assert caught.value.problems == expected
-    with pytest.raises(ConfigError) as caught:
-        async with config.open(virtual_environment()):
-            raise AssertionError("unreachable")
-    assert caught.value.problems == expected
-
-
-def test_the_table_of_a_configuration_file_is_the_agent(tmp_path: Path) -> None:
-    config = OpenAIConfig(url="https://model.example/v1", model="m")
-    assert config.build(tmp_path) is config
-    assert attrs.fields_dict(OpenAIConfig).keys() == attrs.fields_dict(OpenAI).keys()
-
-
-async def test_a_certificate_can_be_pinned(tmp_path: Path) -> None:
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-
-    async def answer(request: HttpRequest) -> HttpResponse:
-        return HttpResponse.json({"data": [{"id": "m"}]})
-
-    async with serving(SystemNetwork(), answer, tls=authority.issue_cert("127.0.0.1")) as port:
-        agent = OpenAI(url=f"https://127.0.0.1:{port}/v1", model="m")
-        with pytest.raises(AccountRefused, match=r"the certificate of 127\.0\.0\.1 was not accepted"):
-            await agent.probe(Environment())
-        pinned = attrs.evolve(agent, ca_file=tmp_path / "ca.pem")
-        assert await pinned.probe(Environment()) == "answers; model 'm' is among the 1 it lists"
-
-
-# The probe
-
-
-@pytest.mark.parametrize(
-    ("models", "found"),
-    [
-        (("simulated", "other"), "answers; model 'simulated' is among the 2 it lists"),
-        (("other",), "answers; model 'simulated' is not among the 1 it lists"),
-        ((), "answers"),
-        (None, "can be reached; it lists no models, so token and model remain to be seen"),
-    ],
-)
-async def test_a_probe_looks_for_the_model(
-    models: tuple[str, ...] | None,
-    found: str,
-    autojump_clock: MockClock,
-    network: MemoryNetwork,
-    model: OpenAISimulator,
-) -> None:
-    agent = model.agent()
-    model.models = models
-    assert await agent.probe(virtual_environment(network=network)) == found
-    assert model.asked == []
-
-
-async def test_a_probe_says_what_is_wrong(
-    autojump_clock: MockClock, network: MemoryNetwork, model: OpenAISimulator
-) -> None:
-    environment = virtual_environment(network=network)
-    with pytest.raises(AccountRefused, match="refuses the agent's token: 401 Incorrect API key provided"):
-        await model.agent(token="wrong").probe(environment)
-    with pytest.raises(AccountRefused, match="wants a token, and the agent has none"):
-        await model.agent(token=None).probe(environment)
-    with pytest.raises(ConfigError, match="NO_SUCH_TOKEN is not set"):
-        await model.agent(token=Secret(env="NO_SUCH_TOKEN")).probe(environment)
-    with network.refusing(), pytest.raises(NotSent, match="Connection refused"):
-        await model.agent().probe(environment)
-    with network.blackhole(), pytest.raises(NotSent, match="no answer within 10 s"):
-        await model.agent().probe(environment)
-
-
-@pytest.mark.parametrize(
-    ("response", "error", "complaint"),
-    [
-        (HttpResponse(200, (), b"<html>"), RequestFailed, "what is not JSON: is url its base"),
-        (HttpResponse(301, [("Location", "/x")]), RequestFailed, "redirects are not followed"),
-        (HttpResponse(503, [("Retry-After", "30")]), RateLimited, "can't answer now: 503"),
-    ],
-)
-async def test_a_probe_of_something_else(
-    response: HttpResponse,
-    error: type[Exception],
-    complaint: str,
-    autojump_clock: MockClock,
-    network: MemoryNetwork,
-) -> None:
-    async def answer(request: HttpRequest) -> HttpResponse:
-        return response
-
-    async with serving(network, answer) as port:
-        with pytest.raises(error, match=complaint):
-            await OpenAI(url=f"http://127.0.0.1:{port}", model="m").probe(virtual_environment(network=network))
-
-
-@pytest.mark.parametrize("listed", [5, [], {}, {"data": 5}, {"data": [5]}, {"data": []}])
-async def test_a_list_of_another_form_is_no_obstacle(
-    listed: object, autojump_clock: MockClock, network: MemoryNetwork
-) -> None:
-    async def answer(request: HttpRequest) -> HttpResponse:
-        return HttpResponse.json(listed)
-
-    async with serving(network, answer) as port:
-        agent = OpenAI(url=f"http://127.0.0.1:{port}", model="m")
-        assert await agent.probe(virtual_environment(network=network)) == "answers"

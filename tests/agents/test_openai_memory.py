@@ -12,7 +12,7 @@ from trio.testing import MockClock
 
 from tests.engine.conftest import virtual_environment
 from tests.engine.fake import Fake, FakeServer
-from trio_bridge import Account, StoreUnavailable, open_bridge
+from trio_bridge import Account, RequestFailed, StoreUnavailable, open_bridge
 from trio_bridge.engine.context import HandlerContext, state_scope
 from trio_bridge.engine.store import AccountStore, Done, Work
 from trio_bridge.stores.memory import MemoryAccount, MemoryStore
@@ -226,6 +226,31 @@ async def test_a_replay_of_what_was_given_up_is_remembered_as_it_was_answered(
         await trio.testing.wait_all_tasks_blocked()
     assert life.server.answers == [("m1/1", "half\n\n⚠ (interrupted)"), ("m1/2", "you said hello")]
     assert await kept.load(SCOPE) == {"openai": [["hello", "you said hello"]]}
+
+
+async def test_a_reply_that_an_operator_purged_is_not_remembered_either(
+    autojump_clock: MockClock,
+    model: OpenAISimulator,
+    begin: Begin,
+    kept: AccountStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise RequestFailed("no")
+
+    async with begin() as life:
+        life.server.on_send = refuse
+        with monkeypatch.context() as patch:
+            patch.setattr(HandlerContext, "transaction", refuse)
+            (await life.server.connection()).push("m1", "hello")
+            await trio.sleep(100)
+        assert await kept.purge("outbox", "m1/1")
+        assert await kept.replay("inbox", "m1")
+    async with begin() as life:
+        await trio.sleep(100)
+        assert life.account.statistics().inbox_depth == 0
+    assert await kept.load(SCOPE) == {}
+    assert len(model.asked) == 1
 
 
 async def test_a_conversation_that_is_too_long_begins_anew(

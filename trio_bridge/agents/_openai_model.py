@@ -65,7 +65,7 @@ class Model:
             return
         question = self._question(message)
         bounds = Bounds(turns=self._agent.memory, characters=self._agent.memory_size)
-        turns = bounds.read((await message.load_state()).get(KEY))
+        turns = bounds.read((await message.load_state()).get(KEY)) if self._agent.memory else []
         async with message.stream() as out:
             # What an earlier run had said to its end is what people saw: it is remembered, and not asked for again.
             if out.committed is None:
