@@ -62,6 +62,7 @@ def read(pieces: Iterable[bytes], answer: Answer | None = None) -> str:
         ([says("a", "stop"), says("too late"), b"data: {no JSON}\n\n"], "a"),
         ([says("\ud83d"), says("\udc4d ok"), STOP], "👍 ok"),
         ([says("\udc4d \ud83d"), STOP], "\ufffd "),
+        ([says("a", ["no reason"]), DONE], "a"),
         ([says("a", "length")], "a\n\n⚠ (cut short)"),
         ([says("a", "content_filter")], "a\n\n⚠ (withheld)"),
         ([says(None, "content_filter")], "⚠ (withheld)"),
