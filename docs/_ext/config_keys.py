@@ -8,13 +8,19 @@ import inspect
 import itertools
 import json
 import re
-import types
+import sys
 from pathlib import Path
 from typing import Any
 
 import attrs
 
 from trio_bridge.runner.wording import described, inner, is_optional, limit
+
+DURATION = re.compile(r"(timeout|interval|grace|ttl|probe|seconds|backoff_min|backoff_max)$")
+"""How the names of durations end."""
+IN_UNITS = {"": "", "seconds": ", in seconds", "per second": " per second", "bytes": ", in bytes"}
+LARGER = {"seconds": ((3600, "h"), (60, "min")), "bytes": ((2**20, "MiB"), (2**10, "KiB"))}
+FACTORY: type[Any] = type(attrs.Factory(list))
 
 
 @attrs.frozen
@@ -52,7 +58,7 @@ def _key(field: attrs.Attribute[Any], text: str, other: str | None) -> Key:
 
 def class_body(cls: type[Any]) -> list[ast.stmt]:
     """The statements of a class, as they are written."""
-    for node in ast.walk(_module_of(cls)):
+    for node in ast.walk(_parsed(cls.__module__)):
         if isinstance(node, ast.ClassDef) and node.name == cls.__name__:
             return node.body
     raise LookupError(f"{cls.__qualname__} is not in the source of {cls.__module__}")
@@ -114,14 +120,6 @@ def readable(value: Any, unit: str) -> str:
     return ""
 
 
-DURATION = re.compile(r"(timeout|interval|grace|ttl|probe|seconds|backoff_min|backoff_max)$")
-IN_UNITS = {"": "", "seconds": ", in seconds", "per second": " per second", "bytes": ", in bytes"}
-LARGER = {"seconds": ((3600, "h"), (60, "min")), "bytes": ((2**20, "MiB"), (2**10, "KiB"))}
-FACTORY = type(attrs.Factory(list))
-
-
 @functools.cache
-def _module_of(cls: type[Any]) -> ast.Module:
-    module: types.ModuleType | None = inspect.getmodule(cls)
-    assert module is not None
-    return ast.parse(inspect.getsource(module))
+def _parsed(module: str) -> ast.Module:
+    return ast.parse(inspect.getsource(sys.modules[module]))
