@@ -94,6 +94,11 @@ def test_what_the_server_says_is_shortened(body: object, said: str, code: str) -
     assert error.code == code
 
 
+def test_what_calls_itself_a_web_page_is_not_shown() -> None:
+    error = failure(404, b"(function() {", content_type="text/HTML; charset=utf-8")
+    assert str(error).endswith(": 404 (a web page: is url the base of the endpoint?)")
+
+
 def test_a_token_is_taken_out_before_anything_is_cut() -> None:
     error = failure(400, {"error": {"message": "x" * 197 + "hush"}})
     assert "hu" not in str(error)

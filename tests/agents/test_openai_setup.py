@@ -31,6 +31,8 @@ from trio_bridge.transport.tcp import SystemNetwork
         ({"url": "ws://127.0.0.1/v1"}, ["url: expected an http or https URL"]),
         ({"url": "127.0.0.1:80"}, ["url: not a usable URL: expected one of"]),
         ({"url": "https://me:hush@model.example/v1"}, ["url: expected a base URL, without query"]),
+        ({"url": "https://hush@model.example/v1"}, ["url: expected a base URL, without query"]),
+        ({"url": "https://model.example/v1#hush"}, ["url: expected a base URL, without query"]),
         ({"url": "https://model.example/v1?key=hush", "model": " "}, ["url: expected a base URL", "model: expected"]),
     ],
 )
@@ -130,7 +132,7 @@ async def test_a_probe_says_what_is_wrong(
         await model.agent(token="wrong").probe(environment)
     with pytest.raises(AccountRefused, match="wants a token, and the agent has none"):
         await model.agent(token=None).probe(environment)
-    with pytest.raises(ConfigError, match="NO_SUCH_TOKEN is not set"):
+    with pytest.raises(ConfigError, match=r"^token: environment variable NO_SUCH_TOKEN is not set$"):
         await model.agent(token=Secret(env="NO_SUCH_TOKEN")).probe(environment)
     with network.refusing(), pytest.raises(NotSent, match="Connection refused"):
         await model.agent().probe(environment)

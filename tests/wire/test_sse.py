@@ -31,6 +31,7 @@ def events(*pieces: bytes, longest: int = 1000) -> list[Event]:
         (b"event: error\nid: 1\nretry: 5\nother: x\ndata: a\n\ndata: b\n\n", [Event("a", "error"), Event("b")]),
         (b"event: lost\n\ndata: a\n\n", [Event("a")]),
         (b"\xef\xbb\xbfdata: a\n\ndata: \xef\xbb\xbf\n\n", [Event("a"), Event("\ufeff")]),
+        (b"data: a\n\n\xef\xbb\xbfdata: b\n\n", [Event("a")]),
         (b"data: \xe4\xbd\xa0\xf0\x9f\x91\x8d\n\n", [Event("你👍")]),
         (b"data: \xff\n\n", [Event("\N{REPLACEMENT CHARACTER}")]),
         (b"data: a", []),

@@ -116,5 +116,5 @@ class OpenAI(OpenableAgent):
             return
         if endpoint.scheme not in ("http", "https"):
             yield "url: expected an http or https URL"
-        if parts.query or parts.fragment or parts.username is not None or parts.password is not None:
+        if parts.query or parts.fragment or "@" in parts.netloc:
             yield "url: expected a base URL, without query and without credentials"
