@@ -45,15 +45,13 @@ class Side:
                 self.claims[delivery.key] = []
         return [accepted.verdict.value for accepted in done.accepted]
 
-    async def claim(self, keys):
-        done = await self.account.work(Work(1.0, claim=[self.seqs.get(key, 10**6) for key in keys]))
+    async def claim(self, keys, kept):
+        seqs = [self.seqs.get(key, 10**6) for key in keys]
+        done = await self.account.work(Work(1.0, claim=seqs, kept={self.seqs[key]: kept[key] for key in kept}))
         for key, claim in zip(keys, done.claimed, strict=True):
             if claim is not None:
                 self.claims[key].append(claim)
-        return [
-            claim and (claim.delivery, claim.attempts, claim.deaths, claim.interrupted, claim.received_at)
-            for claim in done.claimed
-        ]
+        return [claim and (claim.delivery, claim.attempts, claim.deaths, claim.interrupted) for claim in done.claimed]
 
     async def finish(self, now, key, which, result, more):
         claim = self.claims[key][which]
@@ -148,9 +146,10 @@ class StoreMachine(RuleBasedStateMachine):
             delivery=delivery, at=now, status="waiting", claims=0, newest=None, died_at=None, **counters
         )
 
-    @rule(keys=st.lists(KEYS, min_size=1, max_size=4, unique=True))
-    def claim(self, keys):
+    @rule(keys=st.lists(KEYS, min_size=1, max_size=4, unique=True), keep=st.booleans())
+    def claim(self, keys, keep):
         expected = []
+        fresh = {key: self.rows[key].delivery for key in keys if key in self.rows and not self.rows[key].claims}
         for key in keys:
             row = self.rows.get(key)
             if row is None or row.status != "waiting":
@@ -159,8 +158,8 @@ class StoreMachine(RuleBasedStateMachine):
             row.status, row.newest = "held", row.claims
             row.claims += 1
             row.attempts += 1
-            expected.append((row.delivery, row.attempts, row.deaths, row.interrupted, row.at))
-        assert self.both(Side.claim, keys) == expected
+            expected.append((row.delivery, row.attempts, row.deaths, row.interrupted))
+        assert self.both(Side.claim, keys, fresh if keep else {}) == expected
 
     @rule(
         data=st.data(),

@@ -201,7 +201,7 @@ class Account:
             inbox_depth=0 if life is None else life.inbox.depth,
             outbox_depth=0 if life is None else life.outbox.depth,
             dead_letters=0 if life is None else life.dead_letters,
-            running_handlers=0 if life is None else len(life.inbox.held),
+            running_handlers=0 if life is None else life.inbox.busy,
             draining_generations=0 if life is None else life.supervisor.draining,
             counters=attrs.evolve(self.counters),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -143,7 +143,7 @@ class HandlerContext:
         changes |= dict.fromkeys(before.keys() - transaction.state.keys())
         json.dumps(changes, allow_nan=False)  # What no store can keep fails here, as the handler's error.
         completion = self.done(tuple(transaction.outgoing), {scope: changes} if changes else {})
-        await self._holding.inbox.mark(self._holding.held, completion, self._follow_up(completion))
+        await self._holding.inbox.mark(self._holding.held, completion, self._committed)
 
     async def load_state(self) -> dict[str, Any]:
         """The small state of the conversation, as the last transaction left it."""
@@ -152,7 +152,7 @@ class HandlerContext:
     def complete(self, completion: Completion) -> None:
         """Have the completion of the message committed, unless a transaction did that."""
         if not self.completed:
-            self._held.inbox.mark_nowait(self._held.held, completion, self._follow_up(completion))
+            self._held.inbox.mark_nowait(self._held.held, completion, self._committed)
 
     def result(self, text: str) -> NewOutgoing:
         """The reply that a handler returned: committed with the completion."""
@@ -163,7 +163,7 @@ class HandlerContext:
     ) -> Completion:
         """The completion of a message that was handled."""
         claim = self._held.held.claim
-        changes = self._closings(filled={new.key for new in outgoing})
+        changes = self._closings(filled={new.key for new in outgoing}) if self._unfinished else ()
         return Completion(claim.seq, claim.fence, "done", outgoing=outgoing, changes=changes, state=state or {})
 
     def buried(self, error: str) -> Completion:
@@ -171,14 +171,11 @@ class HandlerContext:
         claim = self._held.held.claim
         return Completion(claim.seq, claim.fence, "dead", error=error, changes=self._closings())
 
-    def _follow_up(self, completion: Completion) -> Callable[[], None]:
-        keys = [new.key for new in completion.outgoing] + [change.key for change in completion.changes]
-
-        def committed() -> None:
-            self.completed = True
+    def _committed(self, completion: Completion) -> None:
+        self.completed = True
+        if completion.outgoing or completion.changes:
+            keys = [new.key for new in completion.outgoing] + [change.key for change in completion.changes]
             self._outbox.committed(self._delivery.lane, keys)
-
-        return committed
 
     def _closings(self, filled: Collection[str] = ()) -> tuple[OutgoingChange, ...]:
         return tuple(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import math
 import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
@@ -49,23 +50,29 @@ class HandlerFailed(Exception):
 
 
 class InHand:
-    """A worker and its delivery. Whatever limits its time moves the deadline of one scope."""
+    """A worker and its delivery. Whatever limits its time moves the deadline of the worker's scope."""
 
-    def __init__(self, held: Held, handler_timeout: float) -> None:
+    def __init__(self, held: Held, context: HandlerContext, scope: trio.CancelScope, handler_timeout: float) -> None:
         self.held = held
+        self.context = context
         self.time_limit = held.taken_at + handler_timeout
         """When the handler has had all the time that it may have."""
-        self.scope = trio.CancelScope(deadline=self.time_limit)
+        self._scope = scope
+        scope.deadline = self.time_limit
 
     def drain(self, deadline: float) -> None:
         """Have it end by ``deadline``, unless it was interrupted too often: then it has its time."""
-        if self.held.claim.interrupted < INTERRUPTIONS:
-            self.scope.deadline = min(self.scope.deadline, deadline)
+        if deadline < self._scope.deadline and self.held.claim.interrupted < INTERRUPTIONS:
+            self._scope.deadline = deadline
+
+    @property
+    def deadline(self) -> float:
+        return self._scope.deadline
 
     @property
     def overran(self) -> bool:
         """It was cut off by its time limit, and not by a drain or from outside."""
-        return self.scope.cancelled_caught and self.scope.deadline >= self.time_limit
+        return self._scope.cancelled_caught and self._scope.deadline >= self.time_limit
 
 
 class Crew:
@@ -99,18 +106,33 @@ class Crew:
     @trio.lowlevel.enable_ki_protection
     async def work(self) -> None:
         """One worker."""
-        inbox = self._dispatcher.inbox
-        while not self._dismissed and (held := await inbox.next(self)) is not None:
-            work = InHand(held, self._dispatcher.config.handler_timeout)
-            work.drain(self._deadline)  # The claim may be a moment older than the dismissal.
-            self._in_hand.add(work)
-            self._dispatcher.working.add(work)
-            try:
-                await self._dispatcher.handle(work)
-            finally:
+        while not self._dismissed:
+            await self._shift()
+
+    async def _shift(self) -> None:
+        """Deliveries one after another, until the crew is dismissed or one is cut off."""
+        dispatcher = self._dispatcher
+        work: InHand | None = None
+        # One for many deliveries: to open one for each would cost more than a quick handler does.
+        scope = trio.CancelScope()
+        try:
+            with scope:
+                while not self._dismissed and (held := await dispatcher.inbox.next(self)) is not None:
+                    work = dispatcher.begin(held, scope)
+                    work.drain(self._deadline)  # The claim may be a moment older than the dismissal.
+                    self._in_hand.add(work)
+                    await dispatcher.handle(work)
+                    self._in_hand.discard(work)
+                    dispatcher.end(work)
+                    work = None
+                    if not dispatcher.inbox.anything_at_hand:
+                        scope.deadline = math.inf
+        finally:
+            if work is not None:
                 self._in_hand.discard(work)
-                self._dispatcher.working.discard(work)
-                inbox.let_go(held)
+                if scope.cancelled_caught or trio.current_effective_deadline() == -math.inf:
+                    dispatcher.cut_off(work)
+                dispatcher.end(work)
 
 
 class Dispatcher:
@@ -140,41 +162,20 @@ class Dispatcher:
         self._environment = environment
         self._counters = counters
 
-    async def handle(self, work: InHand) -> None:
-        """Handle one delivery and have its completion committed."""
-        held = work.held
+    def begin(self, held: Held, scope: trio.CancelScope) -> InHand:
+        """A worker takes a delivery in hand; ``scope`` is where its time is limited."""
         context = HandlerContext(
             held.claim.delivery, self._platform, self._outbox, self._store, Holding(held, self.inbox)
         )
-        completion: Completion | None = None
-        try:
-            with work.scope:
-                completion = await self._run(held, context)
-            if work.overran:
-                reason = f"the handler ran longer than {self.config.handler_timeout:g} s"
-                completion = self._failed(held, context, TimeoutError(reason))
-        finally:
-            # Without a completion it was cut off: by the end of a drain, or of the account.
-            if completion is None:
-                self._interrupted(held, context)
-            else:
-                if completion.result != "retry":
-                    self.interrupted_often.discard(held.claim.seq)
-                context.complete(completion)
+        work = InHand(held, context, scope, self.config.handler_timeout)
+        self.working.add(work)
+        return work
 
-    def revoke_stuck(self, now: float) -> None:
-        """Take deliveries away from workers that ignore their cancellation."""
-        for work in self.working:
-            if now > work.scope.deadline + STUCK_AFTER and not work.held.revoked:
-                key = work.held.claim.delivery.key
-                logger.error(
-                    "a handler ignores its cancellation: its slot is lost until it returns", extra={"key": key}
-                )
-                self.inbox.revoke(work.held)
-
-    async def _run(self, held: Held, context: HandlerContext) -> Completion:
+    async def handle(self, work: InHand) -> None:
+        """Handle one delivery and have its completion committed, unless it is cut off."""
+        held, context = work.held, work.context
         try:
-            return await walled(self._complete, held, context)
+            completion = await walled(self._complete, held, context)
         except HandlerFailed as failure:
             error = failure.__cause__ or failure
             if trio.current_effective_deadline() == float("-inf"):
@@ -182,7 +183,36 @@ class Dispatcher:
                 fields = {"key": held.claim.delivery.key}
                 logger.warning("a handler raised while it was cut off", exc_info=error, extra=fields)
                 await trio.lowlevel.checkpoint()
-            return self._failed(held, context, error)
+            completion = self._failed(held, context, error)
+        self._submit(work, completion)
+
+    def end(self, work: InHand) -> None:
+        """The worker is through with it."""
+        self.working.discard(work)
+        self.inbox.let_go(work.held)
+
+    def cut_off(self, work: InHand) -> None:
+        """The worker was cut off: by its time limit, by the end of a drain, or of the account."""
+        if work.overran:
+            reason = f"the handler ran longer than {self.config.handler_timeout:g} s"
+            self._submit(work, self._failed(work.held, work.context, TimeoutError(reason)))
+        else:
+            self._interrupted(work.held, work.context)
+
+    def _submit(self, work: InHand, completion: Completion) -> None:
+        if completion.result != "retry":
+            self.interrupted_often.discard(completion.seq)
+        work.context.complete(completion)
+
+    def revoke_stuck(self, now: float) -> None:
+        """Take deliveries away from workers that ignore their cancellation."""
+        for work in self.working:
+            if now > work.deadline + STUCK_AFTER and not work.held.revoked:
+                key = work.held.claim.delivery.key
+                logger.error(
+                    "a handler ignores its cancellation: its slot is lost until it returns", extra={"key": key}
+                )
+                self.inbox.revoke(work.held)
 
     async def _complete(self, held: Held, context: HandlerContext) -> Completion:
         if held.claim.attempts + held.claim.interrupted > 1:

@@ -1,4 +1,4 @@
-"""What a worker has in hand."""
+"""What was claimed for a worker, and then is in its hands."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from .store import Claim
 
 @attrs.define(eq=False)
 class Held:
-    """A delivery in the hands of a worker."""
+    """A delivery that was claimed. Times by :func:`trio.current_time`."""
 
     claim: Claim
     lane: str
-    taken_at: float
+    claimed_at: float
+    taken_at: float = 0.0
+    """When a worker took it in hand."""
     marked: bool = False
     """The completion is committed, or refused because the claim was revoked."""
     let_go: bool = False

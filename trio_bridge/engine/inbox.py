@@ -4,7 +4,8 @@ One task, the keeper, talks to the store. Whatever has gathered since its last r
 to mark, heads of lanes to claim) goes into one transaction: the busier an account, the fewer commits a message costs.
 
 1. Nothing is acknowledged that is not stored, or known to be stored already.
-2. A delivery is claimed, durably, before its handler sees it, and only for a worker that waits: nobody holds two.
+2. A delivery is claimed, durably, before its handler sees it: for a worker that waits, or for one that soon will. The
+   latter happens to a delivery at most once: if the process dies then, it is never again claimed ahead.
 3. A lane is free again when its delivery is marked *and* its worker has let go of it. The mark and the next claim of
    the lane may be one transaction.
 4. A delivery that could not be marked stays in hand until it can: what was handled is not handled again.
@@ -24,9 +25,11 @@ from ..errors import NotSent, StoreUnavailable
 from ..wire.protocol import Delivery
 from .bell import Bell
 from .environment import Environment
+from .handout import Handout
 from .held import Held
 from .intake import Arrival, Intake
 from .lanes import Lanes
+from .shelf import Shelf
 from .statistics import Counters
 from .store import AccountStore, Claim, Completion, Done, Verdict, Work
 from .suspects import Suspects
@@ -45,16 +48,10 @@ logger = logging.getLogger(__name__)
 class _Marking:
     held: Held
     completion: Completion
-    then: Callable[[], None] | None = None
-    settled: trio.Event = attrs.field(factory=trio.Event)
+    then: Callable[[Completion], None] | None = None
+    settled: trio.Event | None = None
+    """Set when somebody waits."""
     carried_out: bool = False
-
-
-@attrs.define(eq=False)
-class _Waiter:
-    taker: object
-    woken: trio.Event = attrs.field(factory=trio.Event)
-    held: Held | None = None
 
 
 class Inbox:
@@ -77,9 +74,10 @@ class Inbox:
         self._bytes = 0
         self._lanes: Lanes[int] = Lanes()
         self._markings: deque[_Marking] = deque()
-        self._waiters: deque[_Waiter] = deque()
         self._held: set[Held] = set()
-        self._lost_workers: set[Held] = set()
+        """What is claimed: until it is marked, and its worker has let go of it."""
+        self._hands = Handout(config.workers)
+        self._shelf = Shelf(config.queue_size, config.queue_bytes)
         self.suspects = Suspects(self._let_in)
         """What may be the death of the process."""
         self._round: Work | None = None
@@ -101,6 +99,7 @@ class Inbox:
         if found.died or found.buried:
             logger.warning("recovered deliveries that were in hand", extra={"died": found.died, "buried": found.buried})
         offset = trio.current_time() - now
+        self._shelf.open(row.seq for row in found.waiting)
         for row in found.waiting:
             self._lanes.add(row.lane, row.seq)
             self._bytes += row.size
@@ -130,9 +129,9 @@ class Inbox:
         return len(self._lanes) + claiming + len(self._held)
 
     @property
-    def held(self) -> frozenset[Held]:
-        """What workers have in hand."""
-        return frozenset(self._held)
+    def busy(self) -> int:
+        """Workers with a delivery in hand."""
+        return self._hands.busy
 
     async def accept(self, deliveries: Sequence[Delivery]) -> tuple[list[Delivery], list[Delivery]]:
         """Store what is new. Returns what to acknowledge, and what could not be stored and is to be refused.
@@ -149,32 +148,29 @@ class Inbox:
 
     async def next(self, taker: object) -> Held | None:
         """Wait for a delivery and hold it; ``None`` when the taker was dismissed."""
-        waiter = _Waiter(taker)
-        self._waiters.append(waiter)
         if self._lanes.lanes_ready:
             self._bell.ring()
         try:
-            await waiter.woken.wait()
+            return await self._hands.next(taker)
         except trio.Cancelled:
-            # Between the cancellation and this line others may have dismissed the waiter, or handed it something.
-            if waiter.held is not None:
-                self.release(waiter.held, unstarted=True)
-            elif waiter in self._waiters:
-                self._waiters.remove(waiter)
+            self._bell.ring()  # Somebody else is to have what it was to get.
             raise
-        return waiter.held
+
+    @property
+    def anything_at_hand(self) -> bool:
+        """Whether a worker would get a delivery without having to wait for it."""
+        return self._hands.anything_ahead
 
     def dismiss(self, taker: object) -> None:
-        """Send the waiting workers of ``taker`` home. What is being claimed for them returns to its lane."""
-        for waiter in [waiter for waiter in self._waiters if waiter.taker is taker]:
-            self._waiters.remove(waiter)
-            waiter.woken.set()
+        """Send the waiting workers of ``taker`` home. What is being claimed for them is left to others."""
+        self._hands.dismiss(taker)
 
     def stop_handing_out(self) -> None:
         """Claim nothing any more: the account drains."""
         self._handing_out = False
+        self._recall()
 
-    def mark_nowait(self, held: Held, completion: Completion, then: Callable[[], None] | None = None) -> None:
+    def mark_nowait(self, held: Held, completion: Completion, then: Callable[[Completion], None] | None = None) -> None:
         """Have a completion committed, then call ``then``. It is tried until the store takes it.
 
         A claim that was revoked commits nothing."""
@@ -184,22 +180,23 @@ class Inbox:
         self._markings.append(_Marking(held, completion, then))
         self._bell.ring()
 
-    async def mark(self, held: Held, completion: Completion, then: Callable[[], None] | None = None) -> None:
+    async def mark(self, held: Held, completion: Completion, then: Callable[[Completion], None] | None = None) -> None:
         """The same, returning when it is durable.
 
         Raises:
           NotSent: the delivery had been taken away from this worker; nothing of the completion was carried out.
         """
-        marking = _Marking(held, completion, then)
+        settled = trio.Event()
+        marking = _Marking(held, completion, then, settled)
         if not held.revoked:
             self._markings.append(marking)
             self._bell.ring()
             try:
-                await marking.settled.wait()
+                await settled.wait()
             except trio.Cancelled:
                 # The keeper carries on, but the caller would not learn of it. A store that is away bounds the wait.
                 with trio.move_on_after(FINAL_ROUND, shield=True):
-                    await marking.settled.wait()
+                    await settled.wait()
                 raise
         if not marking.carried_out:
             raise NotSent("the message was taken away from this handler; nothing of its transaction was carried out")
@@ -212,9 +209,8 @@ class Inbox:
 
     def let_go(self, held: Held) -> None:
         """The worker is through with this delivery: it may take another."""
-        if held.revoked:
-            self._lost_workers.discard(held)
         held.let_go = True
+        self._hands.let_go(held)
         if held.marked:
             self._free(held)
         self._bell.ring()
@@ -225,12 +221,12 @@ class Inbox:
         The worker's slot is lost until it returns."""
         self.release(held)
         held.revoked = True
-        self._lost_workers.add(held)
+        self._hands.lose(held)
 
     @property
     def lost_workers(self) -> int:
         """Workers that ignore their cancellation."""
-        return len(self._lost_workers)
+        return self._hands.lost
 
     async def wait_idle(self) -> None:
         """Return when no worker holds a delivery and everything submitted is in the store."""
@@ -246,7 +242,7 @@ class Inbox:
         # cancelled in that moment give their deliveries back: close() is called after the last, and sets a bound.
         with self._serving:
             while not self._closed:
-                await self._bell.wait_until(self._lanes.next_return())
+                await self._bell.wait_until(min(self._lanes.next_return(), self._hands.overdue_at))
                 await self._rounds()
 
     def close(self) -> None:
@@ -259,10 +255,14 @@ class Inbox:
     async def _rounds(self) -> None:
         while True:
             self._lanes.advance(trio.current_time())
+            if not self._handing_out or self._hands.overdue_at <= trio.current_time():
+                self._recall()
             arrivals = self._intake.gather()
             markings, self._markings = self._markings, deque()
             self._free_lanes(markings)
             taken = self._take_heads()
+            claim = [seq for _, seq in taken]
+            kept = self._shelf.take(claim)
             if not (arrivals or markings or taken):
                 if not self._held:
                     self._idle.set()
@@ -273,7 +273,8 @@ class Inbox:
                 room=self._intake.bound - self.depth - len(taken),
                 room_bytes=self._intake.bound_bytes - self._bytes,
                 finish=[marking.completion for marking in markings],
-                claim=[seq for _, seq in taken],
+                claim=claim,
+                kept=kept,
             )
             try:
                 done = await self._store.work(work)
@@ -295,12 +296,18 @@ class Inbox:
                 held.lane_free = True
                 self._lanes.release(held.lane)
 
+    def _recall(self) -> None:
+        """What was claimed and nobody has begun returns to its lane."""
+        for held in self._hands.recall():
+            self.release(held, unstarted=True)
+
     def _take_heads(self) -> list[tuple[str, int]]:
         taken: list[tuple[str, int]] = []
         if self._handing_out:
-            working = sum(not held.let_go for held in self._held) + len(self._lost_workers)
-            for _ in range(min(len(self._waiters), self._config.workers - working)):
-                if (head := self._lanes.take()) is None:
+            wanted, ahead = self._hands.wanted, self._hands.room_ahead
+            while len(taken) < wanted + ahead:
+                head = self._lanes.take(None if len(taken) < wanted else self._shelf.is_fresh)
+                if head is None:
                     break
                 taken.append(head)
         return taken
@@ -316,7 +323,11 @@ class Inbox:
         self._intake.fail(arrivals)
         self._markings.extendleft(reversed(markings))
         for lane, seq in reversed(taken):
-            self._lanes.put_back(lane, seq, until=trio.current_time() + RETRY_STORE)
+            self._put_back(lane, seq, trio.current_time() + RETRY_STORE)
+
+    def _put_back(self, lane: str, seq: int, until: float | None) -> None:
+        self._shelf.wear(seq)
+        self._lanes.put_back(lane, seq, until=until)
 
     def _integrate(
         self,
@@ -331,6 +342,7 @@ class Inbox:
         for delivery, accepted in zip(work.accept, done.accepted, strict=True):
             if accepted.verdict is Verdict.STORED:
                 self._lanes.add(delivery.lane, accepted.seq)
+                self._shelf.add(accepted.seq, delivery)
                 self._bytes += len(delivery.data)
         self._intake.settle(arrivals, done.accepted)
         for (lane, seq), claim in zip(taken, done.claimed, strict=True):
@@ -343,10 +355,8 @@ class Inbox:
             return
         held = Held(claim, lane, trio.current_time())
         self._held.add(held)
-        if self._waiters and self._handing_out:
-            waiter = self._waiters.popleft()
-            waiter.held = held
-            waiter.woken.set()
+        if self._handing_out:
+            self._hands.offer(held)
         else:
             self.release(held, unstarted=True)
 
@@ -367,18 +377,19 @@ class Inbox:
             if completion.result == "dead" and self._config.on_poison == "halt":
                 self._lanes.hold_back(held.lane, float("inf"))
         if committed and marking.then is not None:
-            marking.then()
+            marking.then(completion)
         if held.let_go:
             self._free(held)
         marking.carried_out = committed
-        marking.settled.set()
+        if marking.settled is not None:
+            marking.settled.set()
 
     def _free(self, held: Held) -> None:
         if held not in self._held:
             return
         self._held.discard(held)
         if held.returns:
-            self._lanes.put_back(held.lane, held.claim.seq, until=held.returns_at)
+            self._put_back(held.lane, held.claim.seq, held.returns_at)
         elif not held.lane_free:
             self._lanes.release(held.lane)
         if not self._held:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -45,12 +46,18 @@ class Lanes(Generic[T]):
             waiting.append(item)
         self._count += 1
 
-    def take(self) -> tuple[str, T] | None:
-        """Take the head of a ready lane, which is busy from now on; ``None`` if no lane is ready."""
-        if not self._ready:
+    def take(self, when: Callable[[T], bool] | None = None) -> tuple[str, T] | None:
+        """Take the head of the lane that has been ready longest, which is busy from now on.
+
+        ``None`` if no lane is ready, or ``when`` says no to that head.
+        """
+        lane = next(iter(self._ready), None)
+        if lane is None:
             return None
-        lane, _ = self._ready.popitem(last=False)
         waiting = self._waiting[lane]
+        if when is not None and not when(waiting[0]):
+            return None
+        del self._ready[lane]
         item = waiting.popleft()
         if not waiting:
             del self._waiting[lane]

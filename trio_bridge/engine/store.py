@@ -63,7 +63,6 @@ class Claim:
     """Including this one."""
     deaths: int
     interrupted: int
-    received_at: float
 
 
 @attrs.frozen
@@ -156,6 +155,9 @@ class Work:
     finish: Sequence[Completion] = ()
     claim: Sequence[int] = ()
     """Seqs to claim. Carried out after ``finish`` and ``accept``."""
+    kept: Mapping[int, Delivery] = attrs.field(factory=dict, repr=False)
+    """Of those to claim, the ones that the caller has kept since they were accepted, and that were never claimed: there
+    is no need to read them again."""
 
 
 @attrs.frozen

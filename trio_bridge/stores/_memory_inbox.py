@@ -73,7 +73,7 @@ class MemoryInbox:
         row.held = True
         row.fence += 1
         row.attempts += 1
-        return Claim(seq, row.fence, row.delivery, row.attempts, row.deaths, row.interrupted, row.received_at)
+        return Claim(seq, row.fence, row.delivery, row.attempts, row.deaths, row.interrupted)
 
     def finish(self, completion: Completion, now: float) -> bool:
         """The claim has ended; false where it is not the newest one."""

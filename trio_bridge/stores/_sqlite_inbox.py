@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import attrs
 
@@ -31,10 +31,17 @@ _KNOWN = (
 )
 # Two statements, not one with RETURNING: that sets up a table of results each time and takes three times as long.
 _READ = (
-    "SELECT attempts, deaths, interrupted, received_at, key, lane, topic, data, alias FROM inbox"
+    "SELECT attempts, deaths, interrupted, key, lane, topic, data, alias FROM inbox"
     " WHERE seq = ? AND account = ? AND state = 0"
 )
 _CLAIM = "UPDATE inbox SET state = 1, fence = ?, attempts = attempts + 1 WHERE seq = ?"
+_CLAIM_KEPT = (
+    "UPDATE inbox SET state = 1, fence = ?, attempts = 1"
+    " WHERE account = ? AND state = 0 AND attempts = 0 AND seq IN (SELECT value FROM json_each(?))"
+)
+_CLAIMED = (
+    "SELECT seq FROM inbox WHERE account = ? AND state = 1 AND fence = ? AND seq IN (SELECT value FROM json_each(?))"
+)
 _DONE = "DELETE FROM inbox WHERE seq = ? AND account = ? AND state = 1 AND fence = ?"
 _REPLAY = (
     "UPDATE inbox SET state = 0, attempts = 0, deaths = 0, interrupted = 0, not_before = 0, error = ''"
@@ -52,7 +59,7 @@ def work(transaction: Transaction, account: int, work: Work) -> Done:
     return Done(
         finished=[_finish(transaction, account, completion, work.now) for completion in work.finish],
         accepted=_accept(transaction, account, work) if work.accept else (),
-        claimed=[_claim(transaction, account, seq) for seq in work.claim],
+        claimed=_claim(transaction, account, work.claim, work.kept) if work.claim else (),
     )
 
 
@@ -80,21 +87,34 @@ def _accept(transaction: Transaction, account: int, work: Work) -> list[Accepted
     return accepted
 
 
-def _claim(transaction: Transaction, account: int, seq: int) -> Claim | None:
+def _claim(
+    transaction: Transaction, account: int, seqs: Sequence[int], kept: Mapping[int, Delivery]
+) -> list[Claim | None]:
+    claims = {seq: _claim_unread(transaction, account, seq) for seq in seqs if seq not in kept}
+    if kept:
+        claims |= _claim_kept(transaction, account, kept)
+    return [claims.get(seq) for seq in seqs]
+
+
+def _claim_kept(transaction: Transaction, account: int, kept: Mapping[int, Delivery]) -> dict[int, Claim]:
+    """What the caller has need not be read, and is claimed at one go: it has waited untouched since it was stored."""
+    fence = transaction.fence
+    names = json.dumps(list(kept))
+    if transaction.execute(_CLAIM_KEPT, (fence, account, names)).rowcount < len(kept):
+        # Somebody purged one of them.
+        here = {seq for (seq,) in transaction.execute(_CLAIMED, (account, fence, names)).fetchall()}
+        kept = {seq: delivery for seq, delivery in kept.items() if seq in here}
+    return {seq: Claim(seq, fence, delivery, 1, 0, 0) for seq, delivery in kept.items()}
+
+
+def _claim_unread(transaction: Transaction, account: int, seq: int) -> Claim | None:
     row = transaction.execute(_READ, (seq, account)).fetchone()
     if row is None:
         return None
     transaction.execute(_CLAIM, (transaction.fence, seq))
-    attempts, deaths, interrupted, received_at, key, lane, topic, data, alias = row
-    return Claim(
-        seq,
-        transaction.fence,
-        Delivery(key, lane, topic, data, alias=alias),
-        attempts + 1,
-        deaths,
-        interrupted,
-        received_at,
-    )
+    attempts, deaths, interrupted, key, lane, topic, data, alias = row
+    delivery = Delivery(key, lane, topic, data, alias=alias)
+    return Claim(seq, transaction.fence, delivery, attempts + 1, deaths, interrupted)
 
 
 def _finish(transaction: Transaction, account: int, completion: Completion, now: float) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_bridge.platforms.dingtalk.extract import extract
+from trio_bridge.platforms.dingtalk.extract import Extracted
 from trio_bridge.platforms.dingtalk.frames import CARD, GRAPH, ROBOT
 from trio_bridge.platforms.dingtalk.protocol import DingTalkProtocol
 from trio_bridge.wire.protocol import Batch, Delivery
@@ -79,7 +79,7 @@ def test_no_robot_data_raises(data: dict[str, Any]) -> None:
     assert all_encodable(batch)
     for delivery in batch.deliveries:
         assert protocol.ack(delivery) is not None
-        said = extract(json.loads(delivery.data))
+        said = Extracted(json.loads(delivery.data))
         said.text.encode()
         assert said.drop in (None, "empty", "unsupported")
 

@@ -18,7 +18,7 @@ import trio
 from tests.platforms.dingtalk.cloud import BASE, CLIENT_ID, EPOCH, SECRET, Cloud, Desk, in_group, open_desk
 from trio_bridge.errors import BridgeError, NotSent, OutcomeUnknown, RateLimited, RequestFailed
 from trio_bridge.platforms.dingtalk.codes import OPEN, SEND_TO_GROUP, SEND_TO_PEOPLE, TOKEN, WEBHOOK, classify
-from trio_bridge.platforms.dingtalk.extract import extract
+from trio_bridge.platforms.dingtalk.extract import Extracted
 from trio_bridge.platforms.dingtalk.gateway_calls import Answer
 from trio_bridge.platforms.dingtalk.protocol import DingTalkProtocol
 from trio_bridge.transport.server import serve_listener
@@ -170,7 +170,7 @@ async def test_trap_62_an_outsider_is_answered_by_webhook_only(
 def test_trap_64_lone_surrogates_are_gone_after_the_parser(frames: Frames) -> None:
     delivery = one(frames["lenient_lone_surrogate"])
     delivery.data.encode()
-    assert extract(json.loads(delivery.data)).text == "\ufffd end"
+    assert Extracted(json.loads(delivery.data)).text == "\ufffd end"
 
 
 async def test_trap_64_not_even_the_raw_data_keeps_them(desk: Desk, frames: Frames) -> None:

@@ -48,7 +48,8 @@ class Content:
 
 def as_object(value: Any) -> Mapping[str, Any]:
     """A JSON object, given as such or as text; an empty one for everything else."""
-    value = _opened(value)
+    if not isinstance(value, dict):
+        value = _opened(value)
     return value if isinstance(value, dict) else {}
 
 
@@ -154,7 +155,10 @@ def read_media(kind: MediaKind, item: Mapping[str, Any]) -> Attachment | None:
 
 
 def _first(item: Mapping[str, Any], *names: str) -> str:
-    return next((said for name in names if (said := word(item.get(name)))), "")
+    for name in names:
+        if said := word(item.get(name)):
+            return said
+    return ""
 
 
 READERS: Final[Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Content]]] = {

@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-import attrs
-
 from ...messages import Attachment, Quote
 from .content import Skill, as_object, read_content
 from .frames import word
@@ -21,37 +19,108 @@ RESETS: Final = frozenset({"/new", "/reset", "/clear", "新会话", "重新开�
 """Words that ask for a new conversation, as people know them from other robots."""
 
 
-@attrs.frozen(kw_only=True)
 class Extracted:
-    """What a robot message says, in one shape for all kinds."""
+    """What a robot message says, in one shape for all kinds. Raises nothing, whatever the data.
 
-    msg_id: str | None
-    msgtype: str
-    chat_id: str
-    is_group: bool
-    title: str
-    sender_id: str
-    staff_id: str
-    nick: str
-    mentioned: bool
-    """The platform says that the robot was mentioned; in direct conversations it says nothing."""
-    text: str = attrs.field(repr=False)
-    media: tuple[Attachment, ...] = ()
-    links: tuple[str, ...] = ()
-    skills: tuple[Skill, ...] = ()
-    known: bool = True
-    is_reply: bool = False
-    quote: Quote | None = None
-    """What a reply answers, if the platform told us."""
-    at_dingtalk_ids: tuple[str, ...] = ()
-    at_mobiles: tuple[str, ...] = ()
-    hosting_user: str = ""
-    """In whose name the robot answers, on the topic of hosted robots."""
-    sent_at: datetime | None = None
+    The content is read at once, everything else when it is asked for. ``bot_names`` are what a text may begin with.
+    """
+
+    __slots__ = ("_body", "_content", "_data", "_text", "text")
+
+    text: str
+
+    def __init__(self, data: Mapping[str, Any], bot_names: tuple[str, ...] = ()) -> None:
+        self._data = data
+        self._text = as_object(data.get("text"))
+        self._body = as_object(data.get("content")) or as_object(data.get("richText"))
+        self._content = read_content(self.msgtype, self._body, self._text)
+        self.text = self._content.text.strip()
+        if bot_names:
+            self.text = without_names(self.text, bot_names)
+
+    @property
+    def msg_id(self) -> str | None:
+        return word(self._data.get("msgId")) or None
+
+    @property
+    def msgtype(self) -> str:
+        return word(self._data.get("msgtype")) or "text"
+
+    @property
+    def chat_id(self) -> str:
+        return chat_id(self._data)
+
+    @property
+    def is_group(self) -> bool:
+        return is_group(self._data)
+
+    @property
+    def title(self) -> str:
+        return word(self._data.get("conversationTitle"))
+
+    @property
+    def sender_id(self) -> str:
+        return sender_id(self._data)
+
+    @property
+    def staff_id(self) -> str:
+        return staff_id(self._data)
 
     @property
     def sender(self) -> str:
         return self.staff_id or self.sender_id
+
+    @property
+    def nick(self) -> str:
+        return word(self._data.get("senderNick"))
+
+    @property
+    def mentioned(self) -> bool:
+        """The platform says that the robot was mentioned; in direct conversations it says nothing."""
+        return self._data.get("isInAtList") is True
+
+    @property
+    def media(self) -> tuple[Attachment, ...]:
+        return self._content.media
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        return self._content.links
+
+    @property
+    def skills(self) -> tuple[Skill, ...]:
+        return self._content.skills
+
+    @property
+    def known(self) -> bool:
+        """Whether it is of a kind that can be read."""
+        return self._content.known
+
+    @property
+    def is_reply(self) -> bool:
+        return is_reply(self._text, self._body)
+
+    @property
+    def quote(self) -> Quote | None:
+        """What a reply answers, if the platform told us."""
+        return read_quote(self._text, self._body)
+
+    @property
+    def at_dingtalk_ids(self) -> tuple[str, ...]:
+        return _words(self._at.get("atDingtalkIds"))
+
+    @property
+    def at_mobiles(self) -> tuple[str, ...]:
+        return _words(self._at.get("atMobiles"))
+
+    @property
+    def hosting_user(self) -> str:
+        """In whose name the robot answers, on the topic of hosted robots."""
+        return word(as_object(self._data.get("hostingContext")).get("userId"))
+
+    @property
+    def sent_at(self) -> datetime | None:
+        return moment(milliseconds(self._data.get("createAt")))
 
     @property
     def command(self) -> str | None:
@@ -65,36 +134,9 @@ class Extracted:
             return "unsupported"
         return None if self.text or self.media or self.links or self.quote is not None else "empty"
 
-
-def extract(data: Mapping[str, Any]) -> Extracted:
-    """What robot data says. Raises nothing, whatever the data."""
-    kind = word(data.get("msgtype")) or "text"
-    text = as_object(data.get("text"))
-    body = as_object(data.get("content")) or as_object(data.get("richText"))
-    content = read_content(kind, body, text)
-    at = as_object(text.get("at"))
-    return Extracted(
-        msg_id=word(data.get("msgId")) or None,
-        msgtype=kind,
-        chat_id=chat_id(data),
-        is_group=is_group(data),
-        title=word(data.get("conversationTitle")),
-        sender_id=sender_id(data),
-        staff_id=staff_id(data),
-        nick=word(data.get("senderNick")),
-        mentioned=data.get("isInAtList") is True,
-        text=content.text.strip(),
-        media=content.media,
-        links=content.links,
-        skills=content.skills,
-        known=content.known,
-        is_reply=is_reply(text, body),
-        quote=read_quote(text, body),
-        at_dingtalk_ids=_words(at.get("atDingtalkIds")),
-        at_mobiles=_words(at.get("atMobiles")),
-        hosting_user=word(as_object(data.get("hostingContext")).get("userId")),
-        sent_at=moment(milliseconds(data.get("createAt"))),
-    )
+    @property
+    def _at(self) -> Mapping[str, Any]:
+        return as_object(self._text.get("at"))
 
 
 def without_names(text: str, names: tuple[str, ...]) -> str:

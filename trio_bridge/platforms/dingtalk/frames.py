@@ -110,7 +110,7 @@ def encodable(text: str) -> str:
 def word(value: Any) -> str:
     """An id or a name as text, whether it came as text or as a number; empty for everything else."""
     if isinstance(value, str):
-        return encodable(value)
+        return value if value.isascii() else encodable(value)
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
 
 

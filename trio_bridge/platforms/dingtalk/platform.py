@@ -18,7 +18,7 @@ from ...wire.protocol import Delivery
 from .api import Api
 from .checking import AccountCheck
 from .config import DingTalk
-from .extract import extract, without_names
+from .extract import Extracted
 from .frames import parse
 from .gate import Gate
 from .login import Login
@@ -51,20 +51,19 @@ class DingTalkPlatform(Platform):
             data = parse(delivery.data)
         except ValueError:
             return None
-        said = extract(data)
-        if self._config.bot_names:
-            said = attrs.evolve(said, text=without_names(said.text, self._config.bot_names))
+        said = Extracted(data, self._config.bot_names)
         if said.drop:
             return None
+        is_group = said.is_group
         return Message(
             platform=self._config.platform,
             account=self._config.name,
             id=delivery.key,
-            conversation=Conversation(said.chat_id, "group" if said.is_group else "direct", said.title),
+            conversation=Conversation(said.chat_id, "group" if is_group else "direct", said.title),
             sender=Sender(said.sender, said.nick),
             text=said.text,
             attachments=said.media,
-            mentioned=said.mentioned or not said.is_group,
+            mentioned=not is_group or said.mentioned,
             reply_to=said.quote,
             sent_at=said.sent_at,
             raw=data,
