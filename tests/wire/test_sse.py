@@ -23,6 +23,7 @@ def events(*pieces: bytes, longest: int = 1000) -> list[Event]:
         (b"data: a\n\n", [Event("a")]),
         (b"data: a\r\n\r\n", [Event("a")]),
         (b"data: a\r\r", [Event("a")]),
+        (b"data: a\r\ndata: b\r\n\r\n", [Event("a\nb")]),
         (b"data: a\r\n\rdata: b\n\r\n", [Event("a"), Event("b")]),
         (b"data:a\n\ndata:  b \n\n", [Event("a"), Event(" b ")]),
         (b"data: a\ndata: b\ndata\n\n", [Event("a\nb\n")]),
