@@ -130,4 +130,5 @@ async def test_a_handler_that_was_told_when_to_come_again_does_not_come_before(
         (await server.connection()).push("m1")
         await trio.sleep(100)
         assert account.alarms == {"dead_letters"}
+        assert account.generation == 1
     assert [late - early for early, late in itertools.pairwise(runs)] == pytest.approx([pause])

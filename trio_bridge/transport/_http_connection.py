@@ -129,11 +129,10 @@ class HttpConnection:
             raise trio.BrokenResourceError("the client does not read")
 
     async def _end_when_client_leaves(self, writing: trio.CancelScope) -> None:
-        with suppress(trio.BrokenResourceError):
-            if data := await self._stream.receive_some(RECEIVE_SIZE):
-                self._core.receive_data(bytes(data))  # its next request, which can wait
-                return
-        writing.cancel("the client left")
+        if data := await self._stream.receive_some(RECEIVE_SIZE):
+            self._core.receive_data(bytes(data))  # its next request, which can wait
+        else:
+            writing.cancel("the client left")
 
     async def _begin(self) -> bool:
         """Whether a client that may be idle said something."""
