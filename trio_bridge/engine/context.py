@@ -17,7 +17,7 @@ from .held import Held
 from .inbox import Inbox
 from .outbox import Outbox
 from .platform import Platform
-from .store import AccountStore, Completion, NewOutgoing, OutgoingChange, OutgoingRow
+from .store import NOTHING, AccountStore, Completion, NewOutgoing, OutgoingChange, OutgoingRow
 
 ERROR_MARK = "⚠ (interrupted)"
 """What ends a streamed reply whose handler failed."""
@@ -142,7 +142,7 @@ class HandlerContext:
         changes = {key: value for key, value in transaction.state.items() if before.get(key) != value}
         changes |= dict.fromkeys(before.keys() - transaction.state.keys())
         json.dumps(changes, allow_nan=False)  # What no store can keep fails here, as the handler's error.
-        completion = self.done(tuple(transaction.outgoing), {scope: changes} if changes else {})
+        completion = self.done(tuple(transaction.outgoing), {scope: changes} if changes else NOTHING)
         await self._holding.inbox.mark(self._holding.held, completion, self._committed)
 
     async def load_state(self) -> dict[str, Any]:
@@ -152,19 +152,21 @@ class HandlerContext:
     def complete(self, completion: Completion) -> None:
         """Have the completion of the message committed, unless a transaction did that."""
         if not self.completed:
-            self._held.inbox.mark_nowait(self._held.held, completion, self._committed)
+            # Where nothing follows, nothing of the message is kept until the store has taken it.
+            follows = completion.outgoing or completion.changes
+            self._held.inbox.mark_nowait(self._held.held, completion, self._committed if follows else None)
 
     def result(self, text: str) -> NewOutgoing:
         """The reply that a handler returned: committed with the completion."""
         return self._new_outgoing(self._next_key(), Reply(text))
 
     def done(
-        self, outgoing: tuple[NewOutgoing, ...] = (), state: Mapping[str, Mapping[str, Any]] | None = None
+        self, outgoing: tuple[NewOutgoing, ...] = (), state: Mapping[str, Mapping[str, Any]] = NOTHING
     ) -> Completion:
         """The completion of a message that was handled."""
         claim = self._held.held.claim
         changes = self._closings(filled={new.key for new in outgoing}) if self._unfinished else ()
-        return Completion(claim.seq, claim.fence, "done", outgoing=outgoing, changes=changes, state=state or {})
+        return Completion(claim.seq, claim.fence, "done", outgoing=outgoing, changes=changes, state=state)
 
     def buried(self, error: str) -> Completion:
         """The completion of a message that was given up."""
@@ -173,9 +175,8 @@ class HandlerContext:
 
     def _committed(self, completion: Completion) -> None:
         self.completed = True
-        if completion.outgoing or completion.changes:
-            keys = [new.key for new in completion.outgoing] + [change.key for change in completion.changes]
-            self._outbox.committed(self._delivery.lane, keys)
+        keys = [new.key for new in completion.outgoing] + [change.key for change in completion.changes]
+        self._outbox.committed(self._delivery.lane, keys)
 
     def _closings(self, filled: Collection[str] = ()) -> tuple[OutgoingChange, ...]:
         return tuple(

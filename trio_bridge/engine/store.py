@@ -16,11 +16,15 @@ from __future__ import annotations
 import abc
 import enum
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal
 
 import attrs
 
 from ..wire.protocol import Delivery
+
+NOTHING: Mapping[Any, Any] = MappingProxyType({})
+"""For whoever has nothing to say in a mapping: shared, because a message has many of those."""
 
 
 class Verdict(enum.Enum):
@@ -138,7 +142,7 @@ class Completion:
     """New replies. A key that exists keeps its first text."""
     changes: tuple[OutgoingChange, ...] = ()
     """Streams that end now."""
-    state: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict, repr=False)
+    state: Mapping[str, Mapping[str, Any]] = attrs.field(default=NOTHING, repr=False)
     """Small state to save: scope → key → JSON value; ``None`` deletes the key."""
 
 
@@ -155,7 +159,7 @@ class Work:
     finish: Sequence[Completion] = ()
     claim: Sequence[int] = ()
     """Seqs to claim. Carried out after ``finish`` and ``accept``."""
-    kept: Mapping[int, Delivery] = attrs.field(factory=dict, repr=False)
+    kept: Mapping[int, Delivery] = attrs.field(default=NOTHING, repr=False)
     """Of those to claim, the ones that the caller has kept since they were accepted, and that were never claimed: there
     is no need to read them again."""
 

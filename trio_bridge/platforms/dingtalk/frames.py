@@ -9,12 +9,13 @@ Everything but ``type`` and ``headers.topic`` may be missing. Unknown keys are k
 
 from __future__ import annotations
 
-import json
 import re
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any, Final
 
 import attrs
+
+from ...wire.jsontext import loads
 
 ROBOT: Final = "/v1.0/im/bot/messages/get"
 DELEGATE: Final = "/v1.0/im/bot/messages/delegate"
@@ -52,7 +53,7 @@ def decode(frame: str | bytes) -> Envelope:
       BadFrame: ``not_json``, ``not_object``, ``bad_headers`` or ``unknown_type``.
     """
     try:
-        fields = json.loads(frame if isinstance(frame, str) else str(frame, "utf-8"))
+        fields = loads(frame if isinstance(frame, str) else str(frame, "utf-8"))
     except (ValueError, RecursionError):
         raise BadFrame("not_json") from None
     if not isinstance(fields, dict):
@@ -78,7 +79,7 @@ def parse(text: str) -> Any:
       ValueError: it is not JSON, or nested or numbered beyond all measure.
     """
     try:
-        value = json.loads(text)
+        value = loads(text)
         # Only an escape can smuggle a surrogate into text that is itself sound.
         return scrub(value) if "\\u" in text else value
     except RecursionError:
