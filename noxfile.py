@@ -42,7 +42,7 @@ def install_sdks(session: nox.Session) -> dict[str, str]:
 def tests(session: nox.Session) -> None:
     """The whole suite but the soak: no real seconds, no network but loopback."""
     install(session)
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *(session.posargs or ["-n", "auto"]))
 
 
 @nox.session
