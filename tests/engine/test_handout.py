@@ -199,3 +199,39 @@ async def test_a_cancelled_worker_takes_nothing_however_much_is_at_hand() -> Non
         await hands.next("crew")
     assert scope.cancelled_caught
     assert (hands.busy, hands.anything_ahead) == (0, True)
+
+
+async def test_a_worker_that_is_dismissed_while_others_have_their_turn_does_not_wait_for_more(
+    autojump_clock: MockClock,
+) -> None:
+    hands, taken = Handout(1), 0
+
+    async def work() -> None:
+        nonlocal taken
+        while (held := await hands.next("crew")) is not None and taken < STRAIGHT:
+            taken += 1
+            hands.let_go(held)
+
+    for seq in range(2 * STRAIGHT):
+        hands.offer(claimed(seq))
+    with trio.fail_after(1):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(work)
+            while not taken:
+                await trio.lowlevel.checkpoint()
+            assert taken == STRAIGHT - 1
+            hands.dismiss("crew")
+            hands.recall()
+            taken = STRAIGHT
+
+
+async def test_a_worker_that_is_cancelled_while_others_have_their_turn_leaves_what_it_took(
+    autojump_clock: MockClock,
+) -> None:
+    hands = Handout(1)
+    hands.offer(claimed(1))
+    for _ in range(STRAIGHT):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(hands.next, "crew")
+            nursery.cancel_scope.cancel()
+        assert (hands.busy, hands.anything_ahead) == (0, True)

@@ -85,14 +85,8 @@ class Handout:
 
         Cancelled, the taker has nothing in hand.
         """
-        if self._ahead:
-            self._straight = (self._straight + 1) % STRAIGHT
-            if self._straight:
-                await trio.lowlevel.checkpoint_if_cancelled()
-            else:
-                await trio.lowlevel.checkpoint()
-            if self._ahead and self.busy < self._workers:
-                return self._take()
+        if self._ahead and self.busy < self._workers:
+            return await self._checked(self._take())
         waiter = _Waiter(taker)
         self._waiting.append(waiter)
         try:
@@ -100,8 +94,7 @@ class Handout:
         except trio.Cancelled:
             # Between the cancellation and this line others may have dismissed the waiter, or handed it something.
             if waiter.held is not None:
-                self._busy.discard(waiter.held)
-                self.offer(waiter.held)
+                self._pass_on(waiter.held)
             elif waiter in self._waiting:
                 self._waiting.remove(waiter)
             raise
@@ -136,6 +129,25 @@ class Handout:
         """What was claimed and no worker has taken: nobody will take it any more."""
         recalled, self._ahead = list(self._ahead), deque()
         return recalled
+
+    async def _checked(self, held: Held) -> Held:
+        """Let cancellation and, every now and then, other tasks have their turn."""
+        # It is in hand already: who would look for one only after that turn may have been dismissed meanwhile, and
+        # would wait for ever.
+        self._straight = (self._straight + 1) % STRAIGHT
+        try:
+            if self._straight:
+                await trio.lowlevel.checkpoint_if_cancelled()
+            else:
+                await trio.lowlevel.checkpoint()
+        except trio.Cancelled:
+            self._pass_on(held)
+            raise
+        return held
+
+    def _pass_on(self, held: Held) -> None:
+        self._busy.discard(held)
+        self.offer(held)
 
     def _serve(self) -> None:
         while self._ahead and self._waiting and self.busy < self._workers:
