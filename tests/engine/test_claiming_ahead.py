@@ -131,3 +131,18 @@ async def test_a_drain_gives_back_what_was_claimed_ahead_at_no_cost(
         await server.until(lambda: len(runs) == 5)
         await server.until(lambda: account.counters.handled == 3)
     assert len(set(runs)) == 5
+
+
+async def test_where_one_death_would_bury_nothing_is_claimed_ahead(
+    autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
+) -> None:
+    async def handler(message: Message) -> None:
+        pass
+
+    store = GatedStore()
+    async with open_fake(handler, store=store, workers=2, max_attempts=1) as account:
+        link = await server.connection()
+        for number in range(100):
+            link.push(f"m{number}", lane=str(number))
+        await server.until(lambda: account.counters.handled == 100)
+    assert max(len(work.claim) for work in store.gate.rounds) == 2

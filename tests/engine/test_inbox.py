@@ -12,6 +12,7 @@ from tests.engine.gated import GatedStore
 from trio_bridge.config import AccountConfig
 from trio_bridge.engine.inbox import Inbox
 from trio_bridge.engine.statistics import Counters
+from trio_bridge.engine.store import Completion
 from trio_bridge.errors import StoreUnavailable
 from trio_bridge.messages import Message
 from trio_bridge.stores.memory import MemoryAccount, MemoryStore
@@ -246,3 +247,28 @@ async def test_a_store_that_cannot_be_trimmed_ends_nothing(
     async with open_fake(None) as account:
         await trio.sleep(600)
         assert account.generation == 1
+
+
+async def test_the_slot_of_a_worker_that_is_lost_is_nobody_elses(autojump_clock: MockClock) -> None:
+    kept = await MemoryStore().open_account("a", platform="fake")
+    inbox = Inbox(AccountConfig(name="a", workers=2), kept, virtual_environment(), Counters(), durable=False)
+    await inbox.open()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(inbox.run)
+        inbox.rescue([Delivery(f"m{number}", str(number), "t", "{}") for number in range(9)])
+        first = await inbox.next("old")
+        assert first is not None
+        inbox.mark_nowait(first, Completion(first.claim.seq, first.claim.fence, "done"))
+        inbox.let_go(first)
+        stuck, quick = await inbox.next("old"), await inbox.next("new")
+        nursery.start_soon(inbox.next, "new")
+        await wait_all_tasks_blocked()
+        at_hand = inbox.anything_at_hand
+        assert stuck is not None
+        inbox.revoke(stuck)
+        busy, lost = inbox.busy, inbox.lost_workers
+        nursery.cancel_scope.cancel()
+        inbox.close()
+    assert at_hand
+    assert quick is not None
+    assert (busy, lost) == (2, 1)

@@ -201,27 +201,19 @@ class Inbox:
         if not marking.carried_out:
             raise NotSent("the message was taken away from this handler; nothing of its transaction was carried out")
 
-    def release(self, held: Held, *, unstarted: bool = False) -> None:
-        """Give a delivery back to its lane without costing an attempt, and let go of it."""
-        claim = held.claim
-        self.mark_nowait(held, Completion(claim.seq, claim.fence, "release", unstarted=unstarted))
-        self.let_go(held)
-
     def let_go(self, held: Held) -> None:
         """The worker is through with this delivery: it may take another."""
-        held.let_go = True
         self._hands.let_go(held)
-        if held.marked:
-            self._free(held)
-        self._bell.ring()
+        self._through(held)
 
     def revoke(self, held: Held) -> None:
         """Take a delivery away from a worker that ignores its cancellation: its late commit will be refused.
 
         The worker's slot is lost until it returns."""
-        self.release(held)
+        self.mark_nowait(held, Completion(held.claim.seq, held.claim.fence, "release"))
         held.revoked = True
         self._hands.lose(held)
+        self._through(held)
 
     @property
     def lost_workers(self) -> int:
@@ -297,14 +289,20 @@ class Inbox:
                 self._lanes.release(held.lane)
 
     def _recall(self) -> None:
-        """What was claimed and nobody has begun returns to its lane."""
         for held in self._hands.recall():
-            self.release(held, unstarted=True)
+            self._give_back(held)
+
+    def _give_back(self, held: Held) -> None:
+        """What was claimed and nobody has begun returns to its lane, at no cost."""
+        self.mark_nowait(held, Completion(held.claim.seq, held.claim.fence, "release", unstarted=True))
+        self._through(held)
 
     def _take_heads(self) -> list[tuple[str, int]]:
         taken: list[tuple[str, int]] = []
         if self._handing_out:
-            wanted, ahead = self._hands.wanted, self._hands.room_ahead
+            wanted = self._hands.wanted
+            # A death costs an attempt, also what no handler has begun: where there is only one, that would bury it.
+            ahead = self._hands.room_ahead if self._config.max_attempts > 1 else 0
             while len(taken) < wanted + ahead:
                 head = self._lanes.take(None if len(taken) < wanted else self._shelf.is_fresh)
                 if head is None:
@@ -358,7 +356,7 @@ class Inbox:
         if self._handing_out:
             self._hands.offer(held)
         else:
-            self.release(held, unstarted=True)
+            self._give_back(held)
 
     def _marked(self, marking: _Marking, committed: bool) -> None:
         held, completion = marking.held, marking.completion
@@ -383,6 +381,12 @@ class Inbox:
         marking.carried_out = committed
         if marking.settled is not None:
             marking.settled.set()
+
+    def _through(self, held: Held) -> None:
+        held.let_go = True
+        if held.marked:
+            self._free(held)
+        self._bell.ring()
 
     def _free(self, held: Held) -> None:
         if held not in self._held:
