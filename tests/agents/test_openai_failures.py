@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from trio_bridge.agents._openai_failures import PerhapsTooLong, failure_of
+from trio_bridge.agents._openai_failures import PerhapsTooLong, failure_of, failure_said
 from trio_bridge.errors import AccountRefused, BridgeError, RateLimited, RequestFailed
 from trio_bridge.transport.http import HttpReply
 
@@ -102,3 +102,17 @@ def test_what_calls_itself_a_web_page_is_not_shown() -> None:
 def test_a_token_is_taken_out_before_anything_is_cut() -> None:
     error = failure(400, {"error": {"message": "x" * 197 + "hush"}})
     assert "hu" not in str(error)
+
+
+def test_a_token_is_taken_out_of_the_code_too() -> None:
+    error = {"message": "no", "code": "no_such_key_hush"}
+    for refused in (failure(400, {"error": error}), failure_said(error, "hush")):
+        assert isinstance(refused, RequestFailed)
+        assert refused.code == "no_such_key_***"
+
+
+def test_an_error_of_any_depth_is_an_error() -> None:
+    deep: object = "no"
+    for _ in range(1000):
+        deep = [deep]
+    assert str(failure_said(deep, None)) == "the model failed: (an error nested too deeply to be shown)"

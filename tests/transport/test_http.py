@@ -107,6 +107,11 @@ async def test_any_status_is_an_answer_and_redirects_are_not_followed(network: M
     assert asked == ["/302", "/429", "/500"]
 
 
+def test_an_answer_nested_beyond_measure_is_no_json() -> None:
+    with pytest.raises(RemoteProtocolError, match="200 is not JSON"):
+        HttpReply(200, {}, b"[" * 100_000).json()
+
+
 async def test_a_connection_serves_many_calls(network: MemoryNetwork) -> None:
     async with served(network, tell) as (http, url):
         for _ in range(3):

@@ -40,13 +40,17 @@ def failure_of(reply: HttpReply, *, token: str | None, model: str) -> BridgeErro
         text = f"the endpoint is elsewhere, and redirects are not followed: {text}"
     else:
         text = f"the endpoint refused the request: {text}"
-    return (PerhapsTooLong if status in _PERHAPS_TOO_LONG else RequestFailed)(text, code=code or str(status))
+    return (PerhapsTooLong if status in _PERHAPS_TOO_LONG else RequestFailed)(
+        text, code=shortened(code, token) or str(status)
+    )
 
 
 def failure_said(error: object, token: str | None) -> RequestFailed:
     """The error that stands in place of an answer, or in the middle of one."""
     message, code = _worded(error)
-    return RequestFailed(f"the model failed: {shortened(message, token) or 'it does not say why'}", code=code)
+    return RequestFailed(
+        f"the model failed: {shortened(message, token) or 'it does not say why'}", code=shortened(code, token)
+    )
 
 
 def pause(hint: float | None) -> float:
@@ -78,6 +82,14 @@ def _worded(error: Any) -> tuple[str, str]:
     """Message and code of an error object; servers put all sorts of things in its place."""
     if isinstance(error, dict):
         message, code = error.get("message"), error.get("code") or error.get("type")
-        worded = message if isinstance(message, str) else json.dumps(error, ensure_ascii=False)
-        return worded, shortened(str(code), None) if isinstance(code, str | int) else ""
-    return error if isinstance(error, str) else json.dumps(error, ensure_ascii=False), ""
+        return message if isinstance(message, str) else _as_json(error), str(code) if isinstance(
+            code, str | int
+        ) else ""
+    return error if isinstance(error, str) else _as_json(error), ""
+
+
+def _as_json(error: Any) -> str:
+    try:
+        return json.dumps(error, ensure_ascii=False)
+    except RecursionError:  # it could just be read
+        return "(an error nested too deeply to be shown)"

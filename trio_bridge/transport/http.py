@@ -84,7 +84,7 @@ class HttpReply:
         """
         try:
             return json.loads(self.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise RemoteProtocolError(f"an answer with status {self.status} is not JSON") from error
 
 
