@@ -30,7 +30,10 @@ async def server() -> FakeServer:
 
 @pytest.fixture
 async def virtual_cap() -> AsyncIterator[None]:
-    """A loop that is never ready would spin virtual time for good: this turns it into a failure."""
+    """A loop that is never ready would spin virtual time for good: this turns it into a failure.
+
+    To be named among a test's arguments: pytest-trio never runs an async fixture that only ``usefixtures`` names.
+    """
     with trio.fail_after(300_000):
         yield
 

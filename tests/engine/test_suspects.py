@@ -46,9 +46,8 @@ class Busy:
         self.running.remove(message.id)
 
 
-@pytest.mark.usefixtures("virtual_cap")
 async def test_what_one_more_death_would_bury_is_handled_alone_of_its_kind(
-    server: FakeServer, autojump_clock: MockClock
+    server: FakeServer, autojump_clock: MockClock, virtual_cap: None
 ) -> None:
     """In all accounts together: a message that kills the process must find no other to take along."""
     store, handler = MemoryStore(), Busy()
@@ -65,10 +64,9 @@ async def test_what_one_more_death_would_bury_is_handled_alone_of_its_kind(
     assert [key for key in handler.order if key.startswith("a-")] == ["a-x", "a-y", "a-z"]
 
 
-@pytest.mark.usefixtures("virtual_cap")
 @pytest.mark.parametrize(("times", "max_attempts", "at_once"), [(1, 5, 3), (2, 5, 1), (1, 2, 1)])
 async def test_how_many_deaths_make_a_suspect(
-    times: int, max_attempts: int, at_once: int, server: FakeServer, autojump_clock: MockClock
+    times: int, max_attempts: int, at_once: int, server: FakeServer, autojump_clock: MockClock, virtual_cap: None
 ) -> None:
     store, handler = MemoryStore(), Busy()
     await die(store, "a", "xyz", times=times)
@@ -80,8 +78,9 @@ async def test_how_many_deaths_make_a_suspect(
     assert sorted(handler.order) == ["a-x", "a-y", "a-z"]
 
 
-@pytest.mark.usefixtures("virtual_cap")
-async def test_a_suspect_that_fails_makes_room_for_the_next(server: FakeServer, autojump_clock: MockClock) -> None:
+async def test_a_suspect_that_fails_makes_room_for_the_next(
+    server: FakeServer, autojump_clock: MockClock, virtual_cap: None
+) -> None:
     store = MemoryStore()
     await die(store, "a", "xy", times=2)
     handled: list[str] = []
@@ -96,8 +95,9 @@ async def test_a_suspect_that_fails_makes_room_for_the_next(server: FakeServer, 
     assert handled == ["a-x", "a-y", "a-x"]
 
 
-@pytest.mark.usefixtures("virtual_cap")
-async def test_the_next_of_its_lane_waits_for_a_suspect(server: FakeServer, autojump_clock: MockClock) -> None:
+async def test_the_next_of_its_lane_waits_for_a_suspect(
+    server: FakeServer, autojump_clock: MockClock, virtual_cap: None
+) -> None:
     store, handler = MemoryStore(), Busy()
     await die(store, "a", "xy", times=2)
     async with open_bridge([Fake(server=server)], handler, store=store, environment=virtual_environment()):
