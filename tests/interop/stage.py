@@ -21,6 +21,7 @@ import pytest
 import trio
 
 from tests.interop.wiretap import Wiretap
+from trio_bridge.nurseries import open_background
 from trio_bridge.platforms.dingtalk.gateway_model import Rules
 from trio_bridge.testing._dingtalk_connection import SimulatedConnection
 from trio_bridge.testing.dingtalk import DingTalkSimulator
@@ -144,22 +145,13 @@ async def open_stage(
 ) -> AsyncGenerator[Stage]:
     """A stage for a test, for as long as the block runs; the test fails if that is longer than the limit."""
     tap = Wiretap()
-    failure: BaseException | None = None
     with trio.move_on_after(limit) as patience:
         async with (
             DingTalkSimulator(network=tap, rules=rules, compression=compression) as dingtalk,
-            trio.open_nursery() as nursery,
+            open_background("the stage is left") as nursery,
         ):
             dingtalk.add_app(APP, SECRET)
-            try:
-                yield Stage(dingtalk, tap, nursery)
-            except trio.Cancelled:
-                raise
-            except BaseException as error:
-                failure = error
-            nursery.cancel_scope.cancel("the stage is left")
-    if failure is not None:
-        raise failure  # as it is, not in a group
+            yield Stage(dingtalk, tap, nursery)
     if patience.cancelled_caught:
         pytest.fail(f"not done after {limit} seconds")
 

@@ -334,3 +334,23 @@ async def test_trap_a_server_that_nobody_receives_from_still_answers_pings(
         assert (near.last_received, far.last_received) == (0, 0)
         assert await far.receive_batch() == []
         assert far.last_received == 11
+
+
+async def test_trap_a_bug_behind_the_seam_cancels_whoever_uses_the_connection(
+    network: MemoryNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cancellation without a scope would end the process: what comes out is the bug."""
+
+    def fail(message: Frame, size: int) -> bool:
+        raise KeyError("a bug")
+
+    async def use(near: Websocket, far: ServerWebsocket) -> None:
+        async with trio.open_nursery() as users:
+            users.start_soon(near.receive_batch)
+            users.start_soon(trio.sleep_forever)
+            await far.send_batch(["hello"])
+
+    with pytest.RaisesGroup(KeyError, flatten_subgroups=True):
+        async with connected(network) as (near, far):
+            monkeypatch.setattr("trio_bridge.transport._trio_websocket.is_larger", fail)
+            await use(near, far)

@@ -11,6 +11,7 @@ import trio
 
 from .._version import __version__
 from ..errors import ConfigError
+from ..nurseries import open_background
 from .account import CLEAN_UP, STOP_LIMIT, Account
 from .clock import watch_clock
 from .dispatch import Handler
@@ -150,21 +151,12 @@ async def serve_bridge(
 
     An exception or a cancellation cancels them instead. What the block raises comes out as it is, not in a group.
     """
-    failure: BaseException | None = None
-    async with trio.open_nursery() as nursery:
+    async with open_background("the bridge is left") as nursery:
         bridge = Bridge(handler, store, environment, nursery)
-        try:
-            for config in accounts:
-                await bridge.add(config)
-            for account in bridge.accounts.values():
-                await account.wait_open()
-            nursery.start_soon(watch_clock, environment.wall, bridge.check_life, name="bridge/clock")
-            yield bridge
-            await bridge.drain()
-        except trio.Cancelled:
-            raise
-        except BaseException as error:
-            failure = error
-        nursery.cancel_scope.cancel("the bridge is left")
-    if failure is not None:
-        raise failure
+        for config in accounts:
+            await bridge.add(config)
+        for account in bridge.accounts.values():
+            await account.wait_open()
+        nursery.start_soon(watch_clock, environment.wall, bridge.check_life, name="bridge/clock")
+        yield bridge
+        await bridge.drain()

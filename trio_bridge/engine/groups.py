@@ -1,18 +1,10 @@
-"""What is inside an exception group."""
+"""Which of several failures tells why a connection ended."""
 
 from __future__ import annotations
 
 from ..errors import BridgeError
+from ..nurseries import leaves
 from .states import Stopped
-
-
-def leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    """The exceptions in a group, however deep, in order."""
-    return [
-        leaf
-        for error in group.exceptions
-        for leaf in (leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
-    ]
 
 
 def most_telling(failures: BaseExceptionGroup[Exception] | None) -> BaseException:

@@ -13,10 +13,10 @@ from ..agents.protocol import Agent, OpenableAgent
 from ..config import Secret
 from ..engine.environment import Environment
 from ..engine.findings import Finding, Verdict, finding_of, worst
-from ..engine.groups import leaves
 from ..engine.hosts import Hosts
 from ..engine.platform import PlatformConfig, Services
 from ..errors import BridgeError, ConfigError
+from ..nurseries import leaves
 from ..stores.checking import Executor, check_store
 from ..stores.memory import MemoryStore
 from .loading import RunnerConfig

@@ -11,9 +11,9 @@ from rich.console import Console
 from ..agents.protocol import Agent, OpenableAgent
 from ..agents.several import ByAccount
 from ..engine.environment import Environment
-from ..engine.groups import leaves
 from ..engine.states import Alarm
 from ..errors import ConfigError, StoreUnavailable
+from ..nurseries import leaves
 from ..opening import open_bridge
 from .exits import ExitCode, end_by_force, say
 from .loading import RunnerConfig

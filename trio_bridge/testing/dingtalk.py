@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Self
 import trio
 
 from ..config import Transport
+from ..nurseries import open_background
 from ..platforms.dingtalk.gateway import Gateway
 from ..platforms.dingtalk.gateway_frames import EVENTS, ROBOT, Kind, letter_of
 from ..platforms.dingtalk.gateway_model import App, Rules
@@ -110,18 +111,9 @@ class DingTalkSimulator(Mischief):
         self.url = f"http://{place}"
         self._rest.socket_url = f"ws://{place}{SOCKET_PATH}"
         self._gateway.epoch = self._wall() - trio.current_time()
-        failure: BaseException | None = None
-        async with trio.open_nursery() as nursery:
+        async with open_background("the simulator is left") as nursery:
             await nursery.start(self._server.run, listener, name="dingtalk-simulator")
-            try:
-                yield
-            except trio.Cancelled:
-                raise
-            except BaseException as error:
-                failure = error
-            nursery.cancel_scope.cancel("the simulator is left")
-        if failure is not None:
-            raise failure  # as it is, not in a group
+            yield
 
     # What happened.
 

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import trio
 
+from ..nurseries import open_background
 from ..transport.network import Network
 from ..transport.server import HttpRequest, HttpResponse, HttpStreamResponse, SendPiece, serve_listener
 from ..transport.tcp import SystemNetwork
@@ -78,18 +79,9 @@ class OpenAISimulator:
     async def _open(self) -> AsyncGenerator[None]:
         listener = await self._network.listen_tcp(self._host, self._port)
         self.url = f"http://{self._host}:{self._network.port_of(listener)}/v1"
-        failure: BaseException | None = None
-        async with trio.open_nursery() as nursery:
+        async with open_background("the simulator is left") as nursery:
             nursery.start_soon(lambda: serve_listener(listener, self._answer, strict=True), name="openai-simulator")
-            try:
-                yield
-            except trio.Cancelled:
-                raise
-            except BaseException as error:
-                failure = error
-            nursery.cancel_scope.cancel("the simulator is left")
-        if failure is not None:
-            raise failure  # as it is, not in a group
+            yield
 
     def script(self, *acts: Act) -> None:
         """Do these next, one for each request for an answer."""

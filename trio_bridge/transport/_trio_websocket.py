@@ -32,6 +32,7 @@ from wsproto.utilities import ProtocolError as WsprotoError
 from wsproto.utilities import RemoteProtocolError as WsprotoRemoteError
 
 from ..errors import ConnectionLost, HandshakeFailed, LocalProtocolError, PeerClosed, RemoteProtocolError
+from ..nurseries import open_background
 from ..wire.protocol import Frame
 from ._closing import ABNORMAL, LAST_WORDS, ClosingWebsocket, sendable_reason
 from ._paced_stream import PacedStream
@@ -226,20 +227,14 @@ async def living(websocket: AnyTrioWebsocket, open_connection: OpenConnection) -
     Raises:
       HandshakeFailed, trio.BrokenResourceError: it could not be opened.
     """
-    failure: BaseException | None = None
-    try:
-        async with trio.open_nursery() as nursery:
-            try:
-                failure = await nursery.start(websocket.run, open_connection)
-                if failure is None:
-                    yield websocket
-            except BaseException as error:
-                failure = error
-            finally:
-                websocket.abort()
-    finally:
-        if failure is not None:
-            raise failure  # not in a group
+    async with open_background("the connection is left") as nursery:
+        try:
+            failure = await nursery.start(websocket.run, open_connection)
+            if failure is not None:
+                raise failure
+            yield websocket
+        finally:
+            websocket.abort()
 
 
 def broken(error: Exception) -> HandshakeFailed:
