@@ -32,7 +32,8 @@ def install_sdks(session: nox.Session) -> dict[str, str]:
     node = f"node-{sys.platform}-{ARCHITECTURES.get(platform.machine(), platform.machine())}"
     home = Path(session.virtualenv.location, "node")
     home.mkdir(exist_ok=True)
-    install_packages = ("npm", "install", "--prefix", str(home), "--no-save", "--ignore-scripts")
+    impatiently = ("--fetch-retries=3", "--fetch-retry-maxtimeout=10000")  # otherwise it tries for many minutes
+    install_packages = ("npm", "install", "--prefix", str(home), "--no-save", "--ignore-scripts", *impatiently)
     session.run(*install_packages, f"{node}@{NODE_MAJOR}", NODE_SDK, external=True)
     modules = home / "node_modules"
     return {"TRIO_BRIDGE_NODE": str(modules / node / "bin" / "node"), "TRIO_BRIDGE_NODE_MODULES": str(modules)}
