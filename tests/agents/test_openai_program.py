@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 
 import trio
 
+from tests.program import running
 from trio_bridge.testing.dingtalk import DingTalkSimulator
 from trio_bridge.testing.openai import Hangs, OpenAISimulator, Says
 
@@ -53,19 +49,6 @@ client_id = "dingarchive"
 """
 
 
-@asynccontextmanager
-async def running(directory: Path) -> AsyncGenerator[trio.Process]:
-    """The program, until it is killed at the end of the block."""
-    command = [sys.executable, "-m", "trio_bridge", "run", "bridge.toml"]
-    run = partial(trio.run_process, command, cwd=directory, stderr=subprocess.DEVNULL, check=False)
-    async with trio.open_nursery() as nursery:
-        process = await nursery.start(run)
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
 async def test_each_account_has_its_agent_and_a_conversation_survives_a_kill(tmp_path: Path) -> None:
     with trio.fail_after(60):
         async with DingTalkSimulator() as dingtalk, OpenAISimulator(token="t") as tall, OpenAISimulator() as small:
@@ -87,11 +70,10 @@ async def test_each_account_has_its_agent_and_a_conversation_survives_a_kill(tmp
                 assert await dingtalk.ask("who shouts?", client_id="dingarchive") == "WHO SHOUTS?"
                 await tall.wait_until(lambda: len(tall.asked) == 2)
                 await small.wait_until(lambda: small.asked)
-            async with running(tmp_path) as process:
+            async with running(tmp_path) as program:
                 await dingtalk.wait_replied(asked)
                 assert await dingtalk.ask("and you?", client_id="dingsupport") == "you said and you?"
-                process.terminate()
-                assert await process.wait() == 0
+                assert await program.end() == 0
     turns = [("system", "be tall"), ("user", "hello"), ("assistant", "hello yourself")]
     assert [asked.messages for asked in tall.asked[1:]] == [[*turns, ("user", "how tall are you?")]] * 2
     assert [asked.messages for asked in small.asked[1:]] == [[("user", "is it you?")], [("user", "and you?")]]

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import partial
 from pathlib import Path
 
 import pytest
-import trio
 
+from tests.program import SALES, Program, running
 from trio_bridge.engine.store import Claim, Work
 from trio_bridge.platforms.dingtalk.gateway_model import Rules
 from trio_bridge.platforms.dingtalk.ledger import Pushed
@@ -26,14 +22,7 @@ CONFIG = f"""
 [agent]
 kind = "python"
 handler = "clerk:answer"
-
-[accounts.sales]
-platform = "dingtalk"
-client_id = "dingclerk"
-client_secret = "hush"
-endpoint = "{{url}}"
-oapi_endpoint = "{{url}}"
-workers = {HANDLERS}
+{SALES}workers = {HANDLERS}
 rate_limit = 1000
 rate_burst = 100
 """
@@ -56,36 +45,6 @@ trio_bridge.engine.bridge.SHUTDOWN_GRACE = trio_bridge.engine.bridge.CLEAN_UP = 
 """
 
 
-class Program:
-    """The program while it runs, and what it has said so far."""
-
-    def __init__(self, process: trio.Process) -> None:
-        self.said = ""
-        self._process = process
-        self._more = trio.Event()
-
-    async def listen(self) -> None:
-        assert self._process.stderr is not None
-        async for piece in self._process.stderr:
-            self.said += piece.decode()
-            self._more.set()
-            self._more = trio.Event()
-
-    async def wait_said(self, words: str, times: int = 1) -> None:
-        while self.said.count(words) < times:
-            await self._more.wait()
-
-    def terminate(self) -> None:
-        self._process.send_signal(signal.SIGTERM)
-
-    async def wait(self) -> int:
-        """The exit code."""
-        return await self._process.wait()
-
-    def kill(self) -> None:
-        self._process.kill()
-
-
 Start = Callable[..., AbstractAsyncContextManager[Program]]
 
 
@@ -104,16 +63,8 @@ def start(tmp_path: Path, dingtalk: DingTalkSimulator) -> Start:
     async def start(does: str, besides: str = "") -> AsyncIterator[Program]:
         (tmp_path / "bridge.toml").write_text(CONFIG.format(url=dingtalk.url))
         (tmp_path / "clerk.py").write_text(besides + CLERK.format(does=does))
-        command = [sys.executable, "-m", "trio_bridge", "run", "bridge.toml"]
-        run = partial(trio.run_process, command, cwd=tmp_path, stderr=subprocess.PIPE, check=False)
-        with trio.fail_after(60):
-            async with trio.open_nursery() as nursery:
-                program = Program(await nursery.start(run))
-                nursery.start_soon(program.listen)
-                try:
-                    yield program
-                finally:
-                    program.kill()
+        async with running(tmp_path) as program:
+            yield program
 
     return start
 
@@ -140,17 +91,15 @@ async def left_in(folder: Path) -> list[Claim]:
 async def test_an_idle_bridge_ends_clean(start: Start, dingtalk: DingTalkSimulator) -> None:
     async with start(QUICK) as program:
         await dingtalk.next_connection()
-        await program.wait_said("ready")
-        program.terminate()
-        assert await program.wait() == 0
+        await program.wait_logged("ready")
+        assert await program.end() == 0
 
 
 async def test_a_bridge_that_connects_ends_clean(start: Start, dingtalk: DingTalkSimulator) -> None:
     with dingtalk.hanging_open_calls():
         async with start(QUICK) as program:
             await dingtalk.wait_until(lambda: bool(dingtalk.rest.calls))
-            program.terminate()
-            assert await program.wait() == 0
+            assert await program.end() == 0
 
 
 async def test_a_bridge_that_changes_its_connection_ends_clean(start: Start, dingtalk: DingTalkSimulator) -> None:
@@ -158,9 +107,8 @@ async def test_a_bridge_that_changes_its_connection_ends_clean(start: Start, din
         await dingtalk.next_connection()
         with dingtalk.hanging_open_calls():
             dingtalk.disconnect()
-            await program.wait_said("leaving")
-            program.terminate()
-            assert await program.wait() == 0
+            await program.wait_logged("leaving")
+            assert await program.end() == 0
 
 
 async def test_what_is_in_hand_is_finished_and_nothing_else_begun(
@@ -170,13 +118,13 @@ async def test_what_is_in_hand_is_finished_and_nothing_else_begun(
     async with start(PATIENT) as program:
         await dingtalk.next_connection()
         first = await say(dingtalk, ["first"] * HANDLERS)
-        await program.wait_said("begun first", HANDLERS)
+        await program.wait_logged("begun first", HANDLERS)
         second = await say(dingtalk, ["second"] * HANDLERS)
-        program.terminate()
-        await program.wait_said("finishing what is in hand")
+        program.process.terminate()
+        await program.wait_logged("finishing what is in hand")
         second += await say(dingtalk, ["late"])
-        assert await program.wait() == 0
-    assert program.said.count("begun") == HANDLERS
+        assert await program.process.wait() == 0
+    assert program.log.count("begun") == HANDLERS
     assert [len(dingtalk.ledger.record(pushed).replies) for pushed in first] == [1] * HANDLERS
     left = await left_in(tmp_path)
     assert sorted(claim.delivery.key for claim in left) == sorted(pushed.key for pushed in second)
@@ -184,8 +132,7 @@ async def test_what_is_in_hand_is_finished_and_nothing_else_begun(
     async with start(QUICK) as program:
         for pushed in second:
             await dingtalk.wait_replied(pushed)
-        program.terminate()
-        assert await program.wait() == 0
+        assert await program.end() == 0
     assert dingtalk.ledger.replies_per_message() == {1: 2 * HANDLERS + 1}
 
 
@@ -193,11 +140,10 @@ async def test_a_second_signal_ends_at_once(start: Start, dingtalk: DingTalkSimu
     async with start(ENDLESS) as program:
         await dingtalk.next_connection()
         said = await say(dingtalk, ["hello"] * HANDLERS)
-        await program.wait_said("begun", HANDLERS)
-        program.terminate()
-        await program.wait_said("finishing what is in hand")
-        program.terminate()
-        assert await program.wait() == 70
+        await program.wait_logged("begun", HANDLERS)
+        program.process.terminate()
+        await program.wait_logged("finishing what is in hand")
+        assert await program.end() == 70
     left = await left_in(tmp_path)
     assert sorted(claim.delivery.key for claim in left) == sorted(pushed.key for pushed in said)
     assert {(claim.attempts, claim.interrupted) for claim in left} == {(1, 1)}
@@ -207,10 +153,9 @@ async def test_a_handler_that_takes_too_long_is_cut_off_and_counted(start: Start
     async with start(ENDLESS, HASTY_BRIDGE) as program:
         await dingtalk.next_connection()
         await say(dingtalk, ["hello"] * 3)
-        await program.wait_said("begun", 3)
-        program.terminate()
-        assert await program.wait() == 70
-    assert "left unfinished: sales: handlers that were cut off: 3\n" in program.said
+        await program.wait_logged("begun", 3)
+        assert await program.end() == 70
+    assert "left unfinished: sales: handlers that were cut off: 3\n" in program.log
 
 
 async def test_a_handler_that_ignores_its_cancellation_does_not_keep_the_process(
@@ -219,9 +164,8 @@ async def test_a_handler_that_ignores_its_cancellation_does_not_keep_the_process
     async with start(STUBBORN, HASTY_BRIDGE) as program:
         await dingtalk.next_connection()
         await say(dingtalk, ["hello"])
-        await program.wait_said("begun")
-        program.terminate()
-        assert await program.wait() == 70
-    assert "left unfinished: sales: a handler ignores its cancellation\n" in program.said
+        await program.wait_logged("begun")
+        assert await program.end() == 70
+    assert "left unfinished: sales: a handler ignores its cancellation\n" in program.log
     [left] = await left_in(tmp_path)
     assert (left.attempts, left.interrupted) == (1, 1)

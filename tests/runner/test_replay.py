@@ -13,24 +13,17 @@ import pytest
 import trio
 from click.testing import Result
 
-from tests.runner.program import running
+from tests.program import SALES, running
 from tests.runner.stored import tell
 from trio_bridge.platforms.dingtalk.gateway_calls import Answer
 from trio_bridge.platforms.dingtalk.rest_gateway import WEBHOOK
 from trio_bridge.testing.dingtalk import DingTalkSimulator
 
-CONFIG = """
+CONFIG = f"""
 [agent]
 kind = "python"
 handler = "clerk:answer"
-
-[accounts.sales]
-platform = "dingtalk"
-client_id = "dingclerk"
-client_secret = "hush"
-endpoint = "{url}"
-oapi_endpoint = "{url}"
-max_attempts = 1
+{SALES}max_attempts = 1
 """
 CLUMSY = "async def answer(message): raise ValueError('not my day')\n"
 CLERK = "async def answer(message): return f'you said {message.text}'\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.runner.program import Program, running
+from tests.program import Program, running
 from trio_bridge.testing.dingtalk import DingTalkSimulator
 
 CONFIG = """

@@ -10,21 +10,14 @@ import pytest
 import trio
 
 from tests.agents.fifo import Fifo
-from tests.runner.program import running
+from tests.program import SALES, running
 from trio_bridge.testing.dingtalk import DingTalkSimulator
 
-CONFIG = """
+CONFIG = f"""
 [agent]
 kind = "command"
 argv = ["./answer"]
-
-[accounts.sales]
-platform = "dingtalk"
-client_id = "dingclerk"
-client_secret = "hush"
-endpoint = "{url}"
-oapi_endpoint = "{url}"
-"""
+{SALES}"""
 PATIENT = """#!/bin/sh
 exec 3>fifo; echo begun >&3
 read line < gate
@@ -47,13 +40,6 @@ async def dingtalk() -> AsyncIterator[DingTalkSimulator]:
     async with DingTalkSimulator() as dingtalk:
         dingtalk.add_app("dingclerk", "hush")
         yield dingtalk
-
-
-@pytest.fixture
-async def fifo(tmp_path: Path) -> AsyncIterator[Fifo]:
-    fifo = Fifo(tmp_path / "fifo")
-    yield fifo
-    fifo.close()
 
 
 @pytest.fixture

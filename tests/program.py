@@ -12,6 +12,16 @@ from pathlib import Path
 
 import trio
 
+SALES = """
+[accounts.sales]
+platform = "dingtalk"
+client_id = "dingclerk"
+client_secret = "hush"
+endpoint = "{url}"
+oapi_endpoint = "{url}"
+"""
+"""An account of ``bridge.toml``, at the simulator with this URL."""
+
 
 class Program:
     """The program while it runs, and what it has logged so far."""
@@ -29,8 +39,8 @@ class Program:
                 self._more.set()
                 self._more = trio.Event()
 
-    async def wait_logged(self, text: str) -> None:
-        while text not in self.log:
+    async def wait_logged(self, text: str, times: int = 1) -> None:
+        while self.log.count(text) < times:
             await self._more.wait()
 
     async def end(self, number: signal.Signals = signal.SIGTERM) -> int:
