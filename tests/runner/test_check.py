@@ -24,10 +24,18 @@ endpoint = "{url}"
 oapi_endpoint = "{url}"
 """
 NOISY = """
+from contextlib import asynccontextmanager
+from trio_bridge.agents import Echo, OpenableAgent
+
 print("loaded at last")
 
-async def answer(message):
-    return None
+class Noisy(OpenableAgent):
+    @asynccontextmanager
+    async def open(self, environment):
+        print("open at last")
+        yield Echo()
+
+agent = Noisy()
 """
 
 
@@ -73,10 +81,10 @@ async def test_programs_get_json_whatever_a_module_prints(tmp_path: Path) -> Non
     (tmp_path / "noisy.py").write_text(NOISY)
     async with DingTalkSimulator() as dingtalk:
         dingtalk.add_app("dingsales", "canary-secret")
-        text = config(dingtalk.url, "sales", agent='kind = "python"\nhandler = "noisy:answer"')
+        text = config(dingtalk.url, "sales", agent='kind = "python"\nhandler = "noisy:agent"')
         with dingtalk.clock_ahead(60):
             done = await check(tmp_path, text, "--json")
-    assert (done.returncode, done.stderr) == (0, "loaded at last\n")
+    assert (done.returncode, done.stderr) == (0, "loaded at last\nopen at last\n")
     told = json.loads(done.stdout)
     assert (told["ok"], told["verdict"], told["config"]) == (True, "warning", "bridge.toml")
     assert [subject["kind"] for subject in told["subjects"]] == ["store", "agent", "host", "host", "account"]

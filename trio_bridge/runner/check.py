@@ -19,7 +19,7 @@ from ..errors import ConfigError
 from .exits import ExitCode, say
 from .loading import load_config
 from .logs import set_up_logging
-from .preflight import LIMIT, Preflight, load_agents
+from .preflight import LIMIT, Preflight
 from .report import Report
 
 FRAME = 0.1
@@ -51,8 +51,8 @@ def check(config: Path, timeout: float, as_json: bool) -> None:
     except ConfigError as error:
         say(error.problems)
         sys.exit(ExitCode.UNUSABLE)
-    with redirect_stdout(sys.stderr):  # what modules of the user's print is no part of the report
-        preflight = Preflight(loaded, load_agents(loaded))
+    with redirect_stdout(sys.stderr):  # what agents print is no part of the report
+        preflight = Preflight(loaded, loaded.try_agents())
     sys.exit(trio.run(partial(try_everything, preflight, loaded.file, timeout, as_json=as_json)))
 
 
@@ -61,7 +61,7 @@ async def try_everything(preflight: Preflight, file: Path, limit: float, *, as_j
     console = Console()
     report: Report | None = None
     begun = trio.current_time()
-    with trio.CancelScope() as everything:
+    with redirect_stdout(sys.stderr), trio.CancelScope() as everything:  # nor what they print now
         async with trio.open_nursery() as nursery:
             await nursery.start(_end_at_a_signal, everything)
             nursery.start_soon(_turn, preflight, Console(stderr=True), name="check/spinner")

@@ -39,14 +39,23 @@ class RunnerConfig:
         """
         made: dict[AgentTable, Agent | OpenableAgent] = {}
         problems = []
-        for table in dict.fromkeys(self.answered_by.values()):
-            config = self.agents[table]
-            try:
-                made[table] = config.build(self.file.absolute().parent)
-            except ConfigError as error:
-                problems += [placed(text, type(config)).under(*table) for text in error.problems]
+        for table, agent in self.try_agents().items():
+            if isinstance(agent, ConfigError):
+                problems += [placed(text, type(self.agents[table])).under(*table) for text in agent.problems]
+            else:
+                made[table] = agent
         raise_if_any(problems, self.file)
         return {account: made[table] for account, table in self.answered_by.items()}
+
+    def try_agents(self) -> dict[AgentTable, Agent | OpenableAgent | ConfigError]:
+        """Each agent that answers in some account, or why it can't be made. Imports the user's modules."""
+        agents: dict[AgentTable, Agent | OpenableAgent | ConfigError] = {}
+        for table in dict.fromkeys(self.answered_by.values()):
+            try:
+                agents[table] = self.agents[table].build(self.file.absolute().parent)
+            except ConfigError as error:
+                agents[table] = error
+        return agents
 
 
 def load_config(file: Path, platforms: Registry = PLATFORMS) -> RunnerConfig:

@@ -20,6 +20,7 @@ from ..nurseries import leaves
 from ..stores.checking import Executor, check_store
 from ..stores.memory import MemoryStore
 from .loading import RunnerConfig
+from .logs import told
 from .sections import AgentTable
 from .text import one_line
 from .wording import key_path
@@ -32,6 +33,8 @@ STORE_LIMIT = 20.0
 AGENT_LIMIT = 30.0
 ACCOUNT_LIMIT = 60.0
 """Seconds for one of each. Every step of a connection has a limit of its own, so that it is known where it ended."""
+
+NOT_WITH_IT = "a bridge would not start with it"
 
 Kind = Literal["store", "agent", "host", "account"]
 
@@ -129,11 +132,23 @@ class Preflight:
     async def _try_agent(self, agent: Agent | OpenableAgent | ConfigError) -> list[Finding]:
         match agent:
             case ConfigError(problems=problems):
-                return [Finding("agent", "failed", text, "a bridge would not start with it") for text in problems]
+                return [Finding("agent", "failed", text, NOT_WITH_IT) for text in problems]
             case OpenableAgent():
-                return [Finding("agent", "ok", await agent.probe(self._environment))]
+                return await self._probe(agent)
             case _:
                 return [Finding("agent", "ok", "loaded")]
+
+    async def _probe(self, agent: OpenableAgent) -> list[Finding]:
+        findings: list[Finding] = []
+        try:
+            findings.append(Finding("agent", "ok", await agent.probe(self._environment)))
+        except* Exception as errors:  # A wall: the agent may be the user's, and raise anything.
+            for error in leaves(errors):
+                if isinstance(error, BridgeError):
+                    findings.append(finding_of("agent", error))
+                else:
+                    findings.append(Finding("agent", "failed", told(error), NOT_WITH_IT))
+        return findings
 
     async def _try_account(self, config: PlatformConfig) -> list[Finding]:
         if not config.enabled:
@@ -142,17 +157,6 @@ class Preflight:
         store = await MemoryStore().open_account(config.name, platform=config.platform)
         async with config.open_platform(Services(environment=self._environment, store=store)) as platform:
             return await platform.check(self._hosts)
-
-
-def load_agents(config: RunnerConfig) -> dict[AgentTable, Agent | OpenableAgent | ConfigError]:
-    """The agents that answer in some account, or why there is none. Imports the user's modules."""
-    agents: dict[AgentTable, Agent | OpenableAgent | ConfigError] = {}
-    for table in dict.fromkeys(config.answered_by.values()):
-        try:
-            agents[table] = config.agents[table].build(config.file.absolute().parent)
-        except ConfigError as error:
-            agents[table] = error
-    return agents
 
 
 def _unanswered(limit: float) -> Finding:
