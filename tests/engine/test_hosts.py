@@ -38,31 +38,12 @@ def hosts_on(network: Network) -> Hosts:
     return Hosts(Environment(network=network, wall=wall))
 
 
-@pytest.fixture(autouse=True)
-def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
 @pytest.fixture
 async def network() -> AsyncIterator[MemoryNetwork]:
     """A network with a host ``chat.example`` whose port is 49152."""
     network = MemoryNetwork()
     async with serving(network, tell_the_time, host="chat.example"):
         yield network
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def ca_file(authority: trustme.CA, tmp_path: Path) -> Path:
-    path = tmp_path / "ca.pem"
-    authority.cert_pem.write_to_path(path)
-    return path
 
 
 URL = "http://chat.example:49152"

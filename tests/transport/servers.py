@@ -12,6 +12,7 @@ import trio
 import trustme
 
 from trio_bridge.config import Transport
+from trio_bridge.errors import ConnectionLost
 from trio_bridge.transport._closing import CLOSE_GRACE
 from trio_bridge.transport._shell import MAX_SIZE
 from trio_bridge.transport.client import open_websocket
@@ -25,6 +26,7 @@ from trio_bridge.transport.server import (
     serve_stream,
 )
 from trio_bridge.transport.websocket import Websocket
+from trio_bridge.wire.protocol import Frame
 
 AGREEMENT = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 """The beginning of the answer."""
@@ -109,3 +111,13 @@ def agreement(head: bytes, more: bytes = b"") -> bytes:
     (key,) = [line.split(b": ")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key")]
     accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
     return AGREEMENT + b"Sec-WebSocket-Accept: " + accept + b"\r\n" + more + b"\r\n"
+
+
+async def everything(websocket: Websocket) -> tuple[list[Frame], ConnectionLost]:
+    """All messages up to the end, and the end."""
+    messages: list[Frame] = []
+    try:
+        while True:
+            messages += await websocket.receive_batch()
+    except ConnectionLost as end:
+        return messages, end

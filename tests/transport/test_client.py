@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 from websockets.protocol import Protocol, Side, State
 
-from tests.transport.servers import AGREEMENT, agreement, read_head, serving, speaking
+from tests.transport.servers import AGREEMENT, agreement, everything, read_head, serving, speaking
 from trio_bridge.config import Transport
 from trio_bridge.errors import (
     AccountRefused,
@@ -39,16 +39,6 @@ from trio_bridge.transport.websocket import UpgradeRefused, Websocket
 from trio_bridge.wire.protocol import Frame
 
 MIB = 2**20
-
-
-async def everything(websocket: Websocket) -> tuple[list[Frame], ConnectionLost]:
-    """All messages up to the end, and the end."""
-    messages: list[Frame] = []
-    try:
-        while True:
-            messages += await websocket.receive_batch()
-    except ConnectionLost as end:
-        return messages, end
 
 
 def accepting(

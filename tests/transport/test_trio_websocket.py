@@ -9,7 +9,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from tests.transport.servers import AGREEMENT, agreement, pair_over, read_head, speaking
+from tests.transport.servers import AGREEMENT, agreement, everything, pair_over, read_head, speaking
 from trio_bridge.config import Transport
 from trio_bridge.errors import (
     AccountRefused,
@@ -37,16 +37,6 @@ async def connected(
     async with pair_over(network, client=OURS, server=server, max_size=max_size) as (near, far):
         assert isinstance(far, ServerWebsocket)
         yield near, far
-
-
-async def everything(websocket: Websocket) -> tuple[list[Frame], ConnectionLost]:
-    """All messages up to the end, and the end."""
-    messages: list[Frame] = []
-    try:
-        while True:
-            messages += await websocket.receive_batch()
-    except ConnectionLost as end:
-        return messages, end
 
 
 async def end_of(websocket: Websocket) -> ConnectionLost:
