@@ -10,8 +10,9 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.engine.conftest import OpenFake
-from tests.engine.fake import FakeServer
+from tests.engine.fake import FakePlatform, FakeServer
 from tests.engine.gated import GatedStore
+from trio_bridge.engine.store import Work
 from trio_bridge.messages import Message
 from trio_bridge.stores.memory import MemoryStore
 
@@ -290,3 +291,29 @@ async def test_completion_and_the_next_claim_share_a_commit(
     finishes = [work for work in store.gate.rounds if work.finish]
     assert len(finishes) == 5
     assert all(work.claim for work in finishes[:-1])
+
+
+async def test_what_is_cut_off_before_its_handler_began_was_not_interrupted(
+    autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def admits(self: FakePlatform, message: Message) -> bool:
+        await trio.sleep(5)
+        return True
+
+    monkeypatch.setattr(FakePlatform, "admits", admits)
+    store, runs = MemoryStore(), list[str]()
+
+    async def handler(message: Message) -> None:
+        runs.append(message.id)
+
+    async with open_fake(handler, store=store) as account:
+        (await server.connection()).push("m1")
+        await trio.sleep(1)
+        account.wish_stopped()
+        assert await account.wait_stopped(1)
+        assert account.counters.interrupted == 0
+    kept = await store.open_account("a", platform="fake")
+    [waiting] = (await kept.recover(now=0.0, max_deaths=3, max_attempts=5)).waiting
+    [claim] = (await kept.work(Work(now=0.0, claim=[waiting.seq]))).claimed
+    assert claim is not None
+    assert (runs, claim.attempts, claim.deaths, claim.interrupted) == ([], 1, 0, 0)

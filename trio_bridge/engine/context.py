@@ -85,6 +85,8 @@ class HandlerContext:
         self._unfinished: dict[str, Stream | OutgoingRow] = {}
         """Streams of this attempt and of earlier ones. Another attempt may fill them; they are closed with the message.
         """
+        self.begun = False
+        """The handler was given the message."""
         self.completed = False
         """The message was completed by a transaction."""
         self._message: Message | None = None

@@ -228,6 +228,7 @@ class Dispatcher:
         if self._handler is None or message is None or not await self._platform.admits(message):
             self._counters.gated += 1
             return None
+        context.begun = True
         text = await call_handler(self._handler, message)
         self._counters.handled += 1
         return text
@@ -254,11 +255,12 @@ class Dispatcher:
         claim = held.claim
         if context.completed:
             self._counters.handled += 1
-        else:
+            return
+        if context.begun:
             self._counters.interrupted += 1
             if claim.interrupted + 1 >= INTERRUPTIONS:
                 self.interrupted_often.add(claim.seq)
-            self.inbox.mark_nowait(held, Completion(claim.seq, claim.fence, "release"))
+        self.inbox.mark_nowait(held, Completion(claim.seq, claim.fence, "release", unstarted=not context.begun))
 
 
 def hint_of(error: BaseException) -> float | None:
