@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+import trio
 
+from tests.runner.stored import configure
 from trio_bridge import __version__
+from trio_bridge.stores.sqlite import inline, open_sqlite
+from trio_bridge.testing._store_check import reply
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -27,9 +32,13 @@ client_secret = "hush"
 def run(tmp_path: Path) -> Run:
     """Run the program in a folder of its own, to its end."""
 
-    def run(*arguments: str, program: tuple[str, ...] = ("-m", "trio_bridge")) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, *program, *arguments]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    def run(
+        *arguments: str, program: tuple[str, ...] = ("-m", "trio_bridge"), environment: Mapping[str, str] = {}
+    ) -> subprocess.CompletedProcess[str]:
+        command, surroundings = [sys.executable, *program, *arguments], {**os.environ, **environment}
+        return subprocess.run(
+            command, cwd=tmp_path, env=surroundings, capture_output=True, text=True, timeout=60, check=False
+        )
 
     return run
 
@@ -44,6 +53,20 @@ def test_wrong_usage_ends_with_2(run: Run, arguments: list[str]) -> None:
     done = run(*arguments)
     assert done.returncode == 2
     assert "Usage: " in done.stderr
+
+
+def test_letters_that_the_terminal_has_not_are_no_reason_to_fail(run: Run, tmp_path: Path) -> None:
+    config, path = configure(tmp_path), tmp_path / "bridge.db"
+
+    async def leave() -> None:
+        async with open_sqlite(path, executor=inline) as store:
+            account = await store.open_account("sales", platform="dingtalk")
+            await account.enqueue([reply("m1/1", "好的")], now=0.0)
+
+    trio.run(leave)
+    done = run("outbox", "list", config.name, "--text", environment={"PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("text=??\n")
 
 
 @pytest.mark.parametrize("library", ["click", "rich"])

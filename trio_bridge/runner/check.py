@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import signal
 import sys
 from contextlib import redirect_stdout
@@ -44,8 +43,6 @@ def check(config: Path, timeout: float, as_json: bool) -> None:
     everything would run, with 1 if something would not.
     """
     set_up_logging(level="WARNING")
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # what a server says may have letters that this terminal has not
     try:
         loaded = load_config(config)
     except ConfigError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 USAGE = 2
@@ -17,4 +18,6 @@ def main() -> None:
             raise
         print(f"trio-bridge needs {missing}: pip install 'trio-bridge[cli]'", file=sys.stderr)
         sys.exit(USAGE)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # names and texts may have letters that this terminal has not
     program()
