@@ -14,14 +14,12 @@ to mark, heads of lanes to claim) goes into one transaction: the busier an accou
 from __future__ import annotations
 
 import logging
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
-import attrs
 import trio
 
 from ..config import AccountConfig
-from ..errors import NotSent, StoreUnavailable
+from ..errors import StoreUnavailable
 from ..wire.protocol import Delivery
 from .bell import Bell
 from .environment import Environment
@@ -29,6 +27,7 @@ from .handout import Handout
 from .held import Held
 from .intake import Arrival, Intake
 from .lanes import Lanes
+from .markings import Marking, Markings, Then
 from .shelf import Shelf
 from .statistics import Counters
 from .store import AccountStore, Claim, Completion, Done, Verdict, Work
@@ -42,16 +41,6 @@ RETRY_STORE = 1.0
 FINAL_ROUND = 5.0
 
 logger = logging.getLogger(__name__)
-
-
-@attrs.define(eq=False)
-class _Marking:
-    held: Held
-    completion: Completion
-    then: Callable[[Completion], None] | None = None
-    settled: trio.Event | None = None
-    """Set when somebody waits."""
-    carried_out: bool = False
 
 
 class Inbox:
@@ -73,7 +62,7 @@ class Inbox:
         self._intake = Intake(config, counters, self._bell.ring, durable=durable)
         self._bytes = 0
         self._lanes: Lanes[int] = Lanes()
-        self._markings: deque[_Marking] = deque()
+        self._markings = Markings(self._bell.ring)
         self._held: set[Held] = set()
         """What is claimed: until it is marked, and its worker has let go of it."""
         self._hands = Handout(config.workers)
@@ -170,36 +159,19 @@ class Inbox:
         self._handing_out = False
         self._recall()
 
-    def mark_nowait(self, held: Held, completion: Completion, then: Callable[[Completion], None] | None = None) -> None:
+    def mark_nowait(self, held: Held, completion: Completion, then: Then | None = None) -> None:
         """Have a completion committed, then call ``then``. It is tried until the store takes it.
 
         A claim that was revoked commits nothing."""
-        if held.revoked:
-            logger.warning("a late completion was refused", extra={"key": held.claim.delivery.key})
-            return
-        self._markings.append(_Marking(held, completion, then))
-        self._bell.ring()
+        self._markings.submit_nowait(held, completion, then)
 
-    async def mark(self, held: Held, completion: Completion, then: Callable[[Completion], None] | None = None) -> None:
+    async def mark(self, held: Held, completion: Completion, then: Then | None = None) -> None:
         """The same, returning when it is durable.
 
         Raises:
           NotSent: the delivery had been taken away from this worker; nothing of the completion was carried out.
         """
-        settled = trio.Event()
-        marking = _Marking(held, completion, then, settled)
-        if not held.revoked:
-            self._markings.append(marking)
-            self._bell.ring()
-            try:
-                await settled.wait()
-            except trio.Cancelled:
-                # The keeper carries on, but the caller would not learn of it. A store that is away bounds the wait.
-                with trio.move_on_after(FINAL_ROUND, shield=True):
-                    await settled.wait()
-                raise
-        if not marking.carried_out:
-            raise NotSent("the message was taken away from this handler; nothing of its transaction was carried out")
+        await self._markings.submit(held, completion, then)
 
     def let_go(self, held: Held) -> None:
         """The worker is through with this delivery: it may take another."""
@@ -250,7 +222,7 @@ class Inbox:
             if not self._handing_out or self._hands.overdue_at <= trio.current_time():
                 self._recall()
             arrivals = self._intake.gather()
-            markings, self._markings = self._markings, deque()
+            markings = self._markings.gather()
             self._free_lanes(markings)
             taken = self._take_heads()
             claim = [seq for _, seq in taken]
@@ -279,7 +251,7 @@ class Inbox:
                 self._round = self.storage_error = None
                 self._integrate(done, work, arrivals, markings, taken)
 
-    def _free_lanes(self, markings: Iterable[_Marking]) -> None:
+    def _free_lanes(self, markings: Iterable[Marking]) -> None:
         """Let the next of a lane be claimed in the round that marks this: both are committed, or neither."""
         halting = self._config.on_poison == "halt"
         for marking in markings:
@@ -314,12 +286,12 @@ class Inbox:
         self,
         error: StoreUnavailable,
         arrivals: list[Arrival],
-        markings: deque[_Marking],
+        markings: Sequence[Marking],
         taken: list[tuple[str, int]],
     ) -> None:
         self.storage_error = error
         self._intake.fail(arrivals)
-        self._markings.extendleft(reversed(markings))
+        self._markings.put_back(markings)
         for lane, seq in reversed(taken):
             self._put_back(lane, seq, trio.current_time() + RETRY_STORE)
 
@@ -332,7 +304,7 @@ class Inbox:
         done: Done,
         work: Work,
         arrivals: list[Arrival],
-        markings: deque[_Marking],
+        markings: Sequence[Marking],
         taken: list[tuple[str, int]],
     ) -> None:
         for marking, committed in zip(markings, done.finished, strict=True):
@@ -358,7 +330,7 @@ class Inbox:
         else:
             self._give_back(held)
 
-    def _marked(self, marking: _Marking, committed: bool) -> None:
+    def _marked(self, marking: Marking, committed: bool) -> None:
         held, completion = marking.held, marking.completion
         held.marked = True
         if not completion.unstarted:
