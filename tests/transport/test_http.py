@@ -112,6 +112,12 @@ def test_an_answer_nested_beyond_measure_is_no_json() -> None:
         HttpReply(200, {}, b"[" * 100_000).json()
 
 
+def test_nor_is_such_a_request() -> None:
+    request = HttpRequest(method="POST", target="/", path="/", query={}, headers={}, body=b"[" * 100_000)
+    with pytest.raises(ValueError, match="nested too deeply"):
+        request.json()
+
+
 async def test_a_connection_serves_many_calls(network: MemoryNetwork) -> None:
     async with served(network, tell) as (http, url):
         for _ in range(3):

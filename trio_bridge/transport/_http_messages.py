@@ -28,7 +28,10 @@ class HttpRequest:
         Raises:
           ValueError: it is not JSON.
         """
-        return json.loads(self.body)
+        try:
+            return json.loads(self.body)
+        except RecursionError as error:
+            raise ValueError("nested too deeply") from error
 
 
 @attrs.frozen

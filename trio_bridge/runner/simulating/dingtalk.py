@@ -9,6 +9,7 @@ from itertools import islice
 import attrs
 import trio
 
+from ...nurseries import open_background
 from ...platforms.dingtalk.gateway_calls import Answer
 from ...platforms.dingtalk.gateway_calls import Script as CallScript
 from ...platforms.dingtalk.gateway_frames import encode
@@ -58,12 +59,14 @@ oapi_endpoint = "{url}"
 async def open_stage(script: DingTalkScript, port: int, network: Network, tell: Tell) -> AsyncGenerator[DingTalkStage]:
     """A DingTalk that does what the script says while the block runs, and tells of everything that happens."""
     rules = script.rules if script.clients else attrs.evolve(script.rules, any_credentials=True)
-    async with DingTalkSimulator(network=network, port=port, rules=rules) as dingtalk, trio.open_nursery() as nursery:
+    async with (
+        DingTalkSimulator(network=network, port=port, rules=rules) as dingtalk,
+        open_background("the stage is left") as nursery,
+    ):
         for client in script.clients:
             dingtalk.add_app(client.client_id, client.client_secret.read(), client.robot_code)
         nursery.start_soon(Watcher(dingtalk, tell).run)
         yield DingTalkStage(dingtalk, script, tell)
-        nursery.cancel_scope.cancel("the stage is left")
 
 
 class DingTalkStage:
