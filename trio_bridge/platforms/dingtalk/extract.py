@@ -114,6 +114,11 @@ class Extracted:
         return _words(self._at.get("atMobiles"))
 
     @property
+    def hosting_user(self) -> str:
+        """In whose name the robot answers, on the topic of hosted robots."""
+        return word(as_object(self._data.get("hostingContext")).get("userId"))
+
+    @property
     def sent_at(self) -> datetime | None:
         return moment(milliseconds(self._data.get("createAt")))
 
