@@ -59,8 +59,8 @@ class Handout:
 
     @property
     def wanted(self) -> int:
-        """Deliveries that workers would take in hand at once, beyond those that are claimed."""
-        return max(0, min(len(self._waiting), self._workers - self.busy) - len(self._ahead))
+        """Deliveries that workers would take in hand at once: where any, nothing is claimed ahead that they could."""
+        return min(len(self._waiting), self._workers - self.busy)
 
     @property
     def room_ahead(self) -> int:
