@@ -159,6 +159,11 @@ class AccountConfig:
             raise ConfigError("pong_timeout: expected at most ping_interval")
 
     @property
+    def labels(self) -> dict[str, Any]:
+        """What every log line about the account carries, so that people see whose it is."""
+        return {"account": self.name, "platform": self.platform}
+
+    @property
     def backoff(self) -> Backoff:
         return Backoff(first=self.backoff_min, cap=max(self.backoff_min, self.backoff_max))
 

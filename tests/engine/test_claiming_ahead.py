@@ -6,9 +6,8 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.engine.conftest import OpenFake, virtual_environment
-from tests.engine.fake import FakeServer
+from tests.engine.fake import Fake, FakeServer
 from tests.engine.gated import GatedStore
-from trio_bridge.config import AccountConfig
 from trio_bridge.engine.inbox import Inbox
 from trio_bridge.engine.statistics import Counters
 from trio_bridge.engine.store import Completion
@@ -78,7 +77,7 @@ async def test_what_a_death_found_claimed_ahead_is_not_claimed_ahead_again(
 ) -> None:
     store = GatedStore()
     kept = await store.open_account("a", platform="fake")
-    dead = Inbox(AccountConfig(name="a", workers=1), kept, virtual_environment(), Counters(), durable=False)
+    dead = Inbox(Fake(server=FakeServer(), workers=1), kept, virtual_environment(), Counters(), durable=False)
     await dead.open()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(dead.run)
@@ -93,7 +92,7 @@ async def test_what_a_death_found_claimed_ahead_is_not_claimed_ahead_again(
         nursery.cancel_scope.cancel()
         dead._serving.shield = False
     store.gate.rounds.clear()
-    inbox = Inbox(AccountConfig(name="a", workers=1), kept, virtual_environment(), Counters(), durable=False)
+    inbox = Inbox(Fake(server=FakeServer(), workers=1), kept, virtual_environment(), Counters(), durable=False)
     await inbox.open()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(inbox.run)

@@ -10,7 +10,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.engine.conftest import OpenFake
-from tests.engine.fake import FakeServer
+from tests.engine.fake import Fake, FakeServer
 from trio_bridge import errors
 from trio_bridge.engine.inbox import Inbox
 from trio_bridge.messages import Message
@@ -162,14 +162,13 @@ async def test_d4_no_claim_is_younger_than_the_loss(
 async def test_d4_a_dismissed_worker_takes_nothing(server: FakeServer, autojump_clock: MockClock) -> None:
     """The claim that was under way for it returns to its lane, at no cost."""
     from tests.engine.conftest import virtual_environment
-    from trio_bridge.config import AccountConfig
     from trio_bridge.engine.inbox import Inbox
     from trio_bridge.engine.statistics import Counters
     from trio_bridge.stores.memory import MemoryStore
     from trio_bridge.wire.protocol import Delivery
 
     store = await MemoryStore().open_account("a", platform="fake")
-    inbox = Inbox(AccountConfig(name="a"), store, virtual_environment(), Counters(), durable=False)
+    inbox = Inbox(Fake(server=FakeServer()), store, virtual_environment(), Counters(), durable=False)
     await inbox.open()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(inbox.run)
@@ -253,7 +252,6 @@ async def test_d6_stop_leaves_only_the_stuck_thread_behind(
     autojump_clock: MockClock, server: FakeServer, virtual_cap: None
 ) -> None:
     from tests.engine.conftest import virtual_environment
-    from tests.engine.fake import Fake
     from trio_bridge.opening import open_bridge
 
     stubborn = trio.Event()
@@ -283,7 +281,6 @@ async def test_d6_a_stop_over_a_stuck_handler_costs_the_message_nothing(
 ) -> None:
     """However often: the process did not die of it, so it is no poison."""
     from tests.engine.conftest import virtual_environment
-    from tests.engine.fake import Fake
     from trio_bridge.opening import open_bridge
 
     stubborn = trio.Event()
@@ -361,7 +358,6 @@ async def test_a_loss_is_acted_on_before_the_closing_handshake_of_a_deaf_peer(
 
 async def test_a_thread_is_no_reason_to_wait_at_the_end_of_a_run(server: FakeServer) -> None:
     """The same as D6 with a real thread and real time, cut short by the test itself."""
-    from tests.engine.fake import Fake
     from trio_bridge.opening import open_bridge
 
     release = threading.Event()

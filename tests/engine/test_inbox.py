@@ -7,9 +7,8 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.engine.conftest import OpenFake, virtual_environment
-from tests.engine.fake import FakeServer
+from tests.engine.fake import Fake, FakeServer
 from tests.engine.gated import GatedStore
-from trio_bridge.config import AccountConfig
 from trio_bridge.engine.inbox import Inbox
 from trio_bridge.engine.statistics import Counters
 from trio_bridge.engine.store import Completion
@@ -92,7 +91,7 @@ async def test_what_is_being_claimed_takes_room(
 async def test_what_is_claimed_in_the_same_round_takes_room(autojump_clock: MockClock) -> None:
     kept = await MemoryStore().open_account("a", platform="fake")
     counters = Counters()
-    config = AccountConfig(name="a", workers=2, queue_size=2, overflow="shed")
+    config = Fake(server=FakeServer(), workers=2, queue_size=2, overflow="shed")
     inbox = Inbox(config, kept, virtual_environment(), counters, durable=False)
     await inbox.open()
     async with trio.open_nursery() as nursery:
@@ -251,7 +250,7 @@ async def test_a_store_that_cannot_be_trimmed_ends_nothing(
 
 async def test_the_slot_of_a_worker_that_is_lost_is_nobody_elses(autojump_clock: MockClock) -> None:
     kept = await MemoryStore().open_account("a", platform="fake")
-    inbox = Inbox(AccountConfig(name="a", workers=2), kept, virtual_environment(), Counters(), durable=False)
+    inbox = Inbox(Fake(server=FakeServer(), workers=2), kept, virtual_environment(), Counters(), durable=False)
     await inbox.open()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(inbox.run)

@@ -74,7 +74,8 @@ class Model:
                 except PerhapsTooLong:
                     if not turns:
                         raise
-                    logger.info("refused with what is remembered: asked without it", extra={"key": message.id})
+                    fields = {"account": message.account, "platform": message.platform, "key": message.id}
+                    logger.info("refused with what is remembered: asked without it", extra=fields)
                     turns = []
                     await self._say(out, turns, question)
         said = out.text if out.committed is None else out.committed

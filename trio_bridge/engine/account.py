@@ -249,7 +249,7 @@ class Account:
             with trio.move_on_after(STOP_LIMIT):
                 await self._life.take_back()
         if self._tenure is tenure and not tenure.done.is_set():
-            logger.error("a handler ignores its cancellation", extra={"account": self.name})
+            logger.error("a handler ignores its cancellation", extra=self.config.labels)
             self._abandoned.add(tenure)
             self._life = None
             self._over(tenure)
@@ -288,7 +288,7 @@ class Account:
     async def _live(self, tenure: _Tenure) -> None:
         """One life. A wall: what fails in here is this account's trouble, and no other account's."""
         life: Life | None = None
-        fields = {"account": self.name, "platform": self.config.platform}
+        fields = self.config.labels
         logger.info("started", extra=fields)
         try:
             with tenure.scope:
@@ -332,7 +332,7 @@ class Account:
         error = most_telling(refusals)
         refusal = error if isinstance(error, AccountRefused) else AccountRefused(str(error), kind="misconfigured")
         self._refusal = self._error = refusal
-        logger.error("refused", extra={"account": self.name, "cause": str(error)})
+        logger.error("refused", extra={**self.config.labels, "cause": str(error)})
 
     async def _pause(self, failures: int) -> None:
         """Wait after a life that failed: for other credentials, a wish, or the next try."""

@@ -180,7 +180,7 @@ class Dispatcher:
             error = failure.__cause__ or failure
             if trio.current_effective_deadline() == float("-inf"):
                 # It was cut off in the middle of something, and may say so: that is no failure of its message.
-                fields = {"key": held.claim.delivery.key}
+                fields = {**self.config.labels, "key": held.claim.delivery.key}
                 logger.warning("a handler raised while it was cut off", exc_info=error, extra=fields)
                 await trio.lowlevel.checkpoint()
             completion = self._failed(held, context, error)
@@ -208,10 +208,8 @@ class Dispatcher:
         """Take deliveries away from workers that ignore their cancellation."""
         for work in self.working:
             if now > work.deadline + STUCK_AFTER and not work.held.revoked:
-                key = work.held.claim.delivery.key
-                logger.error(
-                    "a handler ignores its cancellation: its slot is lost until it returns", extra={"key": key}
-                )
+                fields = {**self.config.labels, "key": work.held.claim.delivery.key}
+                logger.error("a handler ignores its cancellation: its slot is lost until it returns", extra=fields)
                 self.inbox.revoke(work.held)
 
     async def _complete(self, held: Held, context: HandlerContext) -> Completion:
@@ -235,7 +233,7 @@ class Dispatcher:
 
     def _failed(self, held: Held, context: HandlerContext, error: BaseException) -> Completion:
         claim = held.claim
-        fields = {"key": claim.delivery.key, "attempt": claim.attempts}
+        fields = {**self.config.labels, "key": claim.delivery.key, "attempt": claim.attempts}
         if context.completed:
             self._counters.handled += 1
             logger.error("a handler failed after its message was completed", exc_info=error, extra=fields)

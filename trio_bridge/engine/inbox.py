@@ -62,7 +62,7 @@ class Inbox:
         self._intake = Intake(config, counters, self._bell.ring, durable=durable)
         self._bytes = 0
         self._lanes: Lanes[int] = Lanes()
-        self._markings = Markings(self._bell.ring)
+        self._markings = Markings(self._bell.ring, config.labels)
         self._held: set[Held] = set()
         """What is claimed: until it is marked, and its worker has let go of it."""
         self._hands = Handout(config.workers)
@@ -86,7 +86,8 @@ class Inbox:
         now = self._wall()
         found = await self._store.recover(now=now, max_deaths=MAX_DEATHS, max_attempts=self._config.max_attempts)
         if found.died or found.buried:
-            logger.warning("recovered deliveries that were in hand", extra={"died": found.died, "buried": found.buried})
+            fields = {**self._config.labels, "died": found.died, "buried": found.buried}
+            logger.warning("recovered deliveries that were in hand", extra=fields)
         offset = trio.current_time() - now
         self._shelf.open(row.seq for row in found.waiting)
         for row in found.waiting:
@@ -337,7 +338,8 @@ class Inbox:
             self.suspects.cleared(completion.seq)
         if not committed:
             held.revoked = True
-            logger.warning("a late completion was refused", extra={"key": held.claim.delivery.key})
+            fields = {**self._config.labels, "key": held.claim.delivery.key}
+            logger.warning("a late completion was refused", extra=fields)
         elif completion.result in ("retry", "release"):
             held.returns = True
             if completion.result == "retry":

@@ -124,7 +124,7 @@ class Life:
 
     def _warn_of_tuning(self) -> None:
         config = self._config
-        fields = {"account": config.name}
+        fields = config.labels
         asked_for = attrs.fields(type(config)).handler_timeout.default != config.handler_timeout
         if asked_for and config.handler_timeout > config.drain_grace:
             logger.warning(
@@ -163,7 +163,7 @@ class Life:
         try:
             await self._store.trim(before=self._environment.wall() - self._config.dedupe_ttl)
         except BridgeError as error:
-            logger.warning("could not trim the store", extra={"account": self._config.name, "cause": str(error)})
+            logger.warning("could not trim the store", extra={**self._config.labels, "cause": str(error)})
 
     async def _answer(self, delivery: Delivery) -> Any:
         """The answer of a handler to a delivery whose acknowledgement carries it; ``None`` is the empty answer."""
@@ -172,7 +172,7 @@ class Life:
             return await walled(self.dispatcher.process, delivery, context)
         except HandlerFailed as failure:
             self._counters.failed += 1
-            fields = {"account": self._config.name, "key": delivery.key}
+            fields = {**self._config.labels, "key": delivery.key}
             logger.warning("a handler failed: the empty answer is sent", exc_info=failure.__cause__, extra=fields)
             return None
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import attrs
 import trio
@@ -37,8 +38,9 @@ class Marking:
 class Markings:
     """Queues completions for the keeper. A claim that was revoked commits nothing."""
 
-    def __init__(self, ring: Callable[[], None]) -> None:
+    def __init__(self, ring: Callable[[], None], labels: Mapping[str, Any]) -> None:
         self._ring = ring
+        self._labels = labels
         self._waiting: deque[Marking] = deque()
 
     def __bool__(self) -> bool:
@@ -48,7 +50,7 @@ class Markings:
     def submit_nowait(self, held: Held, completion: Completion, then: Then | None = None) -> None:
         """Have a completion committed, then call ``then``."""
         if held.revoked:
-            logger.warning("a late completion was refused", extra={"key": held.claim.delivery.key})
+            logger.warning("a late completion was refused", extra={**self._labels, "key": held.claim.delivery.key})
             return
         self._submit(Marking(held, completion, then))
 

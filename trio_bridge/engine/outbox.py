@@ -266,7 +266,8 @@ class Outbox:
         delay = honour_hint(RETRIES.delay(misses - 1, rand), hint, rand)
         attempts = row.attempts if costs else row.attempts - 1
         self._counters.retried += 1
-        logger.info("reply not taken", extra={"key": row.key, "error": error, "again_in": round(delay, 1)})
+        fields = {**self._config.labels, "key": row.key, "error": error, "again_in": round(delay, 1)}
+        logger.info("reply not taken", extra=fields)
         await self._record(
             OutgoingChange(
                 row.key,
@@ -286,7 +287,8 @@ class Outbox:
             self.last_sent_at = self._environment.wall()
         else:
             self._counters.send_failed += 1
-            logger.error("reply given up", extra={"key": row.key, "state": state, "error": error})
+            fields = {**self._config.labels, "key": row.key, "state": state, "error": error}
+            logger.error("reply given up", extra=fields)
             self.given_up += 1
         self._follow(row.key, state, error)
 

@@ -184,7 +184,8 @@ class _Reader:
             raise
         if patience.cancelled_caught:
             self.wiring.counters.shed += len(deliveries)
-            logger.warning("shed: the store is too slow", extra={"deliveries": len(deliveries)})
+            fields = {**self.wiring.config.labels, "deliveries": len(deliveries)}
+            logger.warning("shed: the store is too slow", extra=fields)
 
     def _ask(self, prompts: Deliveries) -> None:
         """Have deliveries answered; those for which there is no room get the empty answer at once."""

@@ -166,5 +166,4 @@ class Supervisor:
         return f"{type(cause).__name__}: {cause}"
 
     def _fields(self, generation: int, **fields: object) -> dict[str, object]:
-        config = self._workshop.config
-        return {"account": config.name, "platform": config.platform, "generation": generation, **fields}
+        return {**self._workshop.config.labels, "generation": generation, **fields}

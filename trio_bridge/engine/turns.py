@@ -24,7 +24,7 @@ async def wait_turn(bell: Bell, until: float, *, watched: AccountConfig | None =
             await bell.wait()
             return
         if watched is not None and secrets_now(watched) != before:
-            logger.info("the credentials changed", extra={"account": watched.name, "platform": watched.platform})
+            logger.info("the credentials changed", extra=watched.labels)
             return
 
 

@@ -56,5 +56,5 @@ def _usable(config: DingTalk) -> Iterator[Pattern]:
         try:
             yield Pattern(text)
         except PatternError as error:
-            fields = {"account": config.name, "pattern": text, "reason": str(error)}
+            fields = {**config.labels, "pattern": text, "reason": str(error)}
             log.warning("a mention pattern can't be used and is left out", extra=fields)
