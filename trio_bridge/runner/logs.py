@@ -24,7 +24,7 @@ TRACEBACK = 8000
 """Characters of a traceback: some sixty frames."""
 CAUSES = 4
 """Errors of a chain that are told: the last one, and what led to it."""
-TALKATIVE = ("httpx", "httpcore", "websockets", "hypercorn")
+TALKATIVE = ("httpx", "httpcore", "websockets", "trio-websocket", "hypercorn")
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
