@@ -234,6 +234,28 @@ async def test_handlers_are_walled_in(
         assert account.state == "ready"
 
 
+@pytest.mark.parametrize("in_group", [False, True])
+async def test_a_cancellation_that_is_nobodys_is_the_handlers_failure(
+    in_group: bool, autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
+) -> None:
+    """As what was kept of the outcome of another task may hold."""
+
+    async def handler(message: Message) -> None:
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            try:
+                await trio.lowlevel.checkpoint()
+            except trio.Cancelled as cancelled:
+                kept = cancelled
+        raise BaseExceptionGroup("kept", [kept]) if in_group else kept
+
+    async with open_fake(handler, max_attempts=2) as account:
+        (await server.connection()).push("bad")
+        await trio.sleep(60)
+        assert (account.generation, account.counters.failed, account.counters.interrupted) == (1, 2, 0)
+        assert account.statistics().inbox_depth == 0
+
+
 @pytest.mark.parametrize("junk", [42, b"bytes", ["list"]])
 async def test_a_handler_that_returns_junk_has_failed(
     junk: object, autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake

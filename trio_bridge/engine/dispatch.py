@@ -130,7 +130,7 @@ class Crew:
         finally:
             if work is not None:
                 self._in_hand.discard(work)
-                if scope.cancelled_caught or trio.current_effective_deadline() == -math.inf:
+                if scope.cancelled_caught or is_cut_off():
                     dispatcher.cut_off(work)
                 dispatcher.end(work)
 
@@ -178,7 +178,7 @@ class Dispatcher:
             completion = await walled(self._complete, held, context)
         except HandlerFailed as failure:
             error = failure.__cause__ or failure
-            if trio.current_effective_deadline() == float("-inf"):
+            if is_cut_off():
                 # It was cut off in the middle of something, and may say so: that is no failure of its message.
                 fields = {**self.config.labels, "key": held.claim.delivery.key}
                 logger.warning("a handler raised while it was cut off", exc_info=error, extra=fields)
@@ -296,14 +296,21 @@ async def walled(process: Callable[..., Awaitable[T]], *args: Any) -> T:
     """
     try:
         return await process(*args)
-    except trio.Cancelled:
-        raise
+    except trio.Cancelled as stray:
+        if is_cut_off():
+            raise
+        raise HandlerFailed("the handler raised a cancellation that was not its own") from stray
     except BaseExceptionGroup as group:
         cancelled, failed = group.split(trio.Cancelled)
-        if cancelled is None:
+        if cancelled is None or not is_cut_off():
             raise HandlerFailed("the handler raised") from group
         if failed is not None:
             logger.warning("a handler raised while it was cut off", exc_info=failed)
         raise cancelled from None
     except BaseException as error:
         raise HandlerFailed("the handler raised") from error
+
+
+def is_cut_off() -> bool:
+    """Whether this task is cancelled: a cancellation that a handler raises without that is only an error of its own."""
+    return trio.current_effective_deadline() == -math.inf
