@@ -145,3 +145,38 @@ async def test_where_one_death_would_bury_nothing_is_claimed_ahead(
             link.push(f"m{number}", lane=str(number))
         await server.until(lambda: account.counters.handled == 100)
     assert max(len(work.claim) for work in store.gate.rounds) == 2
+
+
+async def test_what_a_worker_leaves_that_is_cancelled_in_a_drain_goes_back(
+    autojump_clock: MockClock, server: FakeServer
+) -> None:
+    store = GatedStore()
+    kept = await store.open_account("a", platform="fake")
+    inbox = Inbox(Fake(server=server, workers=1), kept, virtual_environment(), Counters(), durable=False)
+    await inbox.open()
+    done: list[Completion] = []
+
+    async def work() -> None:
+        while (held := await inbox.next("crew")) is not None:
+            done.append(Completion(held.claim.seq, held.claim.fence, "done"))
+            inbox.mark_nowait(held, done[-1])
+            inbox.let_go(held)
+
+    async with trio.open_nursery() as keeping:
+        keeping.start_soon(inbox.run)
+        async with trio.open_nursery() as working:
+            working.start_soon(work)
+            await wait_all_tasks_blocked()
+            inbox.rescue([Delivery(f"m{number}", str(number), "t", "{}") for number in range(50)])
+            while not inbox.anything_at_hand or inbox.busy == 0:
+                await trio.lowlevel.checkpoint()
+            inbox.stop_handing_out()
+            working.cancel_scope.cancel()
+        with trio.move_on_after(0.5) as patience:
+            await inbox.wait_idle()
+        inbox.close()
+    assert not patience.cancelled_caught
+    released = [done for work in store.gate.rounds for done in work.finish if done.result == "release"]
+    assert released
+    assert all(done.unstarted for done in released)
+    assert len(done) + inbox.depth == 50
