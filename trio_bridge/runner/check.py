@@ -20,13 +20,14 @@ from .loading import load_config
 from .logs import set_up_logging
 from .preflight import LIMIT, Preflight
 from .report import Report
+from .stored import config_argument
 
 FRAME = 0.1
 """Seconds between two pictures of the spinner."""
 
 
 @click.command(short_help="Try what a configuration file names, without running it.")
-@click.argument("config", type=click.Path(path_type=Path))
+@config_argument
 @click.option("--json", "as_json", is_flag=True, help="Print nothing but the findings, as one JSON object.")
 @click.option(
     "--timeout",

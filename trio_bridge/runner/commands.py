@@ -22,6 +22,7 @@ from .logs import LogFormat, set_up_logging
 from .outbox import outbox
 from .serve import serve
 from .simulate import simulate
+from .stored import config_argument
 
 log_format = click.option(
     "--log-format", type=click.Choice(get_args(LogFormat)), default="human", help="Log lines for people or programs."
@@ -59,7 +60,7 @@ def demo(seconds: float | None, as_json: bool) -> None:
 
 
 @program.command(short_help="Run the accounts of a configuration file.")
-@click.argument("config", type=click.Path(path_type=Path))
+@config_argument
 @log_format
 @log_level
 def run(config: Path, log_format: LogFormat, log_level: str) -> None:

@@ -26,7 +26,7 @@ from .text import one_line
 @click.command(short_help="Be a platform on this machine, for a bot to talk to.")
 @click.argument("platform", metavar="PLATFORM", type=click.Choice(list(SIMULATORS)))
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Listen there. Otherwise the system chooses.")
-@click.option("--script", type=click.Path(path_type=Path), help="Play the steps of this file.")
+@click.option("--script", type=click.Path(path_type=Path, readable=False), help="Play the steps of this file.")
 @click.option("--until-done", is_flag=True, help="End when all is said and answered: with 0 only if nothing is wrong.")
 @click.option("--json", "as_json", is_flag=True, help="Print what happens as JSON, an object in each line.")
 def simulate(platform: str, port: int, script: Path | None, until_done: bool, as_json: bool) -> None:

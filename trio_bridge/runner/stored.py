@@ -14,7 +14,8 @@ from ..errors import ConfigError, StoreUnavailable
 from .exits import ExitCode, say
 from .loading import load_store
 
-config_argument = click.argument("config", type=click.Path(path_type=Path))
+# Whether it can be read is seen when it is read: what is then in the way is named like any other trouble with it.
+config_argument = click.argument("config", type=click.Path(path_type=Path, readable=False))
 account_option = click.option("--account", metavar="NAME", help="Only of this account.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print nothing but one JSON object.")
 
