@@ -41,7 +41,7 @@ class OpenAISimulator:
     """The server's side of the chat completions API, for as long as the ``async with`` block runs.
 
     ``token`` is the only one that is let in; ``None`` lets in everybody. ``models`` are those that there are; ``None``:
-    any, and they are not listed.
+    any, and they are not listed. Where no script says otherwise, the answer to ``hello`` is ``you said hello``.
     """
 
     def __init__(
