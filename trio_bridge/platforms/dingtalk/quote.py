@@ -22,6 +22,8 @@ def read_quote(*holders: Mapping[str, Any]) -> Quote | None:
 
     Of a card that a robot sent there is often nothing but the id.
     """
+    if not any(holder.get("repliedMsg") for holder in holders):
+        return None  # nearly always
     chain = list(_chain(holders))
     if not chain:
         return None
