@@ -177,7 +177,8 @@ class Call:
 
     def __init__(self, pool: httpcore.AsyncConnectionPool, request: httpx.Request, silence: float) -> None:
         self._pool = pool
-        self._what = f"{request.method} {request.url.scheme}://{request.url.host}"  # no path, no query: secrets
+        # Of the URL only host and port: in path, query and credentials are secrets.
+        self._what = f"{request.method} {request.url.scheme}://{request.url.netloc.decode()}"
         self._written = False
         self._request = httpcore.Request(
             request.method,
