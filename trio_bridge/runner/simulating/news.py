@@ -23,8 +23,8 @@ class News:
     facts: Mapping[str, Any] = attrs.Factory(dict)
 
     def as_json(self) -> str:
-        """One object in one line, with the wall time in seconds."""
-        return json.dumps({"event": self.event, "at": round(time.time(), 3), **self.facts}, ensure_ascii=False)
+        """One object in one line, with the wall time in seconds. ASCII: what a bot said commands no terminal."""
+        return json.dumps({"event": self.event, "at": round(time.time(), 3), **self.facts})
 
     def for_people(self, *, timed: bool) -> str:
         """One line, fit for a terminal whatever is in it."""
