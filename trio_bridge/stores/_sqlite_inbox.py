@@ -36,11 +36,8 @@ _READ = (
 )
 _CLAIM = "UPDATE inbox SET state = 1, fence = ?, attempts = attempts + 1 WHERE seq = ?"
 _CLAIM_KEPT = (
-    "UPDATE inbox SET state = 1, fence = ?, attempts = 1"
-    " WHERE account = ? AND state = 0 AND attempts = 0 AND seq IN (SELECT value FROM json_each(?))"
-)
-_CLAIMED = (
-    "SELECT seq FROM inbox WHERE account = ? AND state = 1 AND fence = ? AND seq IN (SELECT value FROM json_each(?))"
+    "UPDATE inbox SET state = 1, fence = ?, attempts = attempts + 1"
+    " WHERE account = ? AND state = 0 AND seq IN (SELECT value FROM json_each(?)) RETURNING seq"
 )
 _DONE = "DELETE FROM inbox WHERE seq = ? AND account = ? AND state = 1 AND fence = ?"
 _REPLAY = (
@@ -99,12 +96,8 @@ def _claim(
 def _claim_kept(transaction: Transaction, account: int, kept: Mapping[int, Delivery]) -> dict[int, Claim]:
     """What the caller has need not be read, and is claimed at one go: it has waited untouched since it was stored."""
     fence = transaction.fence
-    names = json.dumps(list(kept))
-    if transaction.execute(_CLAIM_KEPT, (fence, account, names)).rowcount < len(kept):
-        # Somebody purged one of them.
-        here = {seq for (seq,) in transaction.execute(_CLAIMED, (account, fence, names)).fetchall()}
-        kept = {seq: delivery for seq, delivery in kept.items() if seq in here}
-    return {seq: Claim(seq, fence, delivery, 1, 0, 0) for seq, delivery in kept.items()}
+    claimed = transaction.execute(_CLAIM_KEPT, (fence, account, json.dumps(list(kept)))).fetchall()
+    return {seq: Claim(seq, fence, kept[seq], 1, 0, 0) for (seq,) in claimed}
 
 
 def _claim_unread(transaction: Transaction, account: int, seq: int) -> Claim | None:

@@ -109,6 +109,30 @@ async def a_claim_gives_back_what_was_accepted(account: AccountStore) -> None:
         assert (held.seq, held.attempts, held.deaths, held.interrupted) == (one.seq, 1, 0, 0)
 
 
+async def a_kept_delivery_is_claimed_like_any_other(account: AccountStore) -> None:
+    first, second = delivery("a", data="1"), delivery("b", data="2")
+    seqs = [one.seq for one in await accept(account, first, second)]
+    done = await account.work(Work(2.0, claim=seqs[::-1], kept={seqs[0]: first}))
+    claims = [claim for claim in done.claimed if claim is not None]
+    assert [claim.seq for claim in claims] == seqs[::-1]
+    assert [claim.delivery.data for claim in claims] == ["2", "1"]
+    assert [(claim.attempts, claim.deaths, claim.interrupted) for claim in claims] == [(1, 0, 0)] * 2
+    assert await finish(account, claims[1], "retry")
+    assert await finish(account, claims[0], "done")
+    assert (await claim(account, seqs[0])).attempts == 2
+
+
+async def a_kept_delivery_that_does_not_wait_is_not_claimed(account: AccountStore) -> None:
+    many = [delivery(key) for key in ("held", "done", "waits")]
+    held, done, waits = [one.seq for one in await accept(account, *many)]
+    holder = await claim(account, held)
+    assert await finish(account, await claim(account, done), "done")
+    seqs = [held, done, waits, waits + 100]
+    found = await account.work(Work(2.0, claim=seqs, kept=dict(zip(seqs, [*many, many[0]], strict=True))))
+    assert [claim and claim.seq for claim in found.claimed] == [None, None, waits, None]
+    assert await finish(account, holder, "done"), "who has it in hand has it still"
+
+
 async def half_a_surrogate_pair_does_no_harm(account: AccountStore) -> None:
     accepted = await accept(account, delivery("a", data="cut \ud83d"), delivery("b"))
     assert [one.verdict for one in accepted] == [STORED, STORED]
@@ -315,6 +339,8 @@ INBOX_CHECKS: tuple[Check, ...] = tuple(
             seq_is_the_order_of_arrival,
             recover_gives_the_order_of_arrival,
             a_claim_gives_back_what_was_accepted,
+            a_kept_delivery_is_claimed_like_any_other,
+            a_kept_delivery_that_does_not_wait_is_not_claimed,
             half_a_surrogate_pair_does_no_harm,
             only_what_waits_can_be_claimed,
             a_round_finishes_then_accepts_then_claims,

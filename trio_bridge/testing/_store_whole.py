@@ -37,6 +37,8 @@ async def accounts_do_not_see_each_other(open_store: OpenStore) -> None:
         waits = await accept_one(ours, "waits")
         if accepted.seq not in (mine, waits):  # A number may be the account's or the store's: elsewhere it is nothing.
             assert (await theirs.work(Work(2.0, claim=[waits]))).claimed == [None]
+            kept = {waits: delivery("waits")}
+            assert (await theirs.work(Work(2.0, claim=[waits], kept=kept))).claimed == [None]
             assert not await finish(theirs, held, "done")
         await ours.enqueue([reply("same", "mine")], now=1.0)
         [row] = await theirs.enqueue([reply("same", "yours")], now=1.0)
