@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import sys
+
+from .stdout import stdout_of_any_kind
 
 USAGE = 2
 
@@ -18,6 +19,5 @@ def main() -> None:
             raise
         print(f"trio-bridge needs {missing}: pip install 'trio-bridge[cli]'", file=sys.stderr)
         sys.exit(USAGE)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # names and texts may have letters that this terminal has not
-    program()
+    with stdout_of_any_kind():
+        program()
