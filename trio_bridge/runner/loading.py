@@ -14,6 +14,7 @@ from ..agents.protocol import Agent, OpenableAgent
 from ..engine.platform import PlatformConfig
 from ..errors import ConfigError
 from ..platforms.registry import PLATFORMS, Registry
+from .named import NamedAgent
 from .sections import AgentTable, Sections
 from .structure import Problem, placed
 from .text import one_line
@@ -43,7 +44,7 @@ class RunnerConfig:
             if isinstance(agent, ConfigError):
                 problems += [placed(text, type(self.agents[table])).under(*table) for text in agent.problems]
             else:
-                made[table] = agent
+                made[table] = NamedAgent(table, agent) if isinstance(agent, OpenableAgent) else agent
         raise_if_any(problems, self.file)
         return {account: made[table] for account, table in self.answered_by.items()}
 

@@ -55,7 +55,7 @@ async def serve(
                         end_by_force(_unfinished(left))
                 nursery.cancel_scope.cancel("all is finished")
         except* ConfigError as group:
-            unusable = [f"{config.file}: {error}" for error in leaves(group)]
+            unusable = [f"{config.file}: {problem}" for error in leaves(group) for problem in str(error).splitlines()]
         except* StoreUnavailable as group:
             unusable = [f"{config.file}: store.url: {error}" for error in leaves(group)]
     if unusable:
