@@ -19,9 +19,8 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
 
 import trio
 
@@ -34,6 +33,7 @@ from ..platforms.dingtalk.ledger import Ledger, Pushed
 from ..platforms.dingtalk.rest_gateway import OpenCall, RestGateway, Sent
 from ..transport.network import Network
 from ..transport.tcp import SystemNetwork
+from ._block import Block
 from ._dingtalk_answers import Answers
 from ._dingtalk_connection import SimulatedConnection
 from ._dingtalk_mischief import Mischief
@@ -58,7 +58,7 @@ FLOOD_BACKLOG = 1000
 """Frames that may wait for a slow client before a flood pauses."""
 
 
-class DingTalkSimulator(Mischief):
+class DingTalkSimulator(Mischief, Block):
     """The platform's side of DingTalk Stream Mode, for as long as the ``async with`` block runs.
 
     ``rules`` are the platform's own unless you change them; ``seed`` makes ids and random choices repeatable; ``wall``
@@ -91,18 +91,8 @@ class DingTalkSimulator(Mischief):
         """Seconds that :meth:`ask` and :meth:`next_reply` wait. May be changed at any time."""
         self._answers = Answers(self._server, lambda: self.patience)
         self._shown = 0
-        self._stack = AsyncExitStack()
         self.url = ""
         """Base URL of both APIs: what an account calls ``endpoint`` and ``oapi_endpoint``."""
-
-    async def __aenter__(self) -> Self:
-        await self._stack.enter_async_context(self._open())
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool | None:
-        return await self._stack.__aexit__(kind, error, traceback)
 
     @asynccontextmanager
     async def _open(self) -> AsyncGenerator[None]:

@@ -17,9 +17,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
 
 import trio
 
@@ -27,6 +26,7 @@ from ..nurseries import open_background
 from ..transport.network import Network
 from ..transport.server import HttpRequest, HttpResponse, HttpStreamResponse, SendPiece, serve_listener
 from ..transport.tcp import SystemNetwork
+from ._block import Block
 from ._openai_acts import Act, Asked, Hangs, Refuses, Says, Sends, chunks_of, completion, end_of
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ __all__ = ["Asked", "Hangs", "OpenAISimulator", "Refuses", "Says", "Sends"]
 EVENT_STREAM = ("Content-Type", "text/event-stream; charset=utf-8")
 
 
-class OpenAISimulator:
+class OpenAISimulator(Block):
     """The server's side of the chat completions API, for as long as the ``async with`` block runs.
 
     ``token`` is the only one that is let in; ``None`` lets in everybody. ``models`` are those that there are; ``None``:
@@ -64,16 +64,6 @@ class OpenAISimulator:
         """Every request for an answer that was let in, the oldest first."""
         self._acts: deque[Act] = deque()
         self._news = trio.Event()
-        self._stack = AsyncExitStack()
-
-    async def __aenter__(self) -> Self:
-        await self._stack.enter_async_context(self._open())
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool | None:
-        return await self._stack.__aexit__(kind, error, traceback)
 
     @asynccontextmanager
     async def _open(self) -> AsyncGenerator[None]:
