@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 import trio
+from rich.cells import cell_len
 from rich.console import Console
+from rich.text import Text
 from trio.testing import MockClock
 
 from trio_bridge.engine.states import AccountState, Alarm
@@ -43,9 +45,9 @@ def bridge(*accounts: AccountStatistics) -> BridgeStatistics:
     return BridgeStatistics(version="1.2.3", started_at=0.0, accounts=accounts)
 
 
-def console(*, terminal: bool) -> Console:
+def console(*, terminal: bool, width: int = 150) -> Console:
     return Console(
-        file=io.StringIO(), force_terminal=terminal, width=150, color_system="standard" if terminal else None
+        file=io.StringIO(), force_terminal=terminal, width=width, color_system="standard" if terminal else None
     )
 
 
@@ -89,7 +91,7 @@ def test_a_line_says_which_figure_is_which() -> None:
 
 def test_nobody_can_colour_the_screen_by_a_name_or_an_error() -> None:
     terminal = console(terminal=True)
-    terminal.print(picture(bridge(account("[red]sales", last_error=LastError("E", "", "[bold]\x1b[5m")))))
+    terminal.print(picture(bridge(account("[red]sales", last_error=LastError("E", "", "[bold]\x1b[5m"))), 150))
     assert "[red]sales" in shown(terminal)
     assert "E: [bold]\\x1b[5m" in shown(terminal)
     assert "\x1b[5m" not in shown(terminal)
@@ -105,8 +107,41 @@ def test_nobody_can_colour_the_screen_by_a_name_or_an_error() -> None:
 )
 def test_a_state_has_its_colour(state: AccountState, alarms: list[Alarm], colour: str) -> None:
     terminal = console(terminal=True)
-    terminal.print(picture(bridge(account(state=state, alarms=frozenset(alarms)))))
+    terminal.print(picture(bridge(account(state=state, alarms=frozenset(alarms))), 150))
     assert f"{colour}{state}" in shown(terminal)
+
+
+BUSY = bridge(
+    account("warehouse", counters=Counters(received=12345, handled=12345, sent=12345)),
+    account("sales", state=AccountState.QUARANTINED, last_error=LastError("AccountRefused", "", "wrong secret " * 9)),
+    account("support", state=AccountState.WAITING, alarms=frozenset({Alarm.FLAPPING, Alarm.STALLED})),
+)
+LONG = bridge(account("a-shop-at-the-end-of-the-world-and-more"))
+
+
+@pytest.mark.parametrize(
+    ("statistics", "width", "columns"),
+    [
+        (BUSY, 30, ["account", "state"]),
+        (BUSY, 60, ["account", "state", "received", "handled", "sent"]),
+        (BUSY, 80, ["account", "state", "received", "handled", "sent", "last error"]),
+        (BUSY, 120, [*COLUMNS]),
+        (LONG, 30, ["account", "state"]),
+        (LONG, 60, ["account", "state", "received", "handled", "sent"]),
+        (LONG, 120, [*COLUMNS]),
+        (bridge(), 80, ["account", "state", "received", "handled", "sent", "inbox", "outbox", "last error"]),
+    ],
+)
+def test_a_narrow_terminal_shows_what_matters_most_and_nothing_is_cut(
+    statistics: BridgeStatistics, width: int, columns: list[str]
+) -> None:
+    screen = console(terminal=True, width=width)
+    screen.print(picture(statistics, width))
+    seen = Text.from_ansi(shown(screen)).plain
+    assert [heading.strip() for heading in seen.splitlines()[2].strip("┃").split("┃")] == columns
+    assert max(map(cell_len, seen.splitlines())) <= width
+    # The only ellipsis is that of an error which is too long on any terminal.
+    assert seen.count("…") == (statistics is BUSY and "last error" in columns)
 
 
 async def test_on_a_terminal_the_picture_follows_what_happens(autojump_clock: MockClock) -> None:

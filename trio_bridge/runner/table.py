@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import accumulate
 
 import trio
+from rich.cells import cell_len
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from ..engine.states import AccountState
+from ..engine.states import AccountState, Alarm
 from ..engine.statistics import AccountStatistics, BridgeStatistics
 from .text import one_line
 
@@ -22,6 +24,14 @@ LINES_EVERY = 5.0
 ERROR = 60
 
 COLUMNS = ("account", "state", "gen", "received", "handled", "sent", "dup", "inbox", "outbox", "last error")
+BY_IMPORTANCE = ("account", "state", "received", "handled", "sent", "last error", "inbox", "outbox", "dup", "gen")
+"""What a narrow terminal shows first. No other figure is of use without the first two."""
+WRAPPED = {"account", "state", "last error"}
+"""Texts: what does not fit goes on in the next line."""
+WORD = 1 + max(map(len, Alarm))
+"""Characters that the longest word of a text may need: with its mark the longest alarm."""
+AROUND = 3
+"""Characters that a column has besides its own."""
 COLOURS = {
     AccountState.READY: "green",
     AccountState.QUARANTINED: "red",
@@ -56,16 +66,34 @@ def lines(statistics: BridgeStatistics) -> list[str]:
     ]
 
 
-def picture(statistics: BridgeStatistics, caption: str = "") -> Table:
-    """The accounts as a table. Everything in it is text: an account can't be named in a way that colours the screen."""
-    table = Table(*COLUMNS, title=f"trio-bridge {statistics.version}", title_justify="left")
+def fitting(rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    """Those of :data:`COLUMNS` that a terminal of this width has room for: the most important ones."""
+    needed = {}
+    for column, *values in zip(COLUMNS, *rows, strict=True):
+        words = [word for value in values for word in value.split()]
+        longest = max(map(cell_len, words), default=0)
+        needed[column] = max(len(column), min(longest, WORD) if column in WRAPPED else longest) + AROUND
+    ends = accumulate(needed[column] for column in BY_IMPORTANCE)
+    shown = [column for column, end in zip(BY_IMPORTANCE, ends, strict=True) if end < width]
+    return [column for column in COLUMNS if column in shown or column in BY_IMPORTANCE[:2]]
+
+
+def picture(statistics: BridgeStatistics, width: int, caption: str = "") -> Table:
+    """The accounts as a table, for a terminal of this width. Everything in it is text: an account can't be named in a
+    way that colours the screen."""
+    rows = [row(account) for account in statistics.accounts]
+    table = Table(title=f"trio-bridge {statistics.version}", title_justify="left")
     table.caption, table.caption_justify = Text(caption), "left"
-    for column in table.columns[2:-1]:
-        column.justify = "right"
-    for account in statistics.accounts:
-        name, state, *others = map(Text, row(account))
-        state.stylize("yellow" if account.alarms else COLOURS.get(account.state, "default"))
-        table.add_row(name, state, *others)
+    shown = fitting(rows, width)
+    for column in shown:
+        if column in WRAPPED:
+            table.add_column(column, overflow="fold", min_width=len(column))
+        else:
+            table.add_column(column, justify="right", no_wrap=True)
+    for account, values in zip(statistics.accounts, rows, strict=True):
+        cells = {column: Text(value) for column, value in zip(COLUMNS, values, strict=True)}
+        cells["state"].stylize("yellow" if account.alarms else COLOURS.get(account.state, "default"))
+        table.add_row(*(cells[column] for column in shown))
     return table
 
 
@@ -93,7 +121,8 @@ async def _show_picture(
     with Live(console=console, auto_refresh=False, redirect_stderr=sys.stderr.isatty()) as live:
         try:
             while True:
-                live.update(picture(statistics(), caption()), refresh=True)
+                live.update(picture(statistics(), console.width, caption()), refresh=True)
                 await trio.sleep(TICK)
         finally:
-            live.update(picture(statistics(), caption()), refresh=True)  # What stays on the screen is how it ended.
+            # What stays on the screen is how it ended.
+            live.update(picture(statistics(), console.width, caption()), refresh=True)
