@@ -226,12 +226,11 @@ class Inbox:
             markings = self._markings.gather()
             self._free_lanes(markings)
             taken = self._take_heads()
-            claim = [seq for _, seq in taken]
-            kept = self._shelf.take(claim)
             if not (arrivals or markings or taken):
                 if not self._held:
                     self._idle.set()
                 return
+            claim = [seq for _, seq in taken]
             work = self._round = Work(
                 now=self._wall(),
                 accept=[delivery for arrival in arrivals for delivery in arrival.deliveries],
@@ -239,7 +238,7 @@ class Inbox:
                 room_bytes=self._intake.bound_bytes - self._bytes,
                 finish=[marking.completion for marking in markings],
                 claim=claim,
-                kept=kept,
+                kept=self._shelf.take(claim),
             )
             try:
                 done = await self._store.work(work)
