@@ -9,8 +9,11 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import trio
+
+from trio_bridge.testing.dingtalk import DingTalkSimulator
 
 SALES = """
 [accounts.sales]
@@ -21,6 +24,14 @@ endpoint = "{url}"
 oapi_endpoint = "{url}"
 """
 """An account of ``bridge.toml``, at the simulator with this URL."""
+
+
+@asynccontextmanager
+async def open_dingtalk(**options: Any) -> AsyncGenerator[DingTalkSimulator]:
+    """A simulator on a port that lets the account in."""
+    async with DingTalkSimulator(**options) as dingtalk:
+        dingtalk.add_app("dingclerk", "hush")
+        yield dingtalk
 
 
 class Program:

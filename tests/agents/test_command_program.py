@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from tests.agents.fifo import Fifo
-from tests.program import SALES, running
+from tests.program import SALES, open_dingtalk, running
 from trio_bridge.testing.dingtalk import DingTalkSimulator
 
 CONFIG = f"""
@@ -37,8 +37,7 @@ Prepare = Callable[[str], Path]
 
 @pytest.fixture
 async def dingtalk() -> AsyncIterator[DingTalkSimulator]:
-    async with DingTalkSimulator() as dingtalk:
-        dingtalk.add_app("dingclerk", "hush")
+    async with open_dingtalk() as dingtalk:
         yield dingtalk
 
 

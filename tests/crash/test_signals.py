@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.program import SALES, Program, running
+from tests.program import SALES, Program, open_dingtalk, running
 from trio_bridge.engine.store import Claim, Work
 from trio_bridge.platforms.dingtalk.gateway_model import Rules
 from trio_bridge.platforms.dingtalk.ledger import Pushed
@@ -50,8 +50,7 @@ Start = Callable[..., AbstractAsyncContextManager[Program]]
 
 @pytest.fixture
 async def dingtalk() -> AsyncIterator[DingTalkSimulator]:
-    async with DingTalkSimulator(rules=Rules(keep_offline=True)) as dingtalk:
-        dingtalk.add_app("dingclerk", "hush")
+    async with open_dingtalk(rules=Rules(keep_offline=True)) as dingtalk:
         yield dingtalk
 
 

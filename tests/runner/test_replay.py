@@ -13,7 +13,7 @@ import pytest
 import trio
 from click.testing import Result
 
-from tests.program import SALES, running
+from tests.program import SALES, open_dingtalk, running
 from tests.runner.stored import tell
 from trio_bridge.platforms.dingtalk.gateway_calls import Answer
 from trio_bridge.platforms.dingtalk.rest_gateway import WEBHOOK
@@ -33,8 +33,7 @@ Operate = Callable[..., Awaitable[Result]]
 
 @pytest.fixture
 async def dingtalk() -> AsyncIterator[DingTalkSimulator]:
-    async with DingTalkSimulator() as dingtalk:
-        dingtalk.add_app("dingclerk", "hush")
+    async with open_dingtalk() as dingtalk:
         yield dingtalk
 
 

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.program import Program, running
-from trio_bridge.testing.dingtalk import DingTalkSimulator
+from tests.program import Program, open_dingtalk, running
 
 CONFIG = """
 [agent]
@@ -57,8 +56,7 @@ def start(tmp_path: Path) -> Start:
 
 
 async def test_a_message_is_answered_and_a_signal_ends_it_clean(start: Start, tmp_path: Path) -> None:
-    async with DingTalkSimulator() as dingtalk:
-        dingtalk.add_app("dingclerk", "hush")
+    async with open_dingtalk() as dingtalk:
         async with start(dingtalk.url) as program:
             await dingtalk.next_connection()
             pushed = await dingtalk.say("good morning")
@@ -78,8 +76,7 @@ async def test_a_message_is_answered_and_a_signal_ends_it_clean(start: Start, tm
 
 
 async def test_what_was_in_hand_at_a_kill_is_answered_by_the_next_process(start: Start) -> None:
-    async with DingTalkSimulator() as dingtalk:
-        dingtalk.add_app("dingclerk", "hush")
+    async with open_dingtalk() as dingtalk:
         async with start(dingtalk.url, clerk=SLOW_CLERK) as program:
             await dingtalk.next_connection()
             pushed = await dingtalk.say("good morning")
@@ -94,8 +91,7 @@ async def test_what_was_in_hand_at_a_kill_is_answered_by_the_next_process(start:
 
 
 async def test_two_signals_end_it_at_once_with_70(start: Start) -> None:
-    async with DingTalkSimulator() as dingtalk:
-        dingtalk.add_app("dingclerk", "hush")
+    async with open_dingtalk() as dingtalk:
         async with start(dingtalk.url, clerk=SLOW_CLERK) as program:
             await dingtalk.next_connection()
             await dingtalk.say("good morning")
@@ -107,8 +103,7 @@ async def test_two_signals_end_it_at_once_with_70(start: Start) -> None:
 
 
 async def test_wrong_credentials_quarantine_the_account_and_say_why(start: Start) -> None:
-    async with DingTalkSimulator() as dingtalk:
-        dingtalk.add_app("dingclerk", "hush")
+    async with open_dingtalk() as dingtalk:
         async with start(dingtalk.url, secret="tell-nobody") as program:
             await program.wait_logged("refused cause=")
             assert await program.end(signal.SIGTERM) == 0
@@ -127,8 +122,7 @@ async def test_without_a_network_it_waits_and_says_so(start: Start) -> None:
 
 
 async def test_a_log_for_programs_is_json_in_every_line(start: Start) -> None:
-    async with DingTalkSimulator() as dingtalk:
-        dingtalk.add_app("dingclerk", "hush")
+    async with open_dingtalk() as dingtalk:
         async with start(dingtalk.url, "--log-format", "json") as program:
             await program.wait_logged('"ready"')
             assert await program.end(signal.SIGTERM) == 0
