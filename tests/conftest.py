@@ -14,6 +14,14 @@ settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes that nobody can read are named by their length: gzip's hold the time, and then every process that helps
+    to run the suite would know the test by another name."""
+    if isinstance(val, bytes) and not val.isascii():
+        return f"{argname}-of-{len(val)}-bytes"
+    return None
+
+
 @pytest.fixture(autouse=True)
 def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     """The proxies of whoever runs the tests are not part of them."""
