@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import AsyncGenerator, Collection, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,12 +15,9 @@ from ..messages import Message, Receipt, Reply
 from ..wire.protocol import Delivery
 from .held import Held
 from .inbox import Inbox
-from .outbox import Outbox
+from .outbox import ERROR_MARK, Outbox
 from .platform import Platform
 from .store import NOTHING, AccountStore, Completion, NewOutgoing, OutgoingChange, OutgoingRow
-
-ERROR_MARK = "⚠ (interrupted)"
-"""What ends a streamed reply whose handler failed."""
 
 
 def state_scope(lane: str) -> str:
@@ -36,6 +33,8 @@ class Stream:
         self.receipt = receipt
         self.committed = committed
         """What an earlier run of the handler committed under this key."""
+        self.grown: Callable[[], None] | None = None
+        """Called when the text has grown."""
 
     @property
     def text(self) -> str:
@@ -47,6 +46,8 @@ class Stream:
     async def write(self, delta: str) -> None:
         """Append ``delta``. A checkpoint."""
         self._pieces.append(delta)
+        if self.grown is not None:
+            self.grown()
         await trio.lowlevel.checkpoint()
 
 
@@ -95,6 +96,11 @@ class HandlerContext:
         """Name the message that replies go to."""
         self._message = message
 
+    @property
+    def has_message(self) -> bool:
+        """There is something to reply to."""
+        return self._message is not None
+
     async def take_up_streams(self) -> None:
         """Remember the streams that earlier attempts left open."""
         for row in await self._store.outgoing(["open"]):
@@ -122,8 +128,9 @@ class HandlerContext:
             yield out  # It may have been sent: what happens now must not end it with a mark.
             return
         self._unfinished[key] = out
-        yield out
-        await self._outbox.put(self._new_outgoing(key, Reply(out.text)))
+        async with self._platform.show(key, self._target(), lambda: out.text) as out.grown:
+            yield out
+            await self._outbox.put(self._new_outgoing(key, Reply(out.text)))
         self._unfinished.pop(key, None)
 
     @asynccontextmanager
@@ -205,5 +212,8 @@ class HandlerContext:
         return f"{self._delivery.key}/{self._replies}"
 
     def _new_outgoing(self, key: str, reply: Reply, *, open_: bool = False) -> NewOutgoing:
+        return self._outbox.compose(key, self._delivery.lane, self._target(), reply, open_=open_)
+
+    def _target(self) -> str:
         assert self._message is not None
-        return self._outbox.compose(key, self._delivery.lane, self._platform.target(self._message), reply, open_=open_)
+        return self._platform.target(self._message)

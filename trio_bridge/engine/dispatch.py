@@ -216,10 +216,18 @@ class Dispatcher:
         if held.claim.attempts + held.claim.interrupted > 1:
             await context.take_up_streams()
         text = await self.process(held.claim.delivery, context)
-        return context.done((context.result(text),) if text else ())
+        return context.done((context.result(text),) if context.has_message and text else ())
 
-    async def process(self, delivery: Delivery, context: HandlerContext) -> str | None:
-        """Have a delivery pass the gate and the handler; return the text that it wants to reply."""
+    async def process(self, delivery: Delivery, context: HandlerContext) -> Any:
+        """Have a delivery pass the gate and the handler; return the text that it wants to reply.
+
+        A delivery that is no message has its own callback, which returns the answer that its acknowledgement carries.
+        """
+        if (callback := self._platform.callback(delivery)) is not None:
+            context.begun = True
+            answer = await callback()
+            self._counters.handled += 1
+            return answer
         message = self._platform.message(delivery, context)
         if message is not None:
             context.attach(message)
@@ -227,7 +235,11 @@ class Dispatcher:
             self._counters.gated += 1
             return None
         context.begun = True
-        text = await call_handler(self._handler, message)
+        if (attending := self._platform.attending(message)) is None:
+            text = await call_handler(self._handler, message)
+        else:
+            async with attending:
+                text = await call_handler(self._handler, message)
         self._counters.handled += 1
         return text
 

@@ -43,6 +43,8 @@ RETRIES = Backoff(first=1.0, factor=2.0, cap=300.0, floor=0.25)
 LONGEST_LIFE = 86_400.0
 MOST_TRIES = 20
 RETRY_STORE = 1.0
+ERROR_MARK = "⚠ (interrupted)"
+"""What ends a streamed reply whose handler failed."""
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +96,6 @@ class Outbox:
         self._platform = platform
         self._environment = environment
         self._counters = counters
-        self._resend_unknown = platform.sends_are_keyed or config.on_unknown == "resend"
         self._bucket = TokenBucket(config.rate_limit, config.rate_burst)
         self._lanes: Lanes[str] = Lanes()
         self._known: set[str] = set()
@@ -116,7 +117,7 @@ class Outbox:
         offset = trio.current_time() - now
         for row in await self._store.outgoing(["pending", "unknown"]):
             if row.state == "unknown":
-                if not self._resend_unknown:
+                if not await self._may_resend(row.key):
                     self.given_up += 1
                     continue
                 await self._store.change([OutgoingChange(row.key, state="pending")])
@@ -229,7 +230,7 @@ class Outbox:
             await self._settle(row, "dead", error=str(error))
             return None
         except OutcomeUnknown as error:
-            if not self._resend_unknown:
+            if not await self._may_resend(key):
                 await self._settle(row, "unknown", error=str(error))
                 return None
             return await self._retry(row, str(error), None, costs=True)
@@ -243,19 +244,24 @@ class Outbox:
         return None
 
     async def _send_parts(self, row: OutgoingRow) -> str | None:
-        attachments = tuple(Attachment(**item) for item in json.loads(row.attachments))
-        if not (row.text.strip() or attachments):
-            return None  # A handler with nothing to say, or a stream that nobody wrote to.
-        parts = self._platform.parts(Reply(row.text, attachments, row.title))
+        left = await self._platform.finish(self._outgoing(row, row.key, _reply_of(row)))
+        if left is None or not (left.text.strip() or left.attachments):
+            return None  # All of it was shown; or a handler had nothing to say.
+        parts = self._platform.parts(left)
         sent_id = None
         for index in range(row.parts_sent, len(parts)):
             key = row.key if index == 0 else f"{row.key}#{index}"
-            sent_id = await self._platform.send(
-                Outgoing(key=key, target=row.target, reply=parts[index], attempt=row.attempts)
-            )
+            sent_id = await self._platform.send(self._outgoing(row, key, parts[index]))
             if index + 1 < len(parts):
                 await self._record(OutgoingChange(row.key, parts_sent=index + 1))
         return sent_id
+
+    def _outgoing(self, row: OutgoingRow, key: str, reply: Reply) -> Outgoing:
+        failed = row.text.endswith(ERROR_MARK)
+        return Outgoing(key=key, target=row.target, reply=reply, attempt=row.attempts, failed=failed)
+
+    async def _may_resend(self, key: str) -> bool:
+        return self._config.on_unknown == "resend" or await self._platform.is_repeatable(key)
 
     async def _retry(self, row: OutgoingRow, error: str, hint: float | None, *, costs: bool) -> float | None:
         if costs and row.attempts >= MOST_TRIES:
@@ -291,6 +297,7 @@ class Outbox:
             logger.error("reply given up", extra=fields)
             self.given_up += 1
         self._follow(row.key, state, error)
+        await self._platform.settled(row.key)
 
     async def _record(self, change: OutgoingChange) -> None:
         """Note what happened, however long the store takes: sending again because of a full disk would be worse."""
@@ -307,3 +314,7 @@ class Outbox:
     def _follow(self, key: str, state: ReceiptState, error: str = "") -> None:
         if (receipt := self._receipts.get(key)) is not None:
             receipt.move(state, error)
+
+
+def _reply_of(row: OutgoingRow) -> Reply:
+    return Reply(row.text, tuple(Attachment(**item) for item in json.loads(row.attachments)), row.title)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import abc
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, ClassVar
 
 import attrs
@@ -37,6 +38,8 @@ class Outgoing:
     target: str = attrs.field(repr=False)
     reply: Reply = attrs.field(repr=False)
     attempt: int = 1
+    failed: bool = False
+    """The reply was written by a handler that failed: it ends with a mark, and is not whole."""
 
 
 class Platform(abc.ABC):
@@ -67,9 +70,20 @@ class Platform(abc.ABC):
     def message(self, delivery: Delivery, context: MessageContext) -> Message | None:
         """What a stored delivery says; ``None`` where it is not for the handler. Pure; raises nothing for bad data."""
 
+    def callback(self, delivery: Delivery) -> Callable[[], Awaitable[Any]] | None:
+        """What is to be called for a delivery that is no message; its result is the answer, where one is awaited.
+
+        ``None``: it is a message, or nothing that anybody waits for.
+        """
+        return None
+
     async def admits(self, message: Message) -> bool:
-        """Whether the handler is to see the message: the gate."""
+        """Whether the handler is to see the message: the gate. What is refused may be answered here."""
         return True
+
+    def attending(self, message: Message) -> AbstractAsyncContextManager[None] | None:
+        """What surrounds one run of the handler: a sign that the message was seen, and its end. ``None``: nothing."""
+        return None
 
     @abc.abstractmethod
     def target(self, message: Message) -> str:
@@ -97,6 +111,29 @@ class Platform(abc.ABC):
           OutcomeUnknown: it was written and nobody knows.
         """
 
+    def show(self, key: str, target: str, text: Callable[[], str]) -> AbstractAsyncContextManager[Callable[[], None]]:
+        """Show a reply while it is written, until the block ends.
+
+        What the block is given is called whenever ``text()`` has grown; it waits for nobody. The block ends by an
+        exception if the handler failed or was cut off: it may run again, and go on under the same key. After every
+        other end comes :meth:`finish` with the whole text, if need be in a later life of the account.
+        """
+        return nullcontext(_nobody_watches)
+
+    async def finish(self, outgoing: Outgoing) -> Reply | None:
+        """Bring a reply to its end that was shown while it was written. Raises what :meth:`send` does.
+
+        Returns what is left to be sent part by part, the same each time: the reply itself, where nothing was shown.
+        """
+        return outgoing.reply
+
+    async def is_repeatable(self, key: str) -> bool:
+        """Whether nothing is seen twice if a reply is sent again that may have been sent."""
+        return self.sends_are_keyed
+
+    async def settled(self, key: str) -> None:  # noqa: B027 - most platforms keep nothing
+        """A reply is through, one way or the other: forget what was kept for its sake."""
+
     async def check(self, hosts: Hosts) -> list[Finding]:
         """Try whether the platform would take the account, without taking its messages; each error is a finding.
 
@@ -104,6 +141,10 @@ class Platform(abc.ABC):
         nothing is left open, nothing is stored.
         """
         return [Finding("credentials", "skipped", "there is no way to try them on this platform")]
+
+
+def _nobody_watches() -> None:
+    """The text has grown."""
 
 
 class ListeningPlatform(Platform):

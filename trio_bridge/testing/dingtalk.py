@@ -27,10 +27,11 @@ import trio
 from ..config import Transport
 from ..nurseries import open_background
 from ..platforms.dingtalk.gateway import Gateway
+from ..platforms.dingtalk.gateway_desk import Sent
 from ..platforms.dingtalk.gateway_frames import EVENTS, ROBOT, Kind, letter_of
 from ..platforms.dingtalk.gateway_model import App, Rules
 from ..platforms.dingtalk.ledger import Ledger, Pushed
-from ..platforms.dingtalk.rest_gateway import OpenCall, RestGateway, Sent
+from ..platforms.dingtalk.rest_gateway import OpenCall, RestGateway
 from ..transport.network import Network
 from ..transport.tcp import SystemNetwork
 from ._block import Block

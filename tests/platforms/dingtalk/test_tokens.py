@@ -40,10 +40,10 @@ async def test_a_short_or_unsaid_life_is_used_with_care(
     autojump_clock: trio.abc.Clock, desk: Desk, life: Any, seconds: float
 ) -> None:
     await send(desk)
-    (token,) = desk.cloud.rest._tokens
+    (token,) = desk.cloud.rest.desk._tokens
     said = "null" if life is None else f'"{life}"' if isinstance(life, str) else f"{life}"
     await trio.sleep(7000)
-    desk.cloud.rest._tokens[token] = (CLIENT_ID, trio.current_time() + 9999)
+    desk.cloud.rest.desk._tokens[token] = (CLIENT_ID, trio.current_time() + 9999)
     desk.cloud.rest.scripts.add(TOKEN, Answer(body=f'{{"accessToken":"{token}","expireIn":{said}}}'))
     await send(desk)
     await trio.sleep(seconds - 1)

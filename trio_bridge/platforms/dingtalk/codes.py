@@ -66,6 +66,9 @@ CODES: Final[Mapping[str, Category]] = {
     "internalerror": "retry",
     "system.busy": "retry",
     # Numbers of the older API and of webhooks.
+    "40001": "refresh_token",
+    "40014": "refresh_token",
+    "42001": "refresh_token",
     "40004": "bad_request",
     "40006": "too_large",
     "60011": "permission",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 import attrs
 
@@ -12,14 +12,11 @@ from ...config import Secret
 from ...engine.platform import Platform, PlatformConfig, Services
 from ...errors import ConfigError
 from ...transport.urls import is_loopback
+from .settings.cards import CardSettings
+from .settings.lists import texts
 from .urls import host_of, is_http
 
-ReplyMode = Literal["auto", "markdown", "text"]
-
-
-def _texts(values: Iterable[str | int]) -> tuple[str, ...]:
-    """Ids and names, in order. A single string is a list of one, not a list of letters."""
-    return (values,) if isinstance(values, str) else tuple(str(value) for value in values)
+ReplyMode = Literal["card", "auto", "markdown", "text"]
 
 
 def _to_secret(value: str | Secret) -> Secret:
@@ -31,7 +28,7 @@ def _base_url(url: str) -> str:
 
 
 @attrs.frozen(kw_only=True)
-class DingTalk(PlatformConfig):
+class DingTalk(CardSettings, PlatformConfig):
     """A DingTalk app with a robot, connected by Stream Mode.
 
     One account for each app: of two connections, each would get some of the messages, by chance.
@@ -49,25 +46,26 @@ class DingTalk(PlatformConfig):
     """Base URL of the newer API and of the open call. On a loopback address, loopback webhooks are allowed too."""
     oapi_endpoint: str = attrs.field(default="https://oapi.dingtalk.com", converter=_base_url)
     """Base URL of the older API; its host is the one that session webhooks may name."""
-    webhook_hosts: tuple[str, ...] = attrs.field(default=(), converter=_texts)
+    webhook_hosts: tuple[str, ...] = attrs.field(default=(), converter=texts)
     """Further hosts that session webhooks may name."""
     http_timeout: float = attrs.field(default=30.0, validator=attrs.validators.gt(0.0))
     """For one call of the API as a whole."""
 
-    allowed_users: tuple[str, ...] = attrs.field(default=("*",), converter=_texts)
+    allowed_users: tuple[str, ...] = attrs.field(default=("*",), converter=texts)
     """Staff ids or sender ids, in any case; ``*`` is everybody."""
     require_mention: bool = True
     """In groups, hear only what is addressed to the robot."""
-    free_response_chats: tuple[str, ...] = attrs.field(default=(), converter=_texts)
+    free_response_chats: tuple[str, ...] = attrs.field(default=(), converter=texts)
     """Conversation ids of groups in which everything is heard."""
-    mention_patterns: tuple[str, ...] = attrs.field(default=(), converter=_texts)
+    mention_patterns: tuple[str, ...] = attrs.field(default=(), converter=texts)
     """Regular expressions that count as a mention, searched without regard to case. They know no back references and
     no look-around; one that can't be used is left out with a warning."""
-    bot_names: tuple[str, ...] = attrs.field(default=(), converter=_texts)
+    bot_names: tuple[str, ...] = attrs.field(default=(), converter=texts)
     """Names of the robot: a leading ``@name`` is taken off the text."""
 
-    reply_mode: ReplyMode = attrs.field(default="auto", validator=attrs.validators.in_(("auto", "markdown", "text")))
-    """``auto``: markdown where the text has a line break or looks like markdown."""
+    reply_mode: ReplyMode = attrs.field(default="card", validator=attrs.validators.in_(get_args(ReplyMode)))
+    """How answers look. ``card``: one that is streamed grows in an AI card, every other is a message as with ``auto``.
+    ``auto``: markdown where the text has a line break or looks like markdown."""
     at_sender: bool = True
     """In groups, mention whoever is answered."""
     chunk_limit: int = attrs.field(default=4000, validator=attrs.validators.ge(100))

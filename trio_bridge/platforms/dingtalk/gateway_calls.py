@@ -21,6 +21,8 @@ class Call:
     query: Mapping[str, str] = attrs.field(factory=dict)
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     body: bytes = attrs.field(default=b"", repr=False)
+    names: Mapping[str, str] = attrs.field(factory=dict)
+    """What the path has in place of names."""
 
 
 @attrs.frozen(kw_only=True)

@@ -15,17 +15,17 @@ from ...engine.platform import Connection, Outgoing, Platform, Services
 from ...messages import Conversation, Message, MessageContext, Reply, Sender
 from ...transport.http import open_http_client
 from ...wire.protocol import Delivery
-from .api import Api
 from .checking import AccountCheck
 from .config import DingTalk
 from .extract import Extracted
 from .frames import parse
 from .gate import Gate
 from .login import Login
+from .rest import Rest
 from .sending import Courier
 from .sessions import Sessions
 from .targets import address, answer_to
-from .tokens import AccessToken
+from .tokens import AccessToken, OldAccessToken
 
 
 @attrs.define(eq=False)
@@ -35,7 +35,7 @@ class DingTalkPlatform(Platform):
     overlap: ClassVar[Overlap] = "concurrent"
     """After it announced its leaving, a connection gets nothing more: the next one must be there before it goes."""
 
-    api: Api
+    api: Rest
     _config: DingTalk
     _login: Login
     _token: AccessToken
@@ -97,6 +97,6 @@ async def open_dingtalk(config: DingTalk, services: Services) -> AsyncIterator[P
         network=network, ca_file=config.ca_file, allow_insecure=config.allow_insecure, total=config.http_timeout
     ) as http:
         token = AccessToken(config, http)
-        api = Api(config, http, token)
-        courier = Courier(config, api, http, Sessions(config), services.environment.wall)
-        yield DingTalkPlatform(api, config, Login(config, http, network), token, Gate(config), courier)
+        rest = Rest(config, http, token, OldAccessToken(config, http))
+        courier = Courier(config, rest, http, Sessions(config), services.environment.wall)
+        yield DingTalkPlatform(rest, config, Login(config, http, network), token, Gate(config), courier)

@@ -13,18 +13,18 @@ Any call can be made to end otherwise: :attr:`RestGateway.scripts`.
 
 from __future__ import annotations
 
-import json
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
 
 from .gateway import Gateway
 from .gateway_calls import Answer, Call, Scripts
-from .gateway_frames import Place, as_object, encode
-from .gateway_model import App, Refused
-from .ledger import Pushed, Via
+from .gateway_desk import Desk, Errcode, Reply, Route, Sent, body_of, no_robot
+from .gateway_frames import as_object, encode
+from .gateway_model import Refused
+from .gateway_routes import Routes
 
 OPEN = "/v1.0/gateway/connections/open"
 TOKEN = "/v1.0/oauth2/accessToken"  # noqa: S105 - a path
@@ -62,19 +62,6 @@ class OpenCall:
     body: Mapping[str, Any] = attrs.field(repr=False)
 
 
-@attrs.frozen(kw_only=True)
-class Sent:
-    """One message that a client had the server send. ``answers``: the message it is a reply to."""
-
-    at: float
-    via: Via
-    client_id: str
-    target: str
-    text: str = attrs.field(repr=False)
-    body: Mapping[str, Any] = attrs.field(repr=False)
-    answers: Pushed | None
-
-
 class RestGateway:
     """The REST side of the server, on both API hosts at once. ``socket_url`` is where tickets are for."""
 
@@ -83,18 +70,29 @@ class RestGateway:
         self.socket_url = socket_url
         self.scripts = Scripts()
         """How the next calls are to end, by path."""
-        self.calls: Counter[str] = Counter()
-        """Calls by path, refused ones included."""
+        self.desk = Desk(gateway)
         self.open_calls: list[OpenCall] = []
-        self.sent: list[Sent] = []
         self.invalid_staff: set[str] = set()
         """Staff ids that nobody has."""
         self.flow_controlled: set[str] = set()
         """Staff ids that get nothing for now."""
-        self._tokens: dict[str, tuple[str, float]] = {}
         self._webhook_uses: dict[str, deque[float]] = {}
         self._first_valid_session = 0
-        self._routes: dict[tuple[str, str], Callable[[Call, float], Mapping[str, Any]]] = {
+        self._routes = Routes(self.routes())
+
+    @property
+    def calls(self) -> Counter[str]:
+        """Calls by path, refused ones included."""
+        return self.desk.calls
+
+    @property
+    def sent(self) -> list[Sent]:
+        """What clients had sent, in order."""
+        return self.desk.sent
+
+    def routes(self) -> Mapping[tuple[str, str], Route]:
+        """Who carries out which call."""
+        return {
             ("POST", OPEN): self._open,
             ("POST", TOKEN): self._token,
             ("GET", OLD_TOKEN): self._old_token,
@@ -119,9 +117,7 @@ class RestGateway:
 
     def expire_tokens(self, client_id: str | None = None) -> None:
         """Make every access token invalid that was given out, of one app or of all."""
-        self._tokens = {
-            token: grant for token, grant in self._tokens.items() if client_id is not None and grant[0] != client_id
-        }
+        self.desk.expire_tokens(client_id)
 
     def expire_sessions(self) -> None:
         """Make every session webhook invalid that was given out."""
@@ -129,45 +125,45 @@ class RestGateway:
 
     # The calls.
 
-    def _open(self, call: Call, now: float) -> Mapping[str, Any]:
-        return {"endpoint": self.socket_url, "ticket": self.gateway.open(_body(call), now)}
+    def _open(self, call: Call, now: float) -> Reply:
+        return {"endpoint": self.socket_url, "ticket": self.gateway.open(body_of(call), now)}
 
-    def _token(self, call: Call, now: float) -> Mapping[str, Any]:
-        body = _body(call)
-        token = self._new_token(self.gateway.authenticate(body.get("appKey"), body.get("appSecret")), now)
+    def _token(self, call: Call, now: float) -> Reply:
+        body = body_of(call)
+        token = self.desk.new_token(self.gateway.authenticate(body.get("appKey"), body.get("appSecret")), now)
         return {"accessToken": token, "expireIn": int(self.gateway.rules.token_life)}
 
-    def _old_token(self, call: Call, now: float) -> Mapping[str, Any]:
+    def _old_token(self, call: Call, now: float) -> Reply:
         try:
             app = self.gateway.authenticate(call.query.get("appkey"), call.query.get("appsecret"))
         except Refused:
-            raise _Errcode(40096, "invalid appkey or appsecret") from None
+            raise Errcode(40096, "invalid appkey or appsecret") from None
         life = int(self.gateway.rules.token_life)
-        return {"errcode": 0, "access_token": self._new_token(app, now), "errmsg": "ok", "expires_in": life}
+        return {"errcode": 0, "access_token": self.desk.new_token(app, now), "errmsg": "ok", "expires_in": life}
 
-    def _webhook(self, call: Call, now: float) -> Mapping[str, Any]:
+    def _webhook(self, call: Call, now: float) -> Reply:
         session, rules = call.query.get("session", ""), self.gateway.rules
         pushed = self.gateway.ledger.of_session(session)
         if pushed is None or pushed.number < self._first_valid_session or now >= pushed.at + rules.session_life:
-            raise _Errcode(300001, "session 不存在")
-        body = _body(call)
+            raise Errcode(300001, "session 不存在")
+        body = body_of(call)
         msgtype = body.get("msgtype")
         field = _WEBHOOK_TEXTS.get(msgtype) if isinstance(msgtype, str) else None
         content = body.get(msgtype) if isinstance(msgtype, str) else None
         if field is None or not isinstance(content, dict) or not content.get(field):
-            raise _Errcode(310000, f"msgtype {msgtype!r}: nothing that a session webhook could send")
+            raise Errcode(310000, f"msgtype {msgtype!r}: nothing that a session webhook could send")
         at = body.get("at", {})
         if not isinstance(at, dict) or not at.keys() <= _AT_KEYS:
-            raise _Errcode(310000, f"at: expected {', '.join(sorted(_AT_KEYS))}")
+            raise Errcode(310000, f"at: expected {', '.join(sorted(_AT_KEYS))}")
         self._count_use(session, now)
         text = str(content[field])
         self.gateway.ledger.replied_to(pushed, text, now)
-        self._note(now, "webhook", pushed.client_id, session, text, body, pushed)
+        self.desk.note(now, "webhook", pushed.client_id, session, text, body, pushed)
         return {"errcode": 0, "errmsg": "ok"}
 
-    def _direct(self, call: Call, now: float) -> Mapping[str, Any]:
-        app, body = self._app(call, now), _body(call)
-        self._check_robot(app, body)
+    def _direct(self, call: Call, now: float) -> Reply:
+        app, body = self.desk.app(call, now), body_of(call)
+        self.desk.check_robot(app, body)
         text = _text(body)
         users = body.get("userIds")
         if (
@@ -182,65 +178,42 @@ class RestGateway:
         limited = [user for user in users if user in self.flow_controlled]
         for user in users:
             if user not in invalid and user not in limited:
-                self._send(app, ("user", user), text, body, now)
+                self.desk.send(app, ("user", user), text, body, now, "direct")
         return {
             "processQueryKey": self._query_key(),
             "invalidStaffIdList": invalid,
             "flowControlledStaffIdList": limited,
         }
 
-    def _group(self, call: Call, now: float) -> Mapping[str, Any]:
-        app, body = self._app(call, now), _body(call)
-        self._check_robot(app, body)
+    def _group(self, call: Call, now: float) -> Reply:
+        app, body = self.desk.app(call, now), body_of(call)
+        self.desk.check_robot(app, body)
         text = _text(body)
         conversation = body.get("openConversationId")
         if not isinstance(conversation, str) or not conversation.startswith("cid"):
             raise Refused(400, "invalidParameter.openConversationId.invalid", "openConversationId: expected cid…")
         if conversation in self.gateway.ledger.direct_conversations:
-            raise _no_robot()
+            raise no_robot()
         if len(str(body["msgParam"]).encode()) > MAX_MSG_PARAM:
             raise Refused(400, "invalidParameter.msgParam.invalid", f"msgParam: more than {MAX_MSG_PARAM} bytes")
-        self._send(app, ("group", conversation), text, body, now)
+        self.desk.send(app, ("group", conversation), text, body, now, "group")
         return {"processQueryKey": self._query_key()}
 
     # Inside.
 
     def _carry_out(self, call: Call, now: float) -> Answer:
-        route = self._routes.get((call.method, call.path))
         try:
-            if route is None:
-                raise Refused(404, "InvalidAction.NotFound", f"{call.method} {call.path} is not simulated")
-            reply = route(call, now)
+            reply = self._routes.carry_out(call, now)
         except Refused as refusal:
             number = f"00000000-0000-4000-8000-{self.calls.total():012d}"
             error = {"requestid": number, "code": refusal.code, "message": refusal.message}
             return Answer(status=refusal.status, body=encode(error))
-        except _Errcode as error_:
+        except Errcode as error_:
             return Answer(body=encode({"errcode": error_.code, "errmsg": error_.message}))
         if call.path == OPEN and "json" not in call.headers.get("accept", ""):
             fields = "".join(f"<{name}>{value}</{name}>" for name, value in reply.items())
             return Answer(body=f"<OpenConnectionResponse>{fields}</OpenConnectionResponse>", content_type="text/xml")
         return Answer(body=encode(reply))
-
-    def _app(self, call: Call, now: float) -> App:
-        client_id, expires_at = self._tokens.get(call.headers.get("x-acs-dingtalk-access-token", ""), ("", 0.0))
-        app = self.gateway.apps.get(client_id)
-        if app is None or now >= expires_at:
-            raise Refused(400, "InvalidAuthentication", "不合法的access_token")
-        return app
-
-    def _check_robot(self, app: App, body: Mapping[str, Any]) -> None:
-        robot = body.get("robotCode")
-        if robot == app.robot_code:
-            return
-        if any(other.robot_code == robot for other in self.gateway.apps.values()):
-            raise Refused(400, "invalidParameter.robotCode.auth", "the robot belongs to another app")
-        raise _no_robot()
-
-    def _new_token(self, app: App, now: float) -> str:
-        token = f"token-{len(self._tokens)}-{self.calls.total()}-{app.client_id}"
-        self._tokens[token] = (app.client_id, now + self.gateway.rules.token_life)
-        return token
 
     def _query_key(self) -> str:
         return f"pqk-{self.calls.total():08d}"
@@ -251,50 +224,8 @@ class RestGateway:
             uses.popleft()
         limit = self.gateway.rules.webhook_limit
         if limit is not None and len(uses) >= limit:
-            raise _Errcode(130101, f"send too fast, exceed {limit} times per minute")
+            raise Errcode(130101, f"send too fast, exceed {limit} times per minute")
         uses.append(now)
-
-    def _send(self, app: App, place: Place, text: str, body: Mapping[str, Any], now: float) -> None:
-        answers = self.gateway.ledger.replied_to_place(app.client_id, place, text, now)
-        self._note(now, "direct" if place[0] == "user" else "group", app.client_id, place[1], text, body, answers)
-
-    def _note(
-        self,
-        now: float,
-        via: Via,
-        client_id: str,
-        target: str,
-        text: str,
-        body: Mapping[str, Any],
-        answers: Pushed | None,
-    ) -> None:
-        sent = Sent(at=now, via=via, client_id=client_id, target=target, text=text, body=body, answers=answers)
-        self.sent.append(sent)
-
-
-class _Errcode(Exception):
-    """An error of the older API: status 200 with a number inside."""
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(f"{code} {message}")
-        self.code = code
-        self.message = message
-
-
-def _no_robot() -> Refused:
-    return Refused(
-        400, "invalidParameter.robotCode.notExsit", "错误描述: robot 不存在；"
-    )  # spelt like this by the platform
-
-
-def _body(call: Call) -> Mapping[str, Any]:
-    try:
-        body = json.loads(call.body)
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
-        raise Refused(400, "invalidParameter", "expected a JSON object")
-    return body
 
 
 def _text(body: Mapping[str, Any]) -> str:

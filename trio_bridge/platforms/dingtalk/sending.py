@@ -13,11 +13,11 @@ from ...engine.platform import Outgoing
 from ...errors import NotSent, RateLimited, RequestFailed
 from ...messages import Reply
 from ...transport.http import HttpClient
-from .api import Api
 from .codes import SEND_TO_GROUP, SEND_TO_PEOPLE, WEBHOOK, Outcome, outcome_of
 from .config import DingTalk
 from .failures import failure
 from .frames import encodable
+from .rest import Rest
 from .sessions import Sessions
 from .targets import Target, outsider
 from .text import cut, is_markdown, title_of, with_loose_tables
@@ -64,7 +64,7 @@ class Courier:
     """Sends the pieces of one account. Each is sent once: whoever called decides about another time."""
 
     _config: DingTalk
-    _api: Api
+    _rest: Rest
     _http: HttpClient
     _sessions: Sessions
     _wall: Callable[[], float]
@@ -126,15 +126,15 @@ class Courier:
     async def _send_by_api(self, target: Target, written: Written) -> Outcome:
         body: dict[str, Any] = {"robotCode": self._config.robot_code, **written.for_api()}
         if target.kind == "group":
-            return await self._api.call("POST", SEND_TO_GROUP, {**body, "openConversationId": target.id})
-        return await self._api.call("POST", SEND_TO_PEOPLE, {**body, "userIds": [target.id]})
+            return await self._rest.call("POST", SEND_TO_GROUP, {**body, "openConversationId": target.id})
+        return await self._rest.call("POST", SEND_TO_PEOPLE, {**body, "userIds": [target.id]})
 
     def _written(self, reply: Reply) -> Written:
         return Written(title_of(reply.text, reply.title), reply.text, self._shows_markdown(reply.text))
 
     def _shows_markdown(self, text: str) -> bool:
         mode = self._config.reply_mode
-        return mode == "markdown" or (mode == "auto" and is_markdown(text))
+        return mode == "markdown" or (mode in ("auto", "card") and is_markdown(text))
 
     def _mention(self, target: Target, reply: Reply) -> str:
         """Whom to mention, if anybody: whoever is answered in a group, once for each reply."""

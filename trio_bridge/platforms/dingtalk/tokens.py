@@ -1,16 +1,16 @@
-"""The access token of one app, fetched once for everybody who needs it."""
+"""The access tokens of one app, one for each API, fetched once for everybody who needs them."""
 
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import ClassVar, Final
 
 import attrs
 import trio
 
 from ...errors import NotSent, OutcomeUnknown
 from ...transport.http import HttpClient
-from .codes import TOKEN, Outcome, outcome_of
+from .codes import OLD_TOKEN, TOKEN, Outcome, outcome_of
 from .config import DingTalk
 from .failures import failure
 from .frames import word
@@ -27,6 +27,9 @@ UNSAID_LIFE: Final = 600.0
 @attrs.define(eq=False)
 class AccessToken:
     """A token of the newer API. Its life is counted by the monotonic clock, from before it was asked for."""
+
+    _names: ClassVar[tuple[str, str]] = ("accessToken", "expireIn")
+    """Where the answer has the token, and for how many seconds it is good."""
 
     _config: DingTalk
     _http: HttpClient
@@ -64,12 +67,14 @@ class AccessToken:
           AccountRefused: the call can't be made as configured.
           ConfigError: the secret can't be read.
         """
-        body = {"appKey": self._config.client_id, "appSecret": self._config.client_secret.read()}
         try:
-            reply = await self._http.request("POST", self._config.endpoint + TOKEN, json=body)
+            return await self._ask(self._config.client_id, self._config.client_secret.read())
         except OutcomeUnknown as error:
             raise NotSent("the call for an access token got no answer") from error
-        return outcome_of("POST", TOKEN, reply)
+
+    async def _ask(self, key: str, secret: str) -> Outcome:
+        body = {"appKey": key, "appSecret": secret}
+        return outcome_of("POST", TOKEN, await self._http.request("POST", self._config.endpoint + TOKEN, json=body))
 
     def _is_good(self) -> bool:
         return trio.current_time() < self._good_until
@@ -84,8 +89,19 @@ class AccessToken:
         outcome = await self.ask()
         if outcome.category != "ok":
             raise failure(outcome)
-        self._value = word(outcome.payload["accessToken"])
-        life = outcome.payload.get("expireIn")
+        self._value = word(outcome.payload[self._names[0]])
+        life = outcome.payload.get(self._names[1])
         seconds = float(life) if isinstance(life, int) and 0 < life < 10**9 else UNSAID_LIFE
         self._good_until = now + max(seconds - EARLY, seconds / 2)
         self._was_refused = False
+
+
+class OldAccessToken(AccessToken):
+    """The same for the older API."""
+
+    _names = ("access_token", "expires_in")
+
+    async def _ask(self, key: str, secret: str) -> Outcome:
+        params = {"appkey": key, "appsecret": secret}
+        url = self._config.oapi_endpoint + OLD_TOKEN
+        return outcome_of("GET", OLD_TOKEN, await self._http.request("GET", url, params=params))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...platforms.dingtalk.gateway_desk import Sent
 from ...platforms.dingtalk.ledger import Acked, Delivery, Pushed
-from ...platforms.dingtalk.rest_gateway import Sent
 from ...testing.dingtalk import DingTalkSimulator, SimulatedConnection
 from ...testing.dingtalk_story import words_of
 from .news import News, Tell

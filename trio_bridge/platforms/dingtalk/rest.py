@@ -1,0 +1,87 @@
+"""Both REST APIs of DingTalk, called with the access tokens of the account.
+
+The newer one has its token in a header, the older one in the query. What an answer means is in :mod:`.codes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import attrs
+
+from ...transport.http import HttpClient
+from .codes import Outcome, outcome_of
+from .config import DingTalk
+from .tokens import AccessToken
+
+Files = Mapping[str, tuple[str, bytes, str]]
+"""Uploads: file name, content and media type by field name."""
+
+
+@attrs.define(eq=False)
+class Rest:
+    """DingTalk's APIs for one app."""
+
+    _config: DingTalk
+    _http: HttpClient
+    _token: AccessToken
+    _old_token: AccessToken
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        route: str = "",
+    ) -> Outcome:
+        """What came of a call of the newer API. It is made once, and once more if its token turns out to be bad.
+
+        ``route`` is the path as :mod:`.codes` knows it, where names are part of ``path``.
+
+        Raises:
+          AccountRefused, RateLimited, NotSent, ConnectionLost: it was not made, or not taken.
+          OutcomeUnknown: it was made, and no answer came.
+        """
+
+        async def made(token: str) -> Outcome:
+            headers = [("x-acs-dingtalk-access-token", token)]
+            url = self._config.endpoint + path
+            reply = await self._http.request(method, url, headers=headers, **_given(json=body, params=params))
+            return outcome_of(method, route or path, reply)
+
+        return await _with_token(self._token, made)
+
+    async def call_old(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        data: Mapping[str, str] | None = None,
+        files: Files | None = None,
+    ) -> Outcome:
+        """The same for the older API."""
+
+        async def made(token: str) -> Outcome:
+            query = {"access_token": token, **(params or {})}
+            url = self._config.oapi_endpoint + path
+            reply = await self._http.request(method, url, params=query, **_given(data=data, files=files))
+            return outcome_of(method, path, reply)
+
+        return await _with_token(self._old_token, made)
+
+
+async def _with_token(token: AccessToken, make: Callable[[str], Awaitable[Outcome]]) -> Outcome:
+    first = await token.get()
+    outcome = await make(first)
+    if outcome.category == "refresh_token":
+        token.refuse(first)
+        outcome = await make(await token.get())
+    return outcome
+
+
+def _given(**parts: Any) -> Any:
+    return {name: value for name, value in parts.items() if value is not None}
