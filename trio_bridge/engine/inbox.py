@@ -14,7 +14,7 @@ to mark, heads of lanes to claim) goes into one transaction: the busier an accou
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import trio
 
@@ -43,6 +43,10 @@ FINAL_ROUND = 5.0
 logger = logging.getLogger(__name__)
 
 
+def _ignore(delivery: Delivery, ahead: int) -> None:
+    """Nobody wants to know."""
+
+
 class Inbox:
     """Stores what arrives, hands it out lane by lane, and remembers what was handled."""
 
@@ -54,8 +58,10 @@ class Inbox:
         counters: Counters,
         *,
         durable: bool,
+        on_queued: Callable[[Delivery, int], None] = _ignore,
     ) -> None:
         self._config = config
+        self._on_queued = on_queued
         self._store = store
         self._wall = environment.wall
         self._bell = Bell()
@@ -311,9 +317,11 @@ class Inbox:
             self._marked(marking, committed)
         for delivery, accepted in zip(work.accept, done.accepted, strict=True):
             if accepted.verdict is Verdict.STORED:
-                self._lanes.add(delivery.lane, accepted.seq)
+                ahead = self._lanes.add(delivery.lane, accepted.seq)
                 self._shelf.add(accepted.seq, delivery)
                 self._bytes += len(delivery.data)
+                if ahead:
+                    self._on_queued(delivery, ahead)
         self._intake.settle(arrivals, done.accepted)
         for (lane, seq), claim in zip(taken, done.claimed, strict=True):
             self._hand_out(lane, seq, claim)

@@ -35,16 +35,19 @@ class Lanes(Generic[T]):
         """How many lanes could be taken from now."""
         return len(self._ready)
 
-    def add(self, lane: str, item: T) -> None:
-        """Put an item at the end of its lane."""
+    def add(self, lane: str, item: T) -> int:
+        """Put an item at the end of its lane. Returns how many are before it, one that was taken included."""
         waiting = self._waiting.get(lane)
+        ahead = 1 if lane in self._busy else 0
         if waiting is None:
             self._waiting[lane] = deque((item,))
-            if lane not in self._busy and lane not in self._held_back:
+            if not ahead and lane not in self._held_back:
                 self._ready[lane] = None
         else:
+            ahead += len(waiting)
             waiting.append(item)
         self._count += 1
+        return ahead
 
     def take(self, when: Callable[[T], bool] | None = None) -> tuple[str, T] | None:
         """Take the head of the lane that has been ready longest, which is busy from now on.

@@ -55,7 +55,7 @@ class Life:
         self._environment = environment
         self._on_change = on_change
         self._counters = counters
-        self.inbox = Inbox(config, store, environment, counters, durable=durable)
+        self.inbox = Inbox(config, store, environment, counters, durable=durable, on_queued=platform.arrived)
         self.outbox = Outbox(config, store, platform, environment, counters)
         self.dispatcher = Dispatcher(config, platform, handler, self.inbox, self.outbox, store, environment, counters)
         self.policy = RestartPolicy(config, environment.rand)

@@ -70,6 +70,12 @@ class Platform(abc.ABC):
     def message(self, delivery: Delivery, context: MessageContext) -> Message | None:
         """What a stored delivery says; ``None`` where it is not for the handler. Pure; raises nothing for bad data."""
 
+    def arrived(self, delivery: Delivery, ahead: int) -> None:  # noqa: B027 - most platforms say nothing
+        """A delivery was stored that is not the next one of its lane: ``ahead`` wait before it, or are in hand.
+
+        A plain call in the middle of a round: it waits for nobody, and raises nothing.
+        """
+
     def callback(self, delivery: Delivery) -> Callable[[], Awaitable[Any]] | None:
         """What is to be called for a delivery that is no message; its result is the answer, where one is awaited.
 
