@@ -1,0 +1,202 @@
+"""Files that the text of an answer names, and the text without them. Pure.
+
+Language models are taught to name files in two ways: as a picture in markdown whose address is a path of this machine,
+``![alt](/path.png)`` (also ``file://``, ``MEDIA:`` and ``attachment://``), and as a marker,
+``[DINGTALK_FILE]{"path": "/path", "fileName": "name.pdf"}[/DINGTALK_FILE]``, with ``VIDEO``, ``AUDIO`` or ``IMAGE`` in
+place of ``FILE``.
+
+1. Neither is ever shown: paths are nobody's business. What can't be sent leaves a note with its name.
+2. What stands in a code fence is text. A path alone is text, too: an answer may speak of a file.
+3. Naming a file does not send it. Whether it may be read is decided elsewhere, by where it really lies.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+from urllib.parse import unquote
+
+import attrs
+
+from ...messages import Attachment
+from .frames import parse
+from .text import fence_after
+
+Kind = Literal["image", "audio", "video", "file"]
+
+LONGEST: Final = 4096
+"""Characters of a marker. One that has no end within them is broken, and ends with its line."""
+
+FILES: Final = 20
+"""Files of one answer. More are noted only."""
+
+NAME: Final = 100
+"""Characters of a name."""
+
+_OPENING: Final = "[DINGTALK_"
+_KINDS: Final[Mapping[str, Kind]] = {"IMAGE": "image", "AUDIO": "audio", "VIDEO": "video", "FILE": "file"}
+
+# Nothing is read twice: every repetition stops at the next of its own signs, and gives nothing back.
+_SIGN = re.compile(
+    r"^ {0,3}(?P<fence>`{3}|~{3}).*+$"
+    r"|\[DINGTALK_(?P<kind>IMAGE|AUDIO|VIDEO|FILE)\]"
+    r"|!\[(?P<alt>[^\[\]\n]*+)\]\((?P<address>(?:[^()\n]++|\([^()\n]*+\))*+)\)",
+    re.MULTILINE,
+)
+_HALF_PICTURE = re.compile(
+    r"!\[[^\[\]\n]*+(?:\]\((?!https?:)(?:[^()\n]++|\([^()\n]*+\))*+(?:\([^()\n]*+)?|\])?\Z", re.IGNORECASE
+)
+_TITLE = re.compile(r"""\s+(?:"[^"]*"|'[^']*')\s*\Z""")
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
+
+
+@attrs.frozen
+class Named(Attachment):
+    """A file that an answer names. It may be sent only from below ``media_roots``; without a path it never is."""
+
+
+def shown(text: str) -> str:
+    """An answer as it may be shown while it grows: without files, and without what may become one at its end."""
+    if "[" not in text:
+        return text
+    kept, done = list[str](), 0
+    for start, end, _ in _found(text, growing=True):
+        kept.append(text[done:start])
+        done = _past_line(text, start, end)
+    return "".join((*kept, text[done:]))
+
+
+def apart(text: str, *, sendable: bool) -> tuple[str, tuple[Named, ...]]:
+    """A whole answer without the files that it names, and these in their order.
+
+    In place of what can't be sent, which is everything unless ``sendable``, the text has a note.
+    """
+    if "[" not in text:
+        return text, ()
+    files, kept, done = list[Named](), list[str](), 0
+    for start, end, named in _found(text, growing=False):
+        kept.append(text[done:start])
+        if sendable and named.path is not None and len(files) < FILES:
+            files.append(named)
+            done = _past_line(text, start, end)
+        else:
+            kept.append(note(named.name))
+            done = end
+    return "".join((*kept, text[done:])), tuple(files)
+
+
+def note(name: str) -> str:
+    """What people read in place of a file."""
+    return f"(file {name} could not be sent)" if name else "(a file could not be sent)"
+
+
+def last_component(path: str) -> str:
+    """The name of a file as people may see it: nothing of where it lies, on any system."""
+    name = re.split(r"[/\\]", path)[-1].strip()
+    name = "".join(character if character.isprintable() else "_" for character in name)
+    if len(name) > NAME:
+        stem, dot, suffix = name.rpartition(".")
+        end = dot + suffix if dot and len(suffix) < 10 else ""
+        name = (stem if end else name)[: NAME - len(end)] + end
+    return "" if name in (".", "..") else name
+
+
+def _found(text: str, *, growing: bool) -> Iterator[tuple[int, int, Named]]:
+    """From where to where a file is named, and which. ``growing``: also what may become one at the end."""
+    fence, at = "", 0
+    while sign := _SIGN.search(text, at):
+        start, at = sign.span()
+        if sign["fence"]:
+            fence = fence_after(sign[0], fence)
+        elif fence:
+            continue
+        elif sign["kind"]:
+            named, at = _marker(text, sign, growing=growing)
+            yield start, at, named
+        elif (path := _local(sign["address"])) is not None:
+            yield start, at, _named(path, "image")
+    if growing and not fence and (half := _half(text, at)) >= 0:
+        yield half, len(text), Named()
+
+
+def _past_line(text: str, start: int, end: int) -> int:
+    """Where the text goes on: a file alone on its line takes the line with it, and one of two empty lines around it."""
+    if (start and text[start - 1] != "\n") or text[end : end + 1] != "\n":
+        return end
+    loose = not start or text[start - 2 : start] == "\n\n"
+    return end + 2 if loose and text[end + 1 : end + 2] == "\n" else end + 1
+
+
+def _marker(text: str, sign: re.Match[str], *, growing: bool) -> tuple[Named, int]:
+    """What a marker names, and where it ends."""
+    kind, begin, limit = _KINDS[sign["kind"]], sign.end(), sign.end() + LONGEST
+    closing = f"[/{sign[0][1:]}"
+    end = text.find(closing, begin, limit)
+    following = text.find(_OPENING, begin, limit)
+    if end >= 0 and not 0 <= following < end:
+        path, name = _given(text[begin:end])
+        return _named(path, kind, name), end + len(closing)
+    nothing = Named(kind=kind)
+    if growing and following < 0 and len(text) < limit:
+        return nothing, len(text)
+    line = text.find("\n", begin)
+    return nothing, min((place for place in (following, line) if place >= 0), default=len(text))
+
+
+def _given(content: str) -> tuple[str, str]:
+    """Path and name, as the JSON of a marker has them; empty where it has none."""
+    try:
+        fields: Any = parse(content)
+    except ValueError:
+        fields = None
+    if not isinstance(fields, dict):
+        return "", ""
+    path, *names = (fields.get(key) for key in ("path", "fileName", "name"))
+    name = next((name for name in names if isinstance(name, str)), "")
+    if not isinstance(path, str):
+        return "", name
+    local = _local(path)
+    return path if local is None else local, name
+
+
+def _named(path: str, kind: Kind, name: str = "") -> Named:
+    return Named(Path(path) if path else None, kind, last_component(name) or last_component(path))
+
+
+def _local(address: str) -> str | None:
+    """The path in the address of a picture, empty if it is another machine's; ``None`` for every other address."""
+    address = _TITLE.sub("", address).strip()
+    if address.startswith("<") and address.endswith(">"):
+        address = address[1:-1]
+    scheme, colon, rest = address.partition(":")
+    match scheme.lower() if colon else "":
+        case "file" | "attachment":
+            return _path_of_url(unquote(rest))
+        case "media":
+            return rest.strip()
+    if _DRIVE.match(address) or (address.startswith("/") and not address.startswith("//")):
+        return address
+    return None
+
+
+def _path_of_url(rest: str) -> str:
+    if not rest.startswith("//"):
+        return rest
+    host, slash, path = rest[2:].partition("/")
+    return slash + path if host in ("", "localhost") else ""
+
+
+def _half(text: str, begin: int) -> int:
+    """Where at the end of a growing text something begins that may become a file; -1: nowhere."""
+    begin = max(begin, text.rfind("\n") + 1)
+    for sign in ("![", "["):
+        place = text.rfind(sign, begin)
+        if place >= 0 and _may_become_a_file(text[place:]):
+            return place
+    return -1
+
+
+def _may_become_a_file(end: str) -> bool:
+    return _HALF_PICTURE.match(end) is not None or any(f"{_OPENING}{kind}]".startswith(end) for kind in _KINDS)
