@@ -118,10 +118,11 @@ class DingTalkServer:
         call = Call(
             method=request.method, path=request.path, query=request.query, headers=request.headers, body=request.body
         )
-        answer = self.rest.answer(call, trio.current_time())
-        self.tell()
-        if self.calls.delay:
-            await trio.sleep(self.calls.delay)
+        with self.rest.desk.under_way(call):
+            answer = self.rest.answer(call, trio.current_time())
+            self.tell()
+            if self.calls.delay:
+                await trio.sleep(self.calls.delay)
         if answer.ending == "hang":
             await trio.sleep_forever()
         if answer.ending != "answer":

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import attrs
@@ -12,6 +13,7 @@ import attrs
 from .gateway import Gateway
 from .gateway_calls import Call
 from .gateway_frames import Place
+from .gateway_limits import Limits
 from .gateway_model import App, Refused
 from .ledger import Pushed, Via
 
@@ -25,7 +27,10 @@ Raises Refused for an error of the newer API, Errcode for one of the older.
 
 @attrs.frozen(kw_only=True)
 class Sent:
-    """One message that a client had the server send. ``answers``: the message it is a reply to."""
+    """One message that a client had the server send. ``answers``: the message it is a reply to.
+
+    A card is one from when it first rests. While it rests with another text, that text stands here.
+    """
 
     at: float
     via: Via
@@ -34,6 +39,8 @@ class Sent:
     text: str = attrs.field(repr=False)
     body: Mapping[str, Any] = attrs.field(repr=False)
     answers: Pushed | None
+    card: str = ""
+    """The outTrackId, where it is a card."""
 
 
 class Errcode(Exception):
@@ -52,7 +59,11 @@ class Desk:
         self.gateway = gateway
         self.calls: Counter[str] = Counter()
         """Calls by path, refused ones included."""
+        self.limits = Limits()
         self.sent: list[Sent] = []
+        self._under_way: dict[int, Call] = {}
+        self._resting: dict[tuple[str, Place], int] = {}
+        """Which of what was sent is the card in a place."""
         self._tokens: dict[str, tuple[str, float]] = {}
 
     def app(self, call: Call, now: float) -> App:
@@ -61,6 +72,8 @@ class Desk:
         app = self._holder(token, now)
         if app is None:
             raise Refused(400, "InvalidAuthentication", "不合法的access_token")
+        if not self.limits.use_quota(self.gateway.rules.quota):
+            raise Refused(403, "Forbidden.AccessDenied.ApiCountLimitForOrg", "the calls of the month are used up")
         return app
 
     def old_app(self, call: Call, now: float) -> App:
@@ -68,7 +81,27 @@ class Desk:
         app = self._holder(call.query.get("access_token", ""), now)
         if app is None:
             raise Errcode(40014, "不合法的access_token")
+        if not self.limits.use_quota(self.gateway.rules.quota):
+            raise Errcode(90020, "the calls of the month are used up")
         return app
+
+    def check_qps(self, app: App, call: Call, qps: int | None, now: float) -> None:
+        """See that it is not one call too many of its kind within a second."""
+        if not self.limits.use_second(app.client_id, f"{call.method} {call.path}", qps, now):
+            raise Refused(403, "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi", f"more than {qps} calls a second")
+
+    @contextmanager
+    def under_way(self, call: Call) -> Iterator[None]:
+        """Within the block the call is not answered yet."""
+        self._under_way[id(call)] = call
+        try:
+            yield
+        finally:
+            del self._under_way[id(call)]
+
+    def is_under_way(self, call: Call) -> bool:
+        """Whether the call is not answered yet."""
+        return self._under_way.get(id(call)) is call
 
     def check_robot(self, app: App, body: Mapping[str, Any]) -> None:
         """See that the robot is the app's own."""
@@ -95,6 +128,20 @@ class Desk:
         answers = self.gateway.ledger.replied_to_place(app.client_id, place, text, now)
         self.note(now, via, app.client_id, place[1], text, body, answers)
 
+    def send_card(
+        self, client_id: str, place: Place, text: str, body: Mapping[str, Any], card: str, now: float
+    ) -> None:
+        """Note a card that rests with this text: once, and later only that the text is another one."""
+        ledger, number = self.gateway.ledger, self._resting.get((card, place))
+        if number is not None:
+            sent = self.sent[number] = attrs.evolve(self.sent[number], text=text, body=body)
+            if sent.answers is not None:
+                ledger.reworded(sent.answers, card, text)
+            return
+        self._resting[card, place] = len(self.sent)
+        answers = ledger.replied_to_place(client_id, place, text, now, card=card)
+        self.note(now, "card", client_id, place[1], text, body, answers, card=card)
+
     def note(
         self,
         now: float,
@@ -104,8 +151,11 @@ class Desk:
         text: str,
         body: Mapping[str, Any],
         answers: Pushed | None,
+        card: str = "",
     ) -> None:
-        sent = Sent(at=now, via=via, client_id=client_id, target=target, text=text, body=body, answers=answers)
+        sent = Sent(
+            at=now, via=via, client_id=client_id, target=target, text=text, body=body, answers=answers, card=card
+        )
         self.sent.append(sent)
 
     def _holder(self, token: str, now: float) -> App | None:

@@ -38,6 +38,16 @@ class Rules:
     """How long a session webhook may be used, from the push."""
     webhook_limit: int | None = 20
     """Messages per minute through one session webhook."""
+    card_qps: int | None = None
+    """Calls of one kind about cards that an app may make within a second: 20 on the standard edition."""
+    card_content_limit: int | None = None
+    """Characters that may be streamed into a card. Documented as about 3,000; longer texts were seen to pass."""
+    card_templates: frozenset[str] | None = None
+    """The templates that exist. ``None``: every one."""
+    unsafe_words: frozenset[str] = frozenset()
+    """Words that no card may have."""
+    quota: int | None = None
+    """Calls with an access token that all apps together may make: 10,000 a month on the standard edition."""
     any_credentials: bool = False
     """Let everybody in: an app that is not known, or comes with another secret, is added."""
 

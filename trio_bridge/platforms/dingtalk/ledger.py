@@ -8,6 +8,7 @@ Rules:
 4. A reply belongs to the message whose session webhook it used; a reply by REST to the oldest message of its
    conversation that has no reply yet, else to the newest; a reply to nobody's message is unmatched.
 5. Only what the server carried out is a reply. A call that was refused is not.
+6. A card is one reply, from when it first rests. If it rests again with another text, that reply has the newer one.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ import attrs
 
 from .gateway_frames import Ack, Letter, Place, Verdict
 
-Via = Literal["webhook", "direct", "group"]
+Via = Literal["webhook", "direct", "group", "card"]
 FaultKind = Literal[
     "ack_on_wrong_connection",
     "ack_unknown",
     "ack_unreadable",
+    "card_calls_overlap",
     "echo_differs",
     "protocol_broken",
     "two_connections",
@@ -76,6 +78,8 @@ class Replied:
     at: float
     via: Via
     text: str = attrs.field(repr=False)
+    card: str = ""
+    """The outTrackId, where it is a card."""
 
 
 @attrs.frozen
@@ -295,14 +299,20 @@ class Ledger:
         """Note a reply through the session webhook of this message."""
         self._replied(self.entry(pushed), Replied(now, "webhook", text))
 
-    def replied_to_place(self, client_id: str, place: Place, text: str, now: float) -> Pushed | None:
+    def replied_to_place(self, client_id: str, place: Place, text: str, now: float, *, card: str = "") -> Pushed | None:
         """Note a reply by REST; ``None`` if nobody in that conversation had said anything."""
         entry = self._oldest_unanswered(client_id, place) or self._newest.get((client_id, place))
         if entry is None:
             self._tally(client_id).unmatched_replies += 1
             return None
-        self._replied(entry, Replied(now, "direct" if place[0] == "user" else "group", text))
+        via: Via = "card" if card else "direct" if place[0] == "user" else "group"
+        self._replied(entry, Replied(now, via, text, card))
         return entry.pushed
+
+    def reworded(self, pushed: Pushed, card: str, text: str) -> None:
+        """Note that a card which is a reply to this message has another text now."""
+        entry = self.entry(pushed)
+        entry.replies = tuple(attrs.evolve(each, text=text) if each.card == card else each for each in entry.replies)
 
     def fault(self, kind: FaultKind, client_id: str, connection: str, now: float, detail: str = "") -> None:
         self.faults.append(Fault(kind, client_id, connection, now, detail))

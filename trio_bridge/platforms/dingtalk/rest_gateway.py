@@ -21,6 +21,7 @@ import attrs
 
 from .gateway import Gateway
 from .gateway_calls import Answer, Call, Scripts
+from .gateway_cards import Cards
 from .gateway_desk import Desk, Errcode, Reply, Route, Sent, body_of, no_robot
 from .gateway_frames import as_object, encode
 from .gateway_model import Refused
@@ -78,6 +79,8 @@ class RestGateway:
         """Staff ids that get nothing for now."""
         self._webhook_uses: dict[str, deque[float]] = {}
         self._first_valid_session = 0
+        self.cards = Cards(self.desk)
+        """AI cards: which there are, and what their readers saw."""
         self._routes = Routes(self.routes())
 
     @property
@@ -99,6 +102,7 @@ class RestGateway:
             ("POST", WEBHOOK): self._webhook,
             ("POST", DIRECT): self._direct,
             ("POST", GROUP): self._group,
+            **self.cards.routes(),
         }
 
     def answer(self, call: Call, now: float) -> Answer:
