@@ -30,6 +30,8 @@ WEBHOOK: Final = "/robot/sendBySession"
 UPLOAD: Final = "/media/upload"
 DOWNLOAD: Final = "/v1.0/robot/messageFiles/download"
 CARD: Final = "/v1.0/card/instances"
+CARD_DELIVERY: Final = "/v1.0/card/instances/deliver"
+CARD_STREAM: Final = "/v1.0/card/streaming"
 CARD_WITH_DELIVERY: Final = "/v1.0/card/instances/createAndDeliver"
 
 PROMISED: Final[Mapping[str, Sequence[str]]] = {
@@ -115,6 +117,8 @@ class Outcome:
     code: str = ""
     message: str = ""
     retry_after: float | None = None
+    banned: bool = False
+    """No call from this address is answered otherwise, for :data:`BAN` seconds."""
     message_id: str | None = None
     scopes: tuple[str, ...] = ()
     invalid: tuple[str, ...] = ()
@@ -136,7 +140,8 @@ def classify(method: str, path: str, status: int, body: bytes, *, retry_after: f
     code = _code(payload)
     lost: Category = "retry" if method in ("GET", "PUT") or path in REPEATABLE else "unknown_outcome"
     category = _category(path, status, code, payload, lost)
-    if payload is None and '"punish":"deny"' in text.replace(" ", ""):
+    banned = payload is None and '"punish":"deny"' in text.replace(" ", "")
+    if banned:
         category, retry_after = "throttled", BAN
     if category == "throttled" and retry_after is None:
         retry_after = PATIENCE.get(code, 1.0)
@@ -147,6 +152,7 @@ def classify(method: str, path: str, status: int, body: bytes, *, retry_after: f
         code=code,
         message=word(payload.get("message")) or word(payload.get("errmsg")),
         retry_after=retry_after,
+        banned=banned,
         message_id=word(payload.get("processQueryKey")) or None,
         scopes=_words(payload.get("accessdenieddetail"), "requiredScopes"),
         invalid=_words(payload, "invalidStaffIdList"),

@@ -24,6 +24,7 @@ from .login import Login
 from .rest import Rest
 from .sending import Courier
 from .sessions import Sessions
+from .standing import Standing
 from .targets import address, answer_to
 from .tokens import AccessToken, OldAccessToken
 
@@ -96,7 +97,8 @@ async def open_dingtalk(config: DingTalk, services: Services) -> AsyncIterator[P
     async with open_http_client(
         network=network, ca_file=config.ca_file, allow_insecure=config.allow_insecure, total=config.http_timeout
     ) as http:
-        token = AccessToken(config, http)
-        rest = Rest(config, http, token, OldAccessToken(config, http))
+        standing = Standing(config.labels)
+        token = AccessToken(config, http, standing)
+        rest = Rest(config, http, token, OldAccessToken(config, http, standing), standing)
         courier = Courier(config, rest, http, Sessions(config), services.environment.wall)
         yield DingTalkPlatform(rest, config, Login(config, http, network), token, Gate(config), courier)

@@ -13,6 +13,7 @@ import attrs
 from ...transport.http import HttpClient
 from .codes import Outcome, outcome_of
 from .config import DingTalk
+from .standing import Standing
 from .tokens import AccessToken
 
 Files = Mapping[str, tuple[str, bytes, str]]
@@ -27,6 +28,7 @@ class Rest:
     _http: HttpClient
     _token: AccessToken
     _old_token: AccessToken
+    standing: Standing = attrs.field(factory=Standing)
 
     async def call(
         self,
@@ -42,7 +44,8 @@ class Rest:
         ``route`` is the path as :mod:`.codes` knows it, where names are part of ``path``.
 
         Raises:
-          AccountRefused, RateLimited, NotSent, ConnectionLost: it was not made, or not taken.
+          AccountRefused, RateLimited, NotSent, ConnectionLost: it was not made, or not taken. While the address of this
+            machine is banned, none is.
           OutcomeUnknown: it was made, and no answer came.
         """
 
@@ -52,7 +55,7 @@ class Rest:
             reply = await self._http.request(method, url, headers=headers, **_given(json=body, params=params))
             return outcome_of(method, route or path, reply)
 
-        return await _with_token(self._token, made)
+        return await self._with_token(self._token, made)
 
     async def call_old(
         self,
@@ -71,16 +74,21 @@ class Rest:
             reply = await self._http.request(method, url, params=query, **_given(data=data, files=files))
             return outcome_of(method, path, reply)
 
-        return await _with_token(self._old_token, made)
+        return await self._with_token(self._old_token, made)
 
+    @property
+    def quota_gone_at(self) -> float | None:
+        """When an answer last said that the calls of the month are used up, by Trio's clock; ``None``: none did."""
+        return self.standing.quota_gone_at
 
-async def _with_token(token: AccessToken, make: Callable[[str], Awaitable[Outcome]]) -> Outcome:
-    first = await token.get()
-    outcome = await make(first)
-    if outcome.category == "refresh_token":
-        token.refuse(first)
-        outcome = await make(await token.get())
-    return outcome
+    async def _with_token(self, token: AccessToken, make: Callable[[str], Awaitable[Outcome]]) -> Outcome:
+        self.standing.check()
+        first = await token.get()
+        outcome = self.standing.note(await make(first))
+        if outcome.category == "refresh_token":
+            token.refuse(first)
+            outcome = self.standing.note(await make(await token.get()))
+        return outcome
 
 
 def _given(**parts: Any) -> Any:

@@ -103,6 +103,7 @@ class Courier:
             if target.id:
                 return False
             raise RateLimited("the session webhook takes 20 messages a minute", retry_after=wait)
+        self._rest.standing.check()
         self._sessions.use(target.webhook, now)
         mention = self._mention(target, reply)
         try:
@@ -112,7 +113,7 @@ class Courier:
             if target.id:
                 return False
             raise
-        outcome = outcome_of("POST", WEBHOOK, answer)
+        outcome = self._rest.standing.note(outcome_of("POST", WEBHOOK, answer))
         if outcome.category == "ok":
             return True
         if outcome.code == TOO_FAST:

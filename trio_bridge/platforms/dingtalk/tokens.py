@@ -14,6 +14,7 @@ from .codes import OLD_TOKEN, TOKEN, Outcome, outcome_of
 from .config import DingTalk
 from .failures import failure
 from .frames import word
+from .standing import Standing
 
 EARLY: Final = 300.0
 """Seconds before its end in which a token is no longer used."""
@@ -33,6 +34,7 @@ class AccessToken:
 
     _config: DingTalk
     _http: HttpClient
+    _standing: Standing = attrs.field(factory=Standing)
     _value: str = attrs.field(default="", repr=False)
     _good_until: float = -math.inf
     _was_refused: bool = False
@@ -80,13 +82,14 @@ class AccessToken:
         return trio.current_time() < self._good_until
 
     async def _fetch(self) -> None:
+        self._standing.check()  # whoever had the lock before may have learnt of a ban
         now = trio.current_time()
         if self._was_refused:
             patience = self._refreshed_at + BETWEEN_REFRESHES - now
             if patience > 0:
                 raise NotSent("DingTalk refuses its own access token", retry_after=patience)
             self._refreshed_at = now
-        outcome = await self.ask()
+        outcome = self._standing.note(await self.ask())
         if outcome.category != "ok":
             raise failure(outcome)
         self._value = word(outcome.payload[self._names[0]])
