@@ -40,6 +40,7 @@ from .messages import (
 )
 from .opening import open_account, open_bridge, run_bridge
 from .platforms.dingtalk.config import DingTalk
+from .platforms.dingtalk.settings.groups import DingTalkGroup
 
 __all__ = [
     "Account",
@@ -57,6 +58,7 @@ __all__ = [
     "Conversation",
     "Counters",
     "DingTalk",
+    "DingTalkGroup",
     "HandshakeFailed",
     "LastError",
     "LocalProtocolError",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from pydoc import locate
-from typing import Any
+from typing import Any, get_args
 
 import attrs
 import pytest
@@ -16,6 +16,7 @@ from trio_bridge.agents.config import AGENTS
 from trio_bridge.config import AccountConfig, positive
 from trio_bridge.platforms.registry import PLATFORMS
 from trio_bridge.runner.sections import StoreSection
+from trio_bridge.runner.structure import is_by_name
 
 PAGE = (DOCS / "configuration.rst").read_text(encoding="utf-8")
 LISTED = re.findall(r"^\.\. config-keys:: ([\w.]+)$", PAGE, re.MULTILINE)
@@ -24,9 +25,15 @@ CLASSES: Mapping[str, type[Any]] = {name: cls for name in LISTED if isinstance(c
 
 def test_every_key_of_every_table_is_on_the_page_once() -> None:
     tables = {StoreSection, *AGENTS.values(), *(load() for load in PLATFORMS.values())}
+    tables |= {inner for table in tables for inner in tables_in(table)}
     adding_keys = {base for table in tables for base in table.__mro__ if attrs.has(base) and own_fields(base)}
     assert adding_keys == set(CLASSES.values())
     assert len(CLASSES) == len(LISTED)
+
+
+def tables_in(cls: type[Any]) -> set[type[Any]]:
+    """What stands under names of their own in a table."""
+    return {get_args(field.type)[1] for field in attrs.fields(attrs.resolve_types(cls)) if is_by_name(field.type)}
 
 
 def own_fields(cls: type[Any]) -> list[str]:

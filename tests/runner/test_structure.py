@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -38,6 +39,7 @@ class Everything:
     many: tuple[str, ...] = ()
     inner: Inner | None = None
     inners: tuple[Inner, ...] = ()
+    by_name: Mapping[str, Inner] = attrs.Factory(dict)
 
 
 def read(table: object) -> Everything:
@@ -68,6 +70,7 @@ def problems(table: object) -> list[str]:
         ("many", ["a", "b"], ("a", "b")),
         ("inner", {"size": 1}, Inner(1)),
         ("inners", [{"size": 1}, {"size": 2}], (Inner(1), Inner(2))),
+        ("by_name", {"a b": {"size": 1}, "size": {"size": 2}}, {"a b": Inner(1), "size": Inner(2)}),
     ],
 )
 def test_a_value_of_the_declared_kind_is_taken(key: str, value: object, becomes: object) -> None:
@@ -107,6 +110,7 @@ def test_a_value_of_the_declared_kind_is_taken(key: str, value: object, becomes:
         ("many", "a"),
         ("many", {"a": "b"}),
         ("inner", []),
+        ("by_name", [{"size": 1}]),
     ],
 )
 def test_nothing_is_coerced(key: str, value: object) -> None:
@@ -133,6 +137,14 @@ def test_everything_that_is_wrong_is_said_at_once_in_the_order_of_the_fields() -
 
 def test_a_table_in_a_list_is_named_by_its_number() -> None:
     assert problems({"inners": [{"size": 1}, {}]}) == ["inners[1].size: missing: expected a whole number"]
+
+
+def test_a_table_under_a_name_of_its_own_is_named_by_it() -> None:
+    assert problems({"by_name": {"a b": {"sice": 1}, "c": 5, "d": {"size": 1}}}) == [
+        'by_name."a b".sice: unknown key; did you mean size?',
+        'by_name."a b".size: missing: expected a whole number',
+        "by_name.c: expected a table, not 5",
+    ]
 
 
 def test_what_is_no_table_is_said_to_be_none() -> None:
@@ -204,6 +216,8 @@ def is_strict(kind: Any) -> bool:
         return all(is_strict(arg) for arg in get_args(kind) if arg is not type(None))
     match get_args(kind):
         case (item, ellipsis) if ellipsis is ...:
+            return is_strict(item)
+        case (name, item) if name is str:
             return is_strict(item)
         case choices if choices and all(isinstance(choice, str) for choice in choices):
             return True

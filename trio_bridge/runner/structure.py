@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
@@ -100,6 +100,7 @@ def strict_converter(directory: Path) -> cattrs.Converter:
     converter.register_structure_hook_func(_is_free, _read_free)
     converter.register_structure_hook_factory(is_optional, lambda kind: _read_optional(kind, converter))
     converter.register_structure_hook_factory(_is_list, lambda kind: _read_list(kind, converter))
+    converter.register_structure_hook_factory(is_by_name, lambda kind: _read_by_name(kind, converter))
     converter.register_structure_hook_factory(attrs.has, lambda kind: _read_table(kind, converter))
     return converter
 
@@ -114,6 +115,11 @@ def _is_free(kind: Any) -> bool:
 
 def _is_list(kind: Any) -> bool:
     return get_origin(kind) is tuple
+
+
+def is_by_name(kind: Any) -> bool:
+    """Whether it is a table whose keys are names that people choose, each with a value of one kind."""
+    return get_origin(kind) is Mapping
 
 
 def _read_plain(value: object, kind: type) -> object:
@@ -147,23 +153,37 @@ def _read_table(kind: Any, converter: cattrs.Converter) -> Callable[[object, obj
 
 
 def _read_list(kind: Any, converter: cattrs.Converter) -> Callable[[object, object], object]:
-    item = get_args(kind)[0]
-
     def read(values: object, _: object) -> tuple[object, ...]:
         if not isinstance(values, list):
             raise Unfit
-        read, problems = [], []
-        for index, value in enumerate(values):
-            try:
-                read.append(converter.structure(value, item))
-            except Unfit:
-                problems.append(Problem((index,), expectation(item, None, value)))
-            except Misfit as misfit:
-                problems += [problem.under(index) for problem in misfit.problems]
-        if problems:
-            raise Misfit(problems)
-        return tuple(read)
+        return tuple(_read_each(enumerate(values), get_args(kind)[0], converter).values())
 
+    return read
+
+
+def _read_by_name(kind: Any, converter: cattrs.Converter) -> Callable[[object, object], object]:
+    def read(values: object, _: object) -> dict[str, object]:
+        if not isinstance(values, dict):
+            raise Unfit
+        return _read_each(values.items(), get_args(kind)[1], converter)
+
+    return read
+
+
+Place = TypeVar("Place", int, str)
+
+
+def _read_each(values: Iterable[tuple[Place, object]], item: Any, converter: cattrs.Converter) -> dict[Place, object]:
+    read, problems = {}, []
+    for place, value in values:
+        try:
+            read[place] = converter.structure(value, item)
+        except Unfit:
+            problems.append(Problem((place,), expectation(item, None, value)))
+        except Misfit as misfit:
+            problems += [problem.under(place) for problem in misfit.problems]
+    if problems:
+        raise Misfit(problems)
     return read
 
 

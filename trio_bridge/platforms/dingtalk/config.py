@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar
 
 import attrs
 
 from ...config import Secret
 from ...engine.platform import Platform, PlatformConfig, Services
 from ...errors import ConfigError
+from ...messages import ConversationKind
 from ...transport.urls import is_loopback
 from .settings.cards import CardSettings
+from .settings.groups import ReplyMode, is_reply_mode
 from .settings.lists import texts
+from .settings.policies import PolicySettings
 from .urls import host_of, is_http
-
-ReplyMode = Literal["card", "auto", "markdown", "text"]
 
 
 def _to_secret(value: str | Secret) -> Secret:
@@ -28,7 +29,7 @@ def _base_url(url: str) -> str:
 
 
 @attrs.frozen(kw_only=True)
-class DingTalk(CardSettings, PlatformConfig):
+class DingTalk(CardSettings, PolicySettings, PlatformConfig):
     """A DingTalk app with a robot, connected by Stream Mode.
 
     One account for each app: of two connections, each would get some of the messages, by chance.
@@ -51,19 +52,10 @@ class DingTalk(CardSettings, PlatformConfig):
     http_timeout: float = attrs.field(default=30.0, validator=attrs.validators.gt(0.0))
     """For one call of the API as a whole."""
 
-    allowed_users: tuple[str, ...] = attrs.field(default=("*",), converter=texts)
-    """Staff ids or sender ids, in any case; ``*`` is everybody."""
-    require_mention: bool = True
-    """In groups, hear only what is addressed to the robot."""
-    free_response_chats: tuple[str, ...] = attrs.field(default=(), converter=texts)
-    """Conversation ids of groups in which everything is heard."""
-    mention_patterns: tuple[str, ...] = attrs.field(default=(), converter=texts)
-    """Regular expressions that count as a mention, searched without regard to case. They know no back references and
-    no look-around; one that can't be used is left out with a warning."""
     bot_names: tuple[str, ...] = attrs.field(default=(), converter=texts)
     """Names of the robot: a leading ``@name`` is taken off the text."""
 
-    reply_mode: ReplyMode = attrs.field(default="card", validator=attrs.validators.in_(get_args(ReplyMode)))
+    reply_mode: ReplyMode = attrs.field(default="card", validator=is_reply_mode)
     """How answers look. ``card``: one that is streamed grows in an AI card, every other is a message as with ``auto``.
     ``auto``: markdown where the text has a line break or looks like markdown."""
     at_sender: bool = True
@@ -73,13 +65,25 @@ class DingTalk(CardSettings, PlatformConfig):
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
-        problems = [*self._client_id_problems(), *self._endpoint_problems()]
+        problems = [*self._client_id_problems(), *self._endpoint_problems(), *self._policy_problems()]
         if self.client_secret.text is not None and not self.client_secret.text.strip():
             problems.append("client_secret: expected the app secret, not nothing")
         if self.robot_code != self.client_id and not self.robot_code.strip():
             problems.append("robot_code: expected the code of the robot, not nothing")
         if problems:
             raise ConfigError(*problems)
+
+    def reply_mode_in(self, kind: ConversationKind, conversation_id: str) -> ReplyMode:
+        """How answers look in a conversation: as its group says, or all groups, or the account."""
+        if kind == "direct":
+            return self.reply_mode
+        group = self.groups.get(conversation_id)
+        return (group and group.reply_mode) or self.group_reply_mode or self.reply_mode
+
+    def system_prompt_in(self, conversation_id: str) -> str:
+        """What whoever answers in a conversation is told: what its group says, or the account."""
+        group = self.groups.get(conversation_id)
+        return self.system_prompt if group is None or group.system_prompt is None else group.system_prompt
 
     def _client_id_problems(self) -> Iterable[str]:
         if not self.client_id or any(character.isspace() for character in self.client_id):
