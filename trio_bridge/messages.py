@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
@@ -12,6 +13,7 @@ from typing import Any, Literal, Protocol
 import attrs
 
 ConversationKind = Literal["direct", "group"]
+PathLike = str | os.PathLike[str]
 ReceiptState = Literal["open", "pending", "sending", "sent", "unknown", "dead"]
 
 
@@ -129,6 +131,8 @@ class MessageContext(Protocol):
 
     async def load_state(self) -> dict[str, Any]: ...
 
+    async def download(self, attachment: Attachment, to: PathLike | None) -> Path: ...
+
 
 @attrs.frozen(kw_only=True)
 class Message:
@@ -187,6 +191,21 @@ class Message:
         It is a copy. Messages of one conversation are handled one at a time, so it does not change meanwhile.
         """
         return await self._engine.load_state()
+
+    async def download(self, attachment: Attachment, to: PathLike | None = None) -> Path:
+        """Fetch a received file, and return the path where it is now: whole, and readable by its owner alone.
+
+        ``to`` is a file, which is replaced if it is there, or a folder. Without it the file lands in the bridge's own
+        folder, and stays there until you delete it. In a folder it gets a random name that ends in a harmless form of
+        ``attachment.name``. Platforms keep files for a while only: fetch soon. Attachments of :attr:`reply_to` are
+        fetched in the same way.
+
+        Raises:
+          RequestFailed: there is no such file any more, it is too large, or its address is none to call.
+          RateLimited, NotSent, ConnectionLost, AccountRefused: it could not be fetched now.
+          StoreUnavailable: the disk would not have it.
+        """
+        return await self._engine.download(attachment, to)
 
     @property
     def _engine(self) -> MessageContext:

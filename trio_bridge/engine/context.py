@@ -6,12 +6,13 @@ import copy
 import json
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import attrs
 import trio
 
-from ..messages import Message, Receipt, Reply
+from ..messages import Attachment, Message, PathLike, Receipt, Reply
 from ..wire.protocol import Delivery
 from .held import Held
 from .inbox import Inbox
@@ -153,6 +154,10 @@ class HandlerContext:
         json.dumps(changes, allow_nan=False)  # What no store can keep fails here, as the handler's error.
         completion = self.done(tuple(transaction.outgoing), {scope: changes} if changes else NOTHING)
         await self._holding.inbox.mark(self._holding.held, completion, self._committed)
+
+    async def download(self, attachment: Attachment, to: PathLike | None) -> Path:
+        """Have the platform fetch what an attachment refers to."""
+        return await self._platform.download(attachment, to)
 
     async def load_state(self) -> dict[str, Any]:
         """The small state of the conversation, as the last transaction left it."""

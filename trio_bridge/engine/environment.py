@@ -1,4 +1,4 @@
-"""What the engine takes from outside: network, wall clock, chance. Tests inject their own."""
+"""What the engine takes from outside: network, wall clock, chance, disk. Tests inject their own."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import attrs
 
 from ..transport.network import Network
 from ..transport.tcp import SystemNetwork
+from .executors import Executor, in_thread
+from .files import Files
 
 
 @attrs.frozen(kw_only=True)
@@ -23,3 +25,7 @@ class Environment:
     wall: Callable[[], float] = time.time
     """Seconds since the epoch; for what is stored or comes from a platform, never for delays."""
     new_id: Callable[[], str] = lambda: uuid.uuid4().hex
+    disk: Executor = attrs.field(factory=in_thread)
+    """Who waits for the disk, where received files are written."""
+    files: Files = attrs.field(default=attrs.Factory(lambda self: Files(None, self.disk), takes_self=True))
+    """Where they are written: set by who opens the bridge."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import abc
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
+from pathlib import Path
 from typing import Any, ClassVar
 
 import attrs
 
 from ..config import AccountConfig, Overlap
-from ..messages import Message, MessageContext, Reply
+from ..errors import RequestFailed
+from ..messages import Attachment, Message, MessageContext, PathLike, Reply
 from ..transport.websocket import Websocket
 from ..wire.protocol import Delivery, PlatformProtocol
 from .environment import Environment
@@ -139,6 +141,16 @@ class Platform(abc.ABC):
 
     async def settled(self, key: str) -> None:  # noqa: B027 - most platforms keep nothing
         """A reply is through, one way or the other: forget what was kept for its sake."""
+
+    async def download(self, attachment: Attachment, to: PathLike | None) -> Path:
+        """Fetch a received file, into ``to`` or into the bridge's folder.
+
+        Raises:
+          RequestFailed: there is no such file, or it may not be fetched.
+          RateLimited, NotSent, ConnectionLost, AccountRefused: not now.
+          StoreUnavailable: the disk won't have it.
+        """
+        raise RequestFailed("this platform has no files to fetch", code="no_source")
 
     async def check(self, hosts: Hosts) -> list[Finding]:
         """Try whether the platform would take the account, without taking its messages; each error is a finding.

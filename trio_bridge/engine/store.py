@@ -16,6 +16,7 @@ from __future__ import annotations
 import abc
 import enum
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -277,6 +278,8 @@ class Store(abc.ABC):
 
     durable: bool
     """Whether it survives the process."""
+    path: Path | None = None
+    """The file that it is in, if it is in one."""
 
     @abc.abstractmethod
     async def open_account(self, name: str, *, platform: str, owner: str = "", enabled: bool = True) -> AccountStore:

@@ -27,6 +27,8 @@ class RunnerConfig:
     file: Path
     """As it was given: problems that are found later begin with it too."""
     store: str
+    files: Path | None = None
+    """Where received files land, if not beside the store."""
     accounts: tuple[PlatformConfig, ...]
     agents: Mapping[AgentTable, AgentConfig]
     answered_by: Mapping[str, AgentTable]
@@ -75,7 +77,7 @@ def load_store(file: Path) -> str:
       ConfigError: with a line for each problem of ``[store]``.
     """
     sections = Sections(read_toml(file), file.absolute().parent, PLATFORMS)
-    url = sections.store()
+    url = sections.store().url
     raise_if_any([problem for problem in sections.problems if problem.path[0] == "store"], file)
     return url
 
@@ -110,7 +112,14 @@ def read_config(tables: Mapping[str, Any], file: Path, platforms: Registry = PLA
     agents = sections.agents()
     accounts, answered_by = sections.accounts(agents)
     raise_if_any(sections.problems, file)
-    return RunnerConfig(file=file, store=store, accounts=accounts, agents=agents.made, answered_by=answered_by)
+    return RunnerConfig(
+        file=file,
+        store=store.url,
+        files=store.files,
+        accounts=accounts,
+        agents=agents.made,
+        answered_by=answered_by,
+    )
 
 
 def raise_if_any(problems: list[Problem], file: Path) -> None:

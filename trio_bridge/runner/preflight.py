@@ -12,12 +12,13 @@ import trio
 from ..agents.protocol import Agent, OpenableAgent
 from ..config import Secret
 from ..engine.environment import Environment
+from ..engine.executors import Executor
 from ..engine.findings import Finding, Verdict, finding_of, worst
 from ..engine.hosts import Hosts
 from ..engine.platform import PlatformConfig, Services
 from ..errors import BridgeError, ConfigError
 from ..nurseries import leaves
-from ..stores.checking import Executor, check_store
+from ..stores.checking import check_store
 from ..stores.memory import MemoryStore
 from .loading import RunnerConfig
 from .logs import told

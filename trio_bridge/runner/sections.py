@@ -28,6 +28,9 @@ class StoreSection:
 
     url: str = "sqlite:bridge.db"
     """``sqlite:PATH``, relative to the configuration file; or ``memory:``, which forgets at each restart."""
+    files: Path | None = None
+    """The folder for received files. By default one beside the store: ``bridge-files`` for ``bridge.db``; with
+    ``memory:`` a temporary one. Nothing in it is ever deleted, but what was temporary goes with the bridge."""
 
 
 @attrs.frozen
@@ -48,13 +51,16 @@ class Sections:
         known = ("store", "agent", "agents", "defaults", "accounts")
         self.problems = [Problem((key,), unknown(key, known)) for key in tables if key not in known]
 
-    def store(self) -> str:
-        """The store's URL, a file in it relative to the configuration file."""
+    def store(self) -> StoreSection:
+        """``[store]``, with paths relative to the configuration file."""
         try:
-            url = structure(self._table("store"), StoreSection, directory=self._directory).url
+            section = structure(self._table("store"), StoreSection, directory=self._directory)
         except Misfit as misfit:
             self._add(misfit, "store")
-            return StoreSection.url
+            return StoreSection()
+        return attrs.evolve(section, url=self._placed_store(section.url))
+
+    def _placed_store(self, url: str) -> str:
         scheme, _, path = url.partition(":")
         if url == "memory:":
             return url

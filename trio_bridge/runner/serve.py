@@ -39,7 +39,7 @@ async def serve(
             async with trio.open_nursery() as nursery:
                 await nursery.start(heed_signals, finish, everything)
                 async with open_bridge(
-                    config.accounts, ByAccount(agents), store=config.store, environment=environment
+                    config.accounts, ByAccount(agents), store=config.store, files=config.files, environment=environment
                 ) as bridge:
                     # What lives as long as the accounts is looked through no more: with 1,000 of them one full
                     # collection would hold up every heartbeat for half a second.

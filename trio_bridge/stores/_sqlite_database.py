@@ -12,10 +12,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import trio
 
+from ..engine.executors import Executor
 from ..errors import StoreUnavailable
 from ._sqlite_connection import Doubt, Opened, checkpoint, explain, is_broken, is_busy, open_again, open_checked
 
@@ -26,28 +27,6 @@ PATIENCE = 1.5
 RETRY = 0.02
 REOPEN_PAUSE = 1.0
 """Seconds between attempts to open a file whose disk failed."""
-
-
-class Executor(Protocol):
-    """Runs a function that may wait for the disk, and returns what it returned."""
-
-    async def __call__(self, function: Callable[[], T], /) -> T: ...
-
-
-def in_thread() -> Executor:
-    """An executor with a thread of its own, never abandoned half way."""
-    limiter = trio.CapacityLimiter(1)
-
-    async def execute(function: Callable[[], T], /) -> T:
-        return await trio.to_thread.run_sync(function, limiter=limiter)
-
-    return execute
-
-
-async def inline(function: Callable[[], T], /) -> T:
-    """An executor without a thread: for tests in virtual time, whose clock runs on while a thread works."""
-    await trio.lowlevel.checkpoint()
-    return function()
 
 
 class Transaction:

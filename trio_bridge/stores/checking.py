@@ -12,10 +12,10 @@ from typing import Final
 
 import trio
 
+from ..engine.executors import Executor
 from ..engine.findings import Finding
 from ..errors import StoreUnavailable
 from ._sqlite_connection import explain
-from ._sqlite_database import Executor as Executor
 from ._sqlite_schema import check, is_empty
 
 ROOM: Final = 256 * 2**20

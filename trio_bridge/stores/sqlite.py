@@ -11,12 +11,13 @@ from typing import Literal
 
 import trio
 
+from ..engine.executors import Executor, in_thread
+from ..engine.executors import inline as inline
 from ..engine.store import AccountRecord, Store
 from ..errors import StoreUnavailable
 from . import _sqlite_accounts as accounts
 from ._sqlite_account import SqliteAccount
-from ._sqlite_database import Database, Executor, in_thread
-from ._sqlite_database import inline as inline
+from ._sqlite_database import Database
 from ._sqlite_file import create, lock
 from ._sqlite_writer import Writer
 
@@ -45,7 +46,7 @@ class SqliteStore(Store):
 
     def __init__(self, path: str | os.PathLike[str], *, executor: Executor | None = None) -> None:
         # Absolute, so that a change of the working directory does not make it another file.
-        self.path = Path(path).expanduser().absolute()
+        self.path: Path = Path(path).expanduser().absolute()
         self._executor = executor or in_thread()
         self._database = Database(self.path, self._executor)
         self._writer = Writer(self._database)
