@@ -42,9 +42,9 @@ class World:
         host, port = self.sim.url.removeprefix("http://").split(":")
         return await self.network.connect_tcp(host, int(port))
 
-    async def post(self, path, body, headers=()):
+    async def post(self, path, body, headers=(), *, method="POST"):
         body = json.dumps(body).encode()
-        lines = [f"POST {path} HTTP/1.1", "Host: x", "Connection: close", "Accept: application/json"]
+        lines = [f"{method} {path} HTTP/1.1", "Host: x", "Connection: close", "Accept: application/json"]
         lines += [f"Content-Length: {len(body)}", *(f"{name}: {value}" for name, value in headers)]
         reply = await self.raw("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
         if not reply:

@@ -28,21 +28,24 @@ class Answers:
         self._server = server
         self._patience = patience
         self._seen = 0
-        self._left: list[Sent] = []
+        self._left: list[int] = []
+        """Numbers of what was sent: the text of a card may yet change."""
 
     async def hear(self, wanted: Callable[[Sent], bool]) -> Sent:
         """The oldest thing that is wanted and was not heard yet; waits for it."""
 
-        def left() -> Iterator[Sent]:
-            self._left += self._server.rest.sent[self._seen :]
-            self._seen = len(self._server.rest.sent)
-            return filter(wanted, self._left)
+        sent = self._server.rest.sent
+
+        def left() -> Iterator[int]:
+            self._left += range(self._seen, len(sent))
+            self._seen = len(sent)
+            return (number for number in self._left if wanted(sent[number]))
 
         with self.impatient("the bot did not answer"):
             await self._server.wait_until(lambda: any(True for _ in left()))
         heard = next(left())
         self._left.remove(heard)
-        return heard
+        return sent[heard]
 
     @contextmanager
     def impatient(self, complaint: str) -> Iterator[None]:

@@ -36,6 +36,7 @@ from ..transport.network import Network
 from ..transport.tcp import SystemNetwork
 from ._block import Block
 from ._dingtalk_answers import Answers
+from ._dingtalk_cards import CardTable
 from ._dingtalk_connection import SimulatedConnection
 from ._dingtalk_mischief import Mischief
 from ._dingtalk_robot import Scene, merged, new_msg_id, new_session, robot_data, stamp
@@ -59,7 +60,7 @@ FLOOD_BACKLOG = 1000
 """Frames that may wait for a slow client before a flood pauses."""
 
 
-class DingTalkSimulator(Mischief, Block):
+class DingTalkSimulator(CardTable, Mischief, Block):
     """The platform's side of DingTalk Stream Mode, for as long as the ``async with`` block runs.
 
     ``rules`` are the platform's own unless you change them; ``seed`` makes ids and random choices repeatable; ``wall``
@@ -129,7 +130,7 @@ class DingTalkSimulator(Mischief, Block):
 
     @property
     def sent(self) -> Sequence[Sent]:
-        """What clients had sent, in order: webhook replies, direct and group messages."""
+        """What clients had sent, in order: webhook replies, direct and group messages, cards that came to their end."""
         return self._rest.sent
 
     @property

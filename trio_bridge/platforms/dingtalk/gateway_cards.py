@@ -83,7 +83,7 @@ class Cards:
         app, body = self._received(call, now)
         card = self._own_card(app, body)
         self._check_text(*_variables(body, "cardData").values())
-        self._change(card, body, "", now)
+        self._change(card, body, "")
         self._carried_out(card, "update", now)
         return _DONE
 
@@ -115,13 +115,14 @@ class Cards:
     # What a person does.
 
     def answered(self, card: Card, response: Mapping[str, Any], user: str, now: float) -> None:
-        """Change the card as the answer to a press of one of its buttons says.
-
-        Raises:
-          Refused: the answer is not as it should be.
-        """
-        self._change(card, response, user, now)
-        self._carried_out(card, "answer", now)
+        """Change the card as the answer to a press of one of its buttons says. An answer that can't is a fault."""
+        try:
+            self._change(card, response, user)
+        except Refused as refusal:
+            detail = f"{card.out_track_id}: {refusal.message}"
+            self._desk.gateway.ledger.fault("card_answer_unusable", card.client_id, "", now, detail)
+        else:
+            self._carried_out(card, "answer", now)
 
     # Inside.
 
@@ -210,7 +211,7 @@ class Cards:
         )
         return "SPACE_NOT_EXIST" if no_group else ""
 
-    def _change(self, card: Card, body: Mapping[str, Any], user: str, now: float) -> None:
+    def _change(self, card: Card, body: Mapping[str, Any], user: str) -> None:
         """Do what the body of an update says. ``user``: the one to whom its private part applies."""
         options = body.get("cardUpdateOptions")
         options = options if isinstance(options, dict) else {}
@@ -218,7 +219,8 @@ class Cards:
             values = _variables(body, "cardData")
             card.write(values, by_key=options.get("updateCardDataByKey") is True)
         private = {user: body["userPrivateData"]} if user and "userPrivateData" in body else body.get("privateData")
-        for person in private if isinstance(private, dict) else ():
+        private = private if isinstance(private, dict) else {}
+        for person in private:
             values = _variables(private, person)
             before = card.private.get(person, {}) if options.get("updatePrivateDataByKey") is True else {}
             card.private[person] = {**before, **values}

@@ -42,6 +42,8 @@ class Rules:
     """Calls of one kind about cards that an app may make within a second: 20 on the standard edition."""
     card_content_limit: int | None = None
     """Characters that may be streamed into a card. Documented as about 3,000; longer texts were seen to pass."""
+    card_answer_within: float = 2.0
+    """How long after the press of a button its answer may change the card."""
     card_templates: frozenset[str] | None = None
     """The templates that exist. ``None``: every one."""
     unsafe_words: frozenset[str] = frozenset()

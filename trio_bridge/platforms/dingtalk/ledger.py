@@ -26,6 +26,7 @@ FaultKind = Literal[
     "ack_on_wrong_connection",
     "ack_unknown",
     "ack_unreadable",
+    "card_answer_unusable",
     "card_calls_overlap",
     "echo_differs",
     "protocol_broken",
