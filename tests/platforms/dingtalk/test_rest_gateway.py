@@ -338,6 +338,24 @@ def test_an_open_call_without_an_answer_has_no_status(rest):
     assert [(call.client_id, call.status) for call in rest.open_calls] == [(APP, 0)]
 
 
+def test_each_third_call_of_a_path_can_be_scripted(rest):
+    rest.scripts.every(3, OPEN, Answer(status=403))
+    rest.scripts.every(4, OPEN, Answer(status=429))
+    rest.scripts.add(OPEN, Answer(status=503))
+    with rest.scripts.standing(OPEN, Answer(status=500)):
+        call = Call(method="POST", path=OPEN)
+        assert [rest.answer(call, 0).status for _ in range(6)] == [503, 500, 403, 429, 500, 403]
+    with pytest.raises(ValueError, match="'count' must be >= 1"):
+        rest.scripts.every(0, OPEN, Answer())
+
+
+def test_one_method_of_a_path_can_be_scripted(rest):
+    rest.scripts.add(f"GET {OLD_TOKEN}", Answer(status=503))
+    rest.scripts.add(OLD_TOKEN, Answer(status=500))
+    calls = [Call(method=method, path=OLD_TOKEN) for method in ("PUT", "GET", "GET")]
+    assert [rest.answer(call, 0).status for call in calls] == [500, 503, 200]
+
+
 def test_every_recorded_reply_can_be_scripted(rest, rest_case):
     answer = Answer(status=rest_case["status"], body=rest_case["body"], content_type=rest_case["content_type"])
     rest.scripts.add(rest_case["path"], answer)

@@ -44,10 +44,27 @@ class Script:
     carried_out: bool = False
 
 
+@attrs.define
+class _Every:
+    """A script for one call out of so many."""
+
+    count: int = attrs.field(validator=attrs.validators.ge(1))
+    script: Script
+    calls: int = 0
+
+    def is_due(self) -> bool:
+        self.calls += 1
+        return self.calls % self.count == 0
+
+
 class Scripts:
-    """How calls end that don't end as usual, by path."""
+    """How calls end that don't end as usual, by path.
+
+    Where a path has calls of several methods, ``"PUT /the/path"`` means one of them.
+    """
 
     def __init__(self) -> None:
+        self._every: dict[str, list[_Every]] = {}
         self._next: dict[str, deque[Script]] = {}
         self._standing: dict[str, list[Script]] = {}
 
@@ -66,6 +83,10 @@ class Scripts:
         """Leave the next calls of this path without an answer, their connections open."""
         self.add(path, Script(answer=Answer(ending="hang"), carried_out=carried_out), times=times)
 
+    def every(self, count: int, path: str, script: Script | Answer) -> None:
+        """Have each ``count``-th call of this path end like this, counted from the next one."""
+        self._every.setdefault(path, []).append(_Every(count, _script(script)))
+
     @contextmanager
     def standing(self, path: str, script: Script | Answer) -> Iterator[None]:
         """Within the block every call of this path ends like this, after what is scripted for the next ones."""
@@ -76,12 +97,16 @@ class Scripts:
         finally:
             here.remove(_script(script))
 
-    def next_for(self, path: str) -> Script | None:
-        """How the call of this path that has come now shall end; ``None``: as usual."""
+    def next_for(self, call: Call) -> Script | None:
+        """How the call that has come now shall end; ``None``: as usual."""
+        return self._next_of(f"{call.method} {call.path}") or self._next_of(call.path)
+
+    def _next_of(self, path: str) -> Script | None:
+        due = [each.script for each in self._every.get(path, ()) if each.is_due()]
         if waiting := self._next.get(path):
             return waiting.popleft()
-        standing = self._standing.get(path)
-        return standing[-1] if standing else None
+        lasting = due or self._standing.get(path)
+        return lasting[-1] if lasting else None
 
 
 def _script(wanted: Script | Answer) -> Script:

@@ -23,6 +23,7 @@ from .gateway import Gateway
 from .gateway_calls import Answer, Call, Scripts
 from .gateway_cards import Cards
 from .gateway_desk import Desk, Errcode, Reply, Route, Sent, body_of, no_robot
+from .gateway_emotion import Emotions
 from .gateway_frames import as_object, encode
 from .gateway_model import Refused
 from .gateway_routes import Routes
@@ -81,6 +82,8 @@ class RestGateway:
         self._first_valid_session = 0
         self.cards = Cards(self.desk)
         """AI cards: which there are, and what their readers saw."""
+        self.emotions = Emotions(self.desk)
+        """The marks of robots on messages."""
         self._routes = Routes(self.routes())
 
     @property
@@ -103,12 +106,13 @@ class RestGateway:
             ("POST", DIRECT): self._direct,
             ("POST", GROUP): self._group,
             **self.cards.routes(),
+            **self.emotions.routes(),
         }
 
     def answer(self, call: Call, now: float) -> Answer:
         """Carry out the call, unless a script says otherwise, and say what the client gets."""
         self.calls[call.path] += 1
-        script = self.scripts.next_for(call.path)
+        script = self.scripts.next_for(call)
         if script is None or script.carried_out:
             answer = self._carry_out(call, now)
         if script is not None:
