@@ -105,7 +105,7 @@ async def test_beyond_twenty_a_minute_the_api_takes_over(autojump_clock: trio.ab
     assert (desk.cloud.rest.calls[WEBHOOK], desk.cloud.rest.calls[PEOPLE]) == (20, 2)
     with pytest.raises(RateLimited) as caught:
         await desk.answer({**data, "senderStaffId": ""}, "for somebody without a staff id")
-    assert caught.value.retry_after == 60
+    assert caught.value.retry_after == pytest.approx(60, abs=0.1)
     await trio.sleep(60)
     await desk.answer(data, "again")
     assert desk.cloud.rest.calls[WEBHOOK] == 21

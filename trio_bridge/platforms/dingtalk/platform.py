@@ -22,6 +22,7 @@ from .frames import parse
 from .gate import Gate
 from .login import Login
 from .rest import Rest
+from .robot import Robot
 from .sending import Courier
 from .sessions import Sessions
 from .standing import Standing
@@ -100,5 +101,6 @@ async def open_dingtalk(config: DingTalk, services: Services) -> AsyncIterator[P
         standing = Standing(config.labels)
         token = AccessToken(config, http, standing)
         rest = Rest(config, http, token, OldAccessToken(config, http, standing), standing)
-        courier = Courier(config, rest, http, Sessions(config), services.environment.wall)
+        robot = Robot(config, rest)
+        courier = Courier(config, rest, http, Sessions(config), services.environment.wall, robot)
         yield DingTalkPlatform(rest, config, Login(config, http, network), token, Gate(config), courier)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from typing import Any
 
 import attrs
 import trio
@@ -13,50 +11,17 @@ from ...engine.platform import Outgoing
 from ...errors import NotSent, RateLimited, RequestFailed
 from ...messages import Reply
 from ...transport.http import HttpClient
-from .codes import SEND_TO_GROUP, SEND_TO_PEOPLE, WEBHOOK, Outcome, outcome_of
+from .codes import WEBHOOK, Outcome, outcome_of
 from .config import DingTalk
 from .failures import failure
-from .frames import encodable
 from .rest import Rest
+from .robot import Robot
 from .sessions import Sessions
 from .targets import Target, outsider
-from .text import cut, is_markdown, title_of, with_loose_tables
+from .writing import Piece, Written, pieces, written
 
 TOO_FAST = "130101"
 """A webhook's code for more than 20 messages a minute."""
-
-
-@attrs.frozen
-class Piece(Reply):
-    """A piece of a longer reply. Only the first one mentions anybody."""
-
-    first: bool = True
-
-
-@attrs.frozen
-class Written:
-    """A text in the form in which it is sent."""
-
-    title: str
-    text: str
-    markdown: bool
-
-    def for_webhook(self, mention: str) -> dict[str, Any]:
-        """The body for a session webhook. A mention must stand in the text as well to be seen."""
-        body: dict[str, Any]
-        if self.markdown:
-            text = f"@{mention}\n\n{self.text}" if mention else self.text
-            body = {"msgtype": "markdown", "markdown": {"title": self.title, "text": text}}
-        else:
-            text = f"@{mention} {self.text}" if mention else self.text
-            body = {"msgtype": "text", "text": {"content": text}}
-        return {**body, "at": {"atUserIds": [mention], "isAtAll": False}} if mention else body
-
-    def for_api(self) -> dict[str, str]:
-        """The same for the API, whose parameters are JSON text inside JSON."""
-        if self.markdown:
-            return {"msgKey": "sampleMarkdown", "msgParam": _compact({"title": self.title, "text": self.text})}
-        return {"msgKey": "sampleText", "msgParam": _compact({"content": self.text})}
 
 
 @attrs.define(eq=False)
@@ -68,16 +33,13 @@ class Courier:
     _http: HttpClient
     _sessions: Sessions
     _wall: Callable[[], float]
+    _robot: Robot
 
     def parts(self, reply: Reply) -> list[Reply]:
         """The reply in pieces that DingTalk takes at a time."""
         if reply.attachments:
             return [reply]
-        text, title = encodable(reply.text), encodable(reply.title)
-        if self._shows_markdown(text):
-            text = with_loose_tables(text)
-        pieces = [piece.shown for piece in cut(text, self._config.chunk_limit) if piece.body.strip()] or [""]
-        return [Piece(text, title=title, first=not index) for index, text in enumerate(pieces)]
+        return [*pieces(reply, self._config)]
 
     async def send(self, outgoing: Outgoing) -> str | None:
         """Send one piece. Returns the API's id of it; webhooks give none."""
@@ -86,17 +48,17 @@ class Courier:
             raise RequestFailed("attachments can't be sent", code="unsupported")
         if not reply.text.strip():
             raise RequestFailed("there is nothing to send", code="empty")
-        written = self._written(reply)
-        if self._sessions.is_open(target, self._wall()) and await self._sent_by_webhook(target, reply, written):
+        message = written(reply, self._config)
+        if self._sessions.is_open(target, self._wall()) and await self._sent_by_webhook(target, reply, message):
             return None
         if not target.id:
             raise outsider()
-        outcome = await self._send_by_api(target, written)
+        outcome = await self._send_by_api(target, message)
         if outcome.category != "ok":
             raise failure(outcome)
         return outcome.message_id
 
-    async def _sent_by_webhook(self, target: Target, reply: Reply, written: Written) -> bool:
+    async def _sent_by_webhook(self, target: Target, reply: Reply, message: Written) -> bool:
         """Whether the webhook took it. It did not if it is used up, gone or out of reach: the API may do it instead."""
         now = trio.current_time()
         if wait := self._sessions.wait(target.webhook, now):
@@ -108,7 +70,7 @@ class Courier:
         mention = self._mention(target, reply)
         try:
             # Without the access token: it is none of the webhook's business.
-            answer = await self._http.request("POST", target.webhook, json=written.for_webhook(mention))
+            answer = await self._http.request("POST", target.webhook, json=message.for_webhook(mention))
         except NotSent:
             if target.id:
                 return False
@@ -124,24 +86,12 @@ class Courier:
             return False
         raise failure(outcome)
 
-    async def _send_by_api(self, target: Target, written: Written) -> Outcome:
-        body: dict[str, Any] = {"robotCode": self._config.robot_code, **written.for_api()}
+    async def _send_by_api(self, target: Target, message: Written) -> Outcome:
         if target.kind == "group":
-            return await self._rest.call("POST", SEND_TO_GROUP, {**body, "openConversationId": target.id})
-        return await self._rest.call("POST", SEND_TO_PEOPLE, {**body, "userIds": [target.id]})
-
-    def _written(self, reply: Reply) -> Written:
-        return Written(title_of(reply.text, reply.title), reply.text, self._shows_markdown(reply.text))
-
-    def _shows_markdown(self, text: str) -> bool:
-        mode = self._config.reply_mode
-        return mode == "markdown" or (mode in ("auto", "card") and is_markdown(text))
+            return await self._robot.send_to_group(target.id, message.message)
+        return await self._robot.send_to_people([target.id], message.message)
 
     def _mention(self, target: Target, reply: Reply) -> str:
         """Whom to mention, if anybody: whoever is answered in a group, once for each reply."""
         wanted = self._config.at_sender and target.kind == "group"
         return target.staff if wanted and not (isinstance(reply, Piece) and not reply.first) else ""
-
-
-def _compact(value: dict[str, str]) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
