@@ -101,6 +101,11 @@ class AccountConfig:
     overflow: Overflow | None = None
     """When the queue is full: ``spill`` (keep on disk), ``shed`` (leave unacknowledged), ``drop`` (acknowledge, count,
     drop). Default: ``spill`` with a durable store, ``shed`` with ``memory:``."""
+    session_queue_max: int | None = attrs.field(
+        default=None, validator=attrs.validators.optional(attrs.validators.ge(1))
+    )
+    """Messages that may wait in one conversation; more are acknowledged, counted and dropped, and their senders told,
+    where the platform has words for it. Default: no bound but the account's."""
     handler_timeout: float = attrs.field(default=600.0, validator=positive)
     """A handler that runs longer has failed."""
     max_attempts: int = attrs.field(default=5, validator=attrs.validators.ge(1))

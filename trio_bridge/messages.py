@@ -188,7 +188,8 @@ class Message:
     async def load_state(self) -> dict[str, Any]:
         """The small state of the conversation as the last transaction left it: to be read before one's own begins.
 
-        It is a copy. Messages of one conversation are handled one at a time, so it does not change meanwhile.
+        It is a copy. Messages of one conversation are handled one at a time, so it does not change meanwhile; where
+        conversations share their state, another one may change it, and what counts is read in the transaction.
         """
         return await self._engine.load_state()
 

@@ -13,7 +13,8 @@ from trio.testing import MockClock
 from tests.engine.conftest import virtual_environment
 from tests.engine.fake import Fake, FakeServer
 from trio_bridge import Account, RequestFailed, StoreUnavailable, open_bridge
-from trio_bridge.engine.context import HandlerContext, state_scope
+from trio_bridge.engine.context import HandlerContext
+from trio_bridge.engine.memory import state_scope
 from trio_bridge.engine.store import AccountStore, Done, Work
 from trio_bridge.stores.memory import MemoryAccount, MemoryStore
 from trio_bridge.testing.openai import Asked, OpenAISimulator, Refuses, Says

@@ -16,7 +16,7 @@ import trio
 
 from tests.crash.forks import Forks
 from tests.crash.otherside import OtherSide, open_other_side
-from trio_bridge.engine.context import state_scope
+from trio_bridge.engine.memory import state_scope
 from trio_bridge.engine.store import OutgoingRow, OutgoingState
 from trio_bridge.stores.sqlite import inline, open_sqlite
 

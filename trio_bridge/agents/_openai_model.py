@@ -66,6 +66,7 @@ class Model:
         question = self._question(message)
         bounds = Bounds(turns=self._agent.memory, characters=self._agent.memory_size)
         turns = bounds.read((await message.load_state()).get(KEY)) if self._agent.memory else []
+        refused: list[Turn] = []
         async with message.stream() as out:
             # What an earlier run had said to its end is what people saw: it is remembered, and not asked for again.
             if out.committed is None:
@@ -76,12 +77,14 @@ class Model:
                         raise
                     fields = {"account": message.account, "platform": message.platform, "key": message.id}
                     logger.info("refused with what is remembered: asked without it", extra=fields)
-                    turns = []
-                    await self._say(out, turns, question)
+                    refused = turns
+                    await self._say(out, [], question)
         said = out.text if out.committed is None else out.committed
         if self._agent.memory and said and not said.endswith(WITHHELD):
             async with message.transaction() as tx:
-                tx.state[KEY] = bounds.last([*turns, (question, said)])
+                # As it is now: conversations that share their memory may have added to it meanwhile.
+                kept = [turn for turn in bounds.read(tx.state.get(KEY)) if turn not in refused]
+                tx.state[KEY] = bounds.last([*kept, (question, said)])
 
     def _question(self, message: Message) -> str:
         if not (self._agent.show_sender and message.conversation.kind == "group"):

@@ -16,14 +16,15 @@ from ..messages import Attachment, Message, PathLike, Receipt, Reply
 from ..wire.protocol import Delivery
 from .held import Held
 from .inbox import Inbox
+from .memory import Memory
 from .outbox import ERROR_MARK, Outbox
 from .platform import Platform
 from .store import NOTHING, AccountStore, Completion, NewOutgoing, OutgoingChange, OutgoingRow
 
 
-def state_scope(lane: str) -> str:
-    """Where the small state of a conversation is kept."""
-    return f"conversation:{lane}"
+def says_something(text: str) -> bool:
+    """Whether anybody would see it."""
+    return bool(text) and not text.isspace()
 
 
 class Stream:
@@ -75,12 +76,14 @@ class HandlerContext:
         platform: Platform,
         outbox: Outbox,
         store: AccountStore,
+        memory: Memory,
         holding: Holding | None = None,
     ) -> None:
         self._delivery = delivery
         self._platform = platform
         self._outbox = outbox
         self._store = store
+        self._memory = memory
         self._holding = holding
         self._replies = 0
         self._transaction: _Transaction | None = None
@@ -91,16 +94,13 @@ class HandlerContext:
         """The handler was given the message."""
         self.completed = False
         """The message was completed by a transaction."""
+        self.answered = False
+        """Something was said to the message, in this run of its handler or seen there from an earlier one."""
         self._message: Message | None = None
 
     def attach(self, message: Message) -> None:
         """Name the message that replies go to."""
         self._message = message
-
-    @property
-    def has_message(self) -> bool:
-        """There is something to reply to."""
-        return self._message is not None
 
     async def take_up_streams(self) -> None:
         """Remember the streams that earlier attempts left open."""
@@ -110,6 +110,7 @@ class HandlerContext:
 
     async def reply(self, reply: Reply) -> Receipt:
         """Keep a reply, or add it to the open transaction."""
+        self.answered |= says_something(reply.text) or bool(reply.attachments)
         new = self._new_outgoing(self._next_key(), reply)
         if self._transaction is not None:
             self._transaction.outgoing.append(new)
@@ -126,12 +127,14 @@ class HandlerContext:
         out = await self._next_stream()
         key = out.receipt.key
         if out.committed is not None:
+            self.answered |= says_something(out.committed)
             yield out  # It may have been sent: what happens now must not end it with a mark.
             return
         self._unfinished[key] = out
         async with self._platform.show(key, self._target(), lambda: out.text) as out.grown:
             yield out
             await self._outbox.put(self._new_outgoing(key, Reply(out.text)))
+        self.answered |= says_something(out.text)
         self._unfinished.pop(key, None)
 
     @asynccontextmanager
@@ -141,19 +144,20 @@ class HandlerContext:
             raise RuntimeError("a message has one transaction")
         if self._holding is None:
             raise RuntimeError("a message whose answer is its acknowledgement is not stored: it has no transaction")
-        scope = state_scope(self._delivery.lane)
-        self._transaction = transaction = _Transaction()
-        try:
-            before = await self._store.load(scope)
-            transaction.state = copy.deepcopy(before)
-            yield transaction
-        finally:
-            self._transaction = None
-        changes = {key: value for key, value in transaction.state.items() if before.get(key) != value}
-        changes |= dict.fromkeys(before.keys() - transaction.state.keys())
-        json.dumps(changes, allow_nan=False)  # What no store can keep fails here, as the handler's error.
-        completion = self.done(tuple(transaction.outgoing), {scope: changes} if changes else NOTHING)
-        await self._holding.inbox.mark(self._holding.held, completion, self._committed)
+        async with self._memory.changing(self):
+            self._transaction = transaction = _Transaction()
+            try:
+                before = await self._memory.load(self._delivery.lane)
+                transaction.state = copy.deepcopy(before)
+                yield transaction
+            finally:
+                self._transaction = None
+            changes = {key: value for key, value in transaction.state.items() if before.get(key) != value}
+            changes |= dict.fromkeys(before.keys() - transaction.state.keys())
+            json.dumps(changes, allow_nan=False)  # What no store can keep fails here, as the handler's error.
+            state = {self._memory.scope(self._delivery.lane): changes} if changes else NOTHING
+            completion = self.done(tuple(transaction.outgoing), state)
+            await self._holding.inbox.mark(self._holding.held, completion, self._committed)
 
     async def download(self, attachment: Attachment, to: PathLike | None) -> Path:
         """Have the platform fetch what an attachment refers to."""
@@ -161,7 +165,11 @@ class HandlerContext:
 
     async def load_state(self) -> dict[str, Any]:
         """The small state of the conversation, as the last transaction left it."""
-        return await self._store.load(state_scope(self._delivery.lane))
+        return await self._memory.load(self._delivery.lane)
+
+    def revoked(self) -> None:
+        """The delivery was taken away from a worker that does not return: others need not wait for it."""
+        self._memory.pass_on(self)
 
     def complete(self, completion: Completion) -> None:
         """Have the completion of the message committed, unless a transaction did that."""
@@ -170,9 +178,26 @@ class HandlerContext:
             follows = completion.outgoing or completion.changes
             self._held.inbox.mark_nowait(self._held.held, completion, self._committed if follows else None)
 
-    def result(self, text: str) -> NewOutgoing:
-        """The reply that a handler returned: committed with the completion."""
-        return self._new_outgoing(self._next_key(), Reply(text))
+    async def end(self, text: str | None) -> Completion:
+        """The completion of a message whose handler returned ``text``; where nothing was said at all, that is said."""
+        notice = self._platform.notices.empty
+        if self._message is None:
+            return self.done()
+        if text and (says_something(text) or not notice):
+            return self.done((self._new_outgoing(self._next_key(), Reply(text)),))
+        if not notice or self.answered or not self.begun:
+            return self.done()
+        if self.completed:
+            await self.notify("empty", notice)
+            return self.done()
+        return self.done((self._notice("empty", notice),))
+
+    async def notify(self, what: str, text: str) -> None:
+        """Say something that is not the handler's, once for each message. Its own replies keep their numbers."""
+        await self._outbox.put(self._notice(what, text))
+
+    def _notice(self, what: str, text: str) -> NewOutgoing:
+        return self._new_outgoing(f"{self._delivery.key}/{what}", Reply(text))
 
     def done(
         self, outgoing: tuple[NewOutgoing, ...] = (), state: Mapping[str, Mapping[str, Any]] = NOTHING
@@ -184,8 +209,10 @@ class HandlerContext:
 
     def buried(self, error: str) -> Completion:
         """The completion of a message that was given up."""
-        claim = self._held.held.claim
-        return Completion(claim.seq, claim.fence, "dead", error=error, changes=self._closings())
+        claim, notice = self._held.held.claim, self._platform.notices.failed
+        outgoing = (self._notice("failed", notice),) if notice and self.begun and self._message is not None else ()
+        changes = self._closings()
+        return Completion(claim.seq, claim.fence, "dead", error=error, outgoing=outgoing, changes=changes)
 
     def _committed(self, completion: Completion) -> None:
         self.completed = True

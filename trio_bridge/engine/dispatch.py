@@ -18,13 +18,14 @@ import trio
 
 from ..backoff import Backoff
 from ..config import AccountConfig
-from ..errors import BridgeError
+from ..errors import BridgeError, StoreUnavailable
 from ..messages import Message
 from ..wire.protocol import Delivery
 from .context import HandlerContext, Holding
 from .environment import Environment
 from .held import Held
 from .inbox import Inbox
+from .memory import Memory
 from .outbox import Outbox
 from .platform import Platform
 from .policy import honour_hint
@@ -159,14 +160,17 @@ class Dispatcher:
         self._handler = handler
         self._outbox = outbox
         self._store = store
+        self._memory = Memory(store, shared=platform.shares_memory)
         self._environment = environment
         self._counters = counters
 
+    def context(self, delivery: Delivery, holding: Holding | None = None) -> HandlerContext:
+        """What one run of the handler over a delivery can do; ``holding`` is where the delivery goes back to."""
+        return HandlerContext(delivery, self._platform, self._outbox, self._store, self._memory, holding)
+
     def begin(self, held: Held, scope: trio.CancelScope) -> InHand:
         """A worker takes a delivery in hand; ``scope`` is where its time is limited."""
-        context = HandlerContext(
-            held.claim.delivery, self._platform, self._outbox, self._store, Holding(held, self.inbox)
-        )
+        context = self.context(held.claim.delivery, Holding(held, self.inbox))
         work = InHand(held, context, scope, self.config.handler_timeout)
         self.working.add(work)
         return work
@@ -211,12 +215,13 @@ class Dispatcher:
                 fields = {**self.config.labels, "key": work.held.claim.delivery.key}
                 logger.error("a handler ignores its cancellation: its slot is lost until it returns", extra=fields)
                 self.inbox.revoke(work.held)
+                work.context.revoked()
 
     async def _complete(self, held: Held, context: HandlerContext) -> Completion:
         if held.claim.attempts + held.claim.interrupted > 1:
             await context.take_up_streams()
         text = await self.process(held.claim.delivery, context)
-        return context.done((context.result(text),) if context.has_message and text else ())
+        return await context.end(text)
 
     async def process(self, delivery: Delivery, context: HandlerContext) -> Any:
         """Have a delivery pass the gate and the handler; return the text that it wants to reply.
@@ -235,6 +240,8 @@ class Dispatcher:
             self._counters.gated += 1
             return None
         context.begun = True
+        if notice := self._platform.notices.begun:
+            await self._say_begun(context, notice)
         if (attending := self._platform.attending(message)) is None:
             text = await call_handler(self._handler, message)
         else:
@@ -242,6 +249,12 @@ class Dispatcher:
                 text = await call_handler(self._handler, message)
         self._counters.handled += 1
         return text
+
+    async def _say_begun(self, context: HandlerContext, notice: str) -> None:
+        try:
+            await context.notify("begun", notice)
+        except StoreUnavailable as error:  # A courtesy is not worth an attempt.
+            logger.warning("could not tell that a handler began", extra={**self.config.labels, "cause": str(error)})
 
     def _failed(self, held: Held, context: HandlerContext, error: BaseException) -> Completion:
         claim = held.claim

@@ -43,7 +43,7 @@ FINAL_ROUND = 5.0
 logger = logging.getLogger(__name__)
 
 
-def _ignore(delivery: Delivery, ahead: int) -> None:
+def _ignore(*_: object) -> None:
     """Nobody wants to know."""
 
 
@@ -59,9 +59,11 @@ class Inbox:
         *,
         durable: bool,
         on_queued: Callable[[Delivery, int], None] = _ignore,
+        on_dropped: Callable[[Delivery], None] = _ignore,
     ) -> None:
         self._config = config
         self._on_queued = on_queued
+        self._on_dropped = on_dropped
         self._store = store
         self._wall = environment.wall
         self._bell = Bell()
@@ -237,11 +239,13 @@ class Inbox:
                     self._idle.set()
                 return
             claim = [seq for _, seq in taken]
+            accept = [delivery for arrival in arrivals for delivery in arrival.deliveries]
             work = self._round = Work(
                 now=self._wall(),
-                accept=[delivery for arrival in arrivals for delivery in arrival.deliveries],
+                accept=accept,
                 room=self._intake.bound - self.depth - len(taken),
                 room_bytes=self._intake.bound_bytes - self._bytes,
+                lane_room=self._intake.lane_room(accept, self._lanes.waiting),
                 finish=[marking.completion for marking in markings],
                 claim=claim,
                 kept=self._shelf.take(claim),
@@ -322,6 +326,8 @@ class Inbox:
                 self._bytes += len(delivery.data)
                 if ahead:
                     self._on_queued(delivery, ahead)
+            elif accepted.verdict is Verdict.DROPPED:
+                self._on_dropped(delivery)
         self._intake.settle(arrivals, done.accepted)
         for (lane, seq), claim in zip(taken, done.claimed, strict=True):
             self._hand_out(lane, seq, claim)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 import trio
@@ -11,7 +11,7 @@ import trio
 from ..config import AccountConfig
 from ..wire.protocol import Delivery
 from .statistics import Counters
-from .store import Accepted, Verdict
+from .store import NOTHING, Accepted, Verdict
 
 TOTAL_ROWS = 1_000_000
 TOTAL_BYTES = 2 * 2**30
@@ -34,6 +34,7 @@ class Intake:
 
     def __init__(self, config: AccountConfig, counters: Counters, ring: Callable[[], None], *, durable: bool) -> None:
         self._queue_size = config.queue_size
+        self._lane_bound = config.session_queue_max
         self._counters = counters
         self._ring = ring
         self._policy = config.overflow or ("spill" if durable else "shed")
@@ -87,6 +88,12 @@ class Intake:
             size += len(arrival.deliveries)
         return arrivals
 
+    def lane_room(self, deliveries: Sequence[Delivery], waiting: Callable[[str], int]) -> Mapping[str, int]:
+        """How many more may wait in the lanes of these, of which so many are ``waiting``."""
+        if (bound := self._lane_bound) is None:
+            return NOTHING
+        return {lane: max(0, bound - waiting(lane)) for lane in {delivery.lane for delivery in deliveries}}
+
     def settle(self, arrivals: Sequence[Arrival], accepted: Sequence[Accepted]) -> None:
         """Tell who waits what became of each delivery."""
         start = 0
@@ -109,6 +116,8 @@ class Intake:
                 self._counters.stored += 1
             case Verdict.DUPLICATE:
                 self._counters.duplicates += 1
+            case Verdict.DROPPED:
+                self._counters.dropped += 1
             case Verdict.FULL if self._policy == "drop":
                 self._counters.dropped += 1
             case Verdict.FULL:

@@ -35,6 +35,10 @@ class Lanes(Generic[T]):
         """How many lanes could be taken from now."""
         return len(self._ready)
 
+    def waiting(self, lane: str) -> int:
+        """How many items wait in a lane."""
+        return len(self._waiting.get(lane, ()))
+
     def add(self, lane: str, item: T) -> int:
         """Put an item at the end of its lane. Returns how many are before it, one that was taken included."""
         waiting = self._waiting.get(lane)

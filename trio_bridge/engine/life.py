@@ -12,9 +12,9 @@ import trio
 
 from ..errors import BridgeError
 from ..wire.protocol import Delivery
-from .context import HandlerContext
 from .dispatch import Dispatcher, Handler, HandlerFailed, walled
 from .environment import Environment
+from .excuses import Excuses
 from .exclusive import hold_exclusively
 from .generation import Workshop
 from .inbox import Inbox
@@ -55,9 +55,18 @@ class Life:
         self._environment = environment
         self._on_change = on_change
         self._counters = counters
-        self.inbox = Inbox(config, store, environment, counters, durable=durable, on_queued=platform.arrived)
+        self.inbox = Inbox(
+            config,
+            store,
+            environment,
+            counters,
+            durable=durable,
+            on_queued=platform.arrived,
+            on_dropped=self._excuse,
+        )
         self.outbox = Outbox(config, store, platform, environment, counters)
         self.dispatcher = Dispatcher(config, platform, handler, self.inbox, self.outbox, store, environment, counters)
+        self._excuses = Excuses(platform, self.dispatcher.context, config.labels)
         self.policy = RestartPolicy(config, environment.rand)
         self._locks = ExitStack()
         self._credentials_held = False
@@ -88,6 +97,7 @@ class Life:
                     ("inbox", self.inbox.run),
                     ("suspects", self.inbox.suspects.run),
                     ("outbox", self.outbox.run),
+                    ("excuses", self._excuses.run),
                     ("housekeeping", self._keep_house),
                     ("supervisor", self._supervise),
                 ):
@@ -135,6 +145,9 @@ class Life:
         if config.overflow == "shed" and not self.platform.redelivers_unacked:
             logger.warning("overflow is shed, and the platform may not send again what was shed", extra=fields)
 
+    def _excuse(self, delivery: Delivery) -> None:
+        self._excuses.ask_for(delivery)
+
     async def _supervise(self) -> None:
         try:
             await self.supervisor.run(self._news)
@@ -167,7 +180,7 @@ class Life:
 
     async def _answer(self, delivery: Delivery) -> Any:
         """The answer of a handler to a delivery whose acknowledgement carries it; ``None`` is the empty answer."""
-        context = HandlerContext(delivery, self.platform, self.outbox, self._store)
+        context = self.dispatcher.context(delivery)
         try:
             return await walled(self.dispatcher.process, delivery, context)
         except HandlerFailed as failure:

@@ -44,6 +44,18 @@ class Outgoing:
     """The reply was written by a handler that failed: it ends with a mark, and is not whole."""
 
 
+@attrs.frozen(kw_only=True)
+class Notices:
+    """What people are told around a handler; nothing, where it is empty. Each once for a message, under its own key."""
+
+    begun: str = ""
+    """When the handler is given the message."""
+    empty: str = ""
+    """When it has ended without saying anything."""
+    failed: str = ""
+    """When the message is given up."""
+
+
 class Platform(abc.ABC):
     """One account's side of a platform: how to connect, what a delivery means, how to send."""
 
@@ -54,6 +66,9 @@ class Platform(abc.ABC):
     sends_are_keyed: ClassVar[bool] = False
     """Whether the platform drops a second send with the same key: then an unknown outcome is simply sent again."""
 
+    notices: Notices = Notices()
+    shares_memory: bool = False
+    """Whether all conversations of the account have one small state in common."""
     api: Any = None
     """The typed client of the platform, handed out as ``account.api``."""
 
@@ -76,6 +91,12 @@ class Platform(abc.ABC):
         """A delivery was stored that is not the next one of its lane: ``ahead`` wait before it, or are in hand.
 
         A plain call in the middle of a round: it waits for nobody, and raises nothing.
+        """
+
+    async def excuse(self, message: Message) -> None:  # noqa: B027 - most platforms say nothing
+        """A message was dropped, for too many waited in its lane: a reply may say so.
+
+        It is not called for every such message, and the handler sees none of them.
         """
 
     def callback(self, delivery: Delivery) -> Callable[[], Awaitable[Any]] | None:

@@ -28,7 +28,7 @@ class Counters:
     shed: int = 0
     """Left unacknowledged for want of room."""
     dropped: int = 0
-    """Acknowledged and dropped for want of room, as ``overflow = "drop"`` asks for."""
+    """Acknowledged and dropped for want of room, as ``overflow = "drop"`` or ``session_queue_max`` asks for."""
     refused: int = 0
     """Left unacknowledged because they could not be stored."""
     answered: int = 0

@@ -34,6 +34,8 @@ class Verdict(enum.Enum):
     STORED = "stored"
     DUPLICATE = "duplicate"
     FULL = "full"
+    DROPPED = "dropped"
+    """Its lane had no room: of it only the key is remembered."""
 
 
 @attrs.frozen
@@ -157,6 +159,8 @@ class Work:
     """How many new deliveries may be stored; a duplicate is recognised even when there is no room."""
     room_bytes: int = 0
     """The same, by the length of their data."""
+    lane_room: Mapping[str, int] = NOTHING
+    """How many of them for a lane, where that is bounded. Further ones need no room: they are remembered as handled."""
     finish: Sequence[Completion] = ()
     claim: Sequence[int] = ()
     """Seqs to claim. Carried out after ``finish`` and ``accept``."""

@@ -12,6 +12,7 @@ from ..wire.protocol import Delivery
 
 _DUPLICATE = Accepted(Verdict.DUPLICATE)
 _FULL = Accepted(Verdict.FULL)
+_DROPPED = Accepted(Verdict.DROPPED)
 
 
 @attrs.define(eq=False)
@@ -46,12 +47,18 @@ class MemoryInbox:
     def accept(self, work: Work) -> list[Accepted]:
         """What is new is kept, as far as there is room."""
         room, room_bytes = work.room, work.room_bytes
-        keys, aliases = self._keys, self._aliases
+        keys, aliases, lanes = self._keys, self._aliases, dict(work.lane_room)
         accepted = []
         for delivery in work.accept:
             key, alias, size = delivery.key, delivery.alias, len(delivery.data)
             if key in keys or alias in aliases:
                 accepted.append(_DUPLICATE)
+            elif lanes and lanes.get(delivery.lane, 1) < 1:
+                keys[key] = 0
+                if alias is not None:
+                    aliases.add(alias)
+                heapq.heappush(self._done, (work.now, key, alias))
+                accepted.append(_DROPPED)
             elif room < 1 or size > room_bytes:
                 accepted.append(_FULL)
             else:
@@ -62,6 +69,8 @@ class MemoryInbox:
                     aliases.add(alias)
                 room -= 1
                 room_bytes -= size
+                if delivery.lane in lanes:
+                    lanes[delivery.lane] -= 1
                 accepted.append(Accepted(Verdict.STORED, seq))
         return accepted
 

@@ -19,6 +19,7 @@ PAGE = 1000
 
 _DUPLICATE = Accepted(Verdict.DUPLICATE)
 _FULL = Accepted(Verdict.FULL)
+_DROPPED = Accepted(Verdict.DROPPED)
 
 _SEEN = "INSERT INTO seen (seq, account, key, alias, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _STORE = (
@@ -61,11 +62,12 @@ def work(transaction: Transaction, account: int, work: Work) -> Done:
 
 
 def _accept(transaction: Transaction, account: int, work: Work) -> list[Accepted]:
-    room, room_bytes = work.room, work.room_bytes
+    room, room_bytes, lanes = work.room, work.room_bytes, dict(work.lane_room)
     accepted = []
     for delivery in work.accept:
         size = len(delivery.data)
-        if room < 1 or size > room_bytes:
+        dropped = bool(lanes) and lanes.get(delivery.lane, 1) < 1
+        if not dropped and (room < 1 or size > room_bytes):
             [known] = transaction.execute(_KNOWN, (account, delivery.key, delivery.alias)).fetchone()
             accepted.append(_DUPLICATE if known else _FULL)
             continue
@@ -73,13 +75,18 @@ def _accept(transaction: Transaction, account: int, work: Work) -> list[Accepted
         if not transaction.execute(_SEEN, (seq, account, delivery.key, delivery.alias, work.now)).rowcount:
             accepted.append(_DUPLICATE)
             continue
+        transaction.last_seq = seq
+        if dropped:  # What is seen, and not in the inbox, is handled.
+            accepted.append(_DROPPED)
+            continue
         transaction.execute(
             _STORE,
             (seq, account, work.now, size, delivery.key, delivery.alias, delivery.lane, delivery.topic, delivery.data),
         )
-        transaction.last_seq = seq
         room -= 1
         room_bytes -= size
+        if delivery.lane in lanes:
+            lanes[delivery.lane] -= 1
         accepted.append(Accepted(Verdict.STORED, seq))
     return accepted
 

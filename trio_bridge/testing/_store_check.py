@@ -12,7 +12,7 @@ from ..wire.protocol import Delivery
 
 OpenStore = Callable[[], AbstractAsyncContextManager[Store]]
 
-STORED, DUPLICATE, FULL = Verdict.STORED, Verdict.DUPLICATE, Verdict.FULL
+STORED, DUPLICATE, FULL, DROPPED = Verdict.STORED, Verdict.DUPLICATE, Verdict.FULL, Verdict.DROPPED
 ROOM = 10**9
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..engine.store import AccountStore, Completion, OutgoingChange, Work
 from ..wire.protocol import Delivery
 from ._store_check import (
+    DROPPED,
     DUPLICATE,
     FULL,
     ROOM,
@@ -76,6 +77,27 @@ async def a_duplicate_needs_no_room(account: AccountStore) -> None:
     for room, room_bytes in [(0, ROOM), (-1, ROOM), (ROOM, 0), (ROOM, -5)]:
         found = await accept(account, *copies, delivery("new"), room=room, room_bytes=room_bytes)
         assert [accepted.verdict for accepted in found] == [DUPLICATE, DUPLICATE, DUPLICATE, FULL]
+
+
+async def what_a_lane_has_no_room_for_is_remembered_as_handled(account: AccountStore) -> None:
+    await accept(account, delivery("a", lane="full"))
+    arriving = [
+        delivery("a", lane="full"),
+        delivery("b", lane="full", alias="x"),
+        delivery("c", lane="full", alias="y"),
+        delivery("d", lane="full", data="x" * 100),
+        delivery("e", lane="other"),
+    ]
+    work = Work(1.0, arriving, room=2, room_bytes=10, lane_room={"full": 1})
+    found = (await account.work(work)).accepted
+    assert [accepted.verdict for accepted in found] == [DUPLICATE, STORED, DROPPED, DROPPED, STORED]
+    assert [found[2].seq, found[3].seq] == [0, 0]
+    copies = await accept(account, delivery("c"), delivery("z", alias="y"), delivery("d"))
+    assert [accepted.verdict for accepted in copies] == [DUPLICATE, DUPLICATE, DUPLICATE]
+    assert len(await waiting(account)) == 3
+    assert await account.trim(before=2.0) == 2, "they are forgotten like what was handled"
+    [again] = await accept(account, delivery("c", lane="full", alias="y"))
+    assert again.verdict is STORED
 
 
 async def seq_is_the_order_of_arrival(account: AccountStore) -> None:
@@ -336,6 +358,7 @@ INBOX_CHECKS: tuple[Check, ...] = tuple(
             room_is_counted_in_deliveries,
             room_is_counted_in_data,
             a_duplicate_needs_no_room,
+            what_a_lane_has_no_room_for_is_remembered_as_handled,
             seq_is_the_order_of_arrival,
             recover_gives_the_order_of_arrival,
             a_claim_gives_back_what_was_accepted,
