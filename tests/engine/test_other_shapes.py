@@ -33,7 +33,7 @@ async def test_the_answer_is_the_acknowledgement(
         await server.until(lambda: link.acked(again))
 
 
-async def test_an_answering_handler_that_fails_gives_the_empty_answer(
+async def test_an_answering_handler_that_fails_is_said_to_have_failed(
     autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
 ) -> None:
     async def handler(message: Message) -> str:
@@ -42,8 +42,9 @@ async def test_an_answering_handler_that_fails_gives_the_empty_answer(
     async with open_fake(handler) as account:
         link = await server.connection()
         ack = link.push("q", answer_within=2.0)
-        await server.until(lambda: f"ack {ack}" in link.sent)
-        assert account.counters.failed == 1
+        await server.until(lambda: bool(link.sent))
+        assert link.sent == [f"refused {ack}"]
+        assert account.counters.failed == account.counters.answered == 1
         assert account.generation == 1
 
 

@@ -10,16 +10,14 @@ restarts with delays.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any
 
 import attrs
 import trio
 
 from ..config import AccountConfig
 from ..errors import BridgeError, HandshakeFailed
-from ..wire.protocol import Delivery
 from .bell import Bell
 from .dispatch import Crew, Dispatcher
 from .governor import connect_governor
@@ -27,7 +25,7 @@ from .groups import most_telling
 from .inbox import Inbox
 from .platform import Connection, ListeningPlatform, Platform
 from .policy import PROVEN_AFTER, Begin
-from .serving import Pulse, Wiring
+from .serving import Answer, Pulse, Wiring
 from .states import Ended, Fed, Leaving, News, Outcome, Phase, Proven, Ready, Replaced
 from .statistics import Counters
 from .turns import wait_turn
@@ -52,7 +50,7 @@ class Workshop:
     counters: Counters
     tell: Callable[[News], None]
     on_phase: Callable[[], None]
-    answer: Callable[[Delivery], Awaitable[Any]]
+    answer: Answer
     new_number: Callable[[], int]
     hold_credentials: Callable[[], None]
     """Raises AccountRefused (limited) if another process of this machine uses them."""

@@ -12,7 +12,8 @@ import trio
 
 from ..errors import BridgeError
 from ..wire.protocol import Delivery
-from .dispatch import Dispatcher, Handler, HandlerFailed, walled
+from .answers import Answers
+from .dispatch import Dispatcher, Handler
 from .environment import Environment
 from .excuses import Excuses
 from .exclusive import hold_exclusively
@@ -66,6 +67,7 @@ class Life:
         )
         self.outbox = Outbox(config, store, platform, environment, counters)
         self.dispatcher = Dispatcher(config, platform, handler, self.inbox, self.outbox, store, environment, counters)
+        self.answers = Answers(config, self._process, counters)
         self._excuses = Excuses(platform, self.dispatcher.context, config.labels)
         self.policy = RestartPolicy(config, environment.rand)
         self._locks = ExitStack()
@@ -80,7 +82,7 @@ class Life:
             counters=counters,
             tell=self._tell.send_nowait,
             on_phase=on_change,
-            answer=self._answer,
+            answer=self.answers.answer,
             new_number=new_number,
             hold_credentials=self._hold_credentials,
         )
@@ -98,6 +100,7 @@ class Life:
                     ("suspects", self.inbox.suspects.run),
                     ("outbox", self.outbox.run),
                     ("excuses", self._excuses.run),
+                    ("answers", self.answers.run),
                     ("housekeeping", self._keep_house),
                     ("supervisor", self._supervise),
                 ):
@@ -178,16 +181,9 @@ class Life:
         except BridgeError as error:
             logger.warning("could not trim the store", extra={**self._config.labels, "cause": str(error)})
 
-    async def _answer(self, delivery: Delivery) -> Any:
-        """The answer of a handler to a delivery whose acknowledgement carries it; ``None`` is the empty answer."""
-        context = self.dispatcher.context(delivery)
-        try:
-            return await walled(self.dispatcher.process, delivery, context)
-        except HandlerFailed as failure:
-            self._counters.failed += 1
-            fields = {**self._config.labels, "key": delivery.key}
-            logger.warning("a handler failed: the empty answer is sent", exc_info=failure.__cause__, extra=fields)
-            return None
+    async def _process(self, delivery: Delivery) -> Any:
+        """What a handler answers to a delivery that is not stored: there is nothing to complete."""
+        return await self.dispatcher.process(delivery, self.dispatcher.context(delivery))
 
     def _hold_credentials(self) -> None:
         """Keep other processes of this machine from using the same credentials, from the first attempt on."""

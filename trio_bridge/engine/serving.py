@@ -20,6 +20,7 @@ from ..config import AccountConfig
 from ..errors import PeerSilent, RemoteProtocolError
 from ..transport.websocket import Websocket
 from ..wire.protocol import Delivery, Frame, PlatformProtocol
+from .answers import NotAnswered
 from .bell import Bell
 from .inbox import Inbox
 from .platform import Connection
@@ -29,7 +30,6 @@ ARRIVALS = 16
 """Batches between reader and ack flusher: about a megabyte at the most."""
 OUTGOING = 64
 """Batches between everybody and the writer."""
-PROMPTS = 64
 PATIENCE = 1.0
 """How long the reader waits for room before it sheds."""
 WRITE_LIMIT = 10.0
@@ -42,7 +42,7 @@ Deliveries = list[Delivery]
 Frames = list[Frame]
 Prompt = tuple[Delivery, float]
 """A delivery whose acknowledgement is the answer, and when that is due at the latest."""
-Answer = Callable[[Delivery], Awaitable[Any]]
+Answer = Callable[[Delivery, float], Awaitable[Any]]
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class Wiring:
         """Start the tasks of this connection. What one of them raises ends the connection and nothing else."""
         # Full arrivals are shed after a second; full outgoing is back-pressure, which the writer's limit bounds.
         arrivals_in, arrivals_out = trio.open_memory_channel[Deliveries](ARRIVALS)
-        prompts_in, prompts_out = trio.open_memory_channel[Prompt](PROMPTS)
+        prompts_in, prompts_out = trio.open_memory_channel[Prompt](self.config.queue_size)
         outgoing_in, outgoing_out = trio.open_memory_channel[Frames](OUTGOING)
         with arrivals_in, arrivals_out, prompts_in, prompts_out, outgoing_in, outgoing_out:
             tasks: list[tuple[str, Callable[[], Awaitable[None]]]] = [
@@ -151,6 +151,8 @@ class _Reader:
                     counters.received += len(batch.deliveries)
                     self._note_deliveries(len(batch.deliveries))
                     await self._hand_over(batch.deliveries)
+                for what in batch.lost:
+                    logger.error("lost: nobody can read it", extra={**self.wiring.config.labels, "what": what})
                 if batch.bad:
                     self._count_bad(batch.bad)
                 if batch.leaving is not None:
@@ -257,7 +259,7 @@ class _AckFlusher:
 
 @attrs.frozen
 class _Answers:
-    """Has deliveries handled whose acknowledgement is the answer; at their deadline the empty answer goes out."""
+    """Waits for answers that are acknowledgements; at their deadline the empty answer goes out."""
 
     wiring: Wiring
     answer: Answer
@@ -265,29 +267,26 @@ class _Answers:
     outgoing: trio.MemorySendChannel[Frames]
 
     async def run(self) -> None:
-        slots = trio.Semaphore(self.wiring.config.workers)
+        room = trio.Semaphore(self.wiring.config.queue_size)
         with self.prompts, self.outgoing:
-            async with trio.open_nursery() as answering:
+            async with trio.open_nursery() as waiting:
                 async for delivery, deadline in self.prompts:
-                    with trio.CancelScope(deadline=deadline) as waiting:
-                        await slots.acquire()
-                    if waiting.cancelled_caught:
-                        await self._send(delivery, None)
-                    else:
-                        answering.start_soon(self._answer, delivery, deadline, slots)
+                    await room.acquire()  # Not for long: each that waits has a deadline.
+                    waiting.start_soon(self._answer, delivery, deadline, room)
 
-    async def _answer(self, delivery: Delivery, deadline: float, slots: trio.Semaphore) -> None:
-        answer = None
+    async def _answer(self, delivery: Delivery, deadline: float, room: trio.Semaphore) -> None:
+        protocol, answer = self.wiring.protocol, None
         try:
             with trio.CancelScope(deadline=deadline):
-                answer = await self.answer(delivery)
+                answer = await self.answer(delivery, deadline)
+        except NotAnswered:
+            frame = protocol.refuse(delivery) or protocol.ack(delivery)
+        else:
+            frame = protocol.ack(delivery, answer)
         finally:
-            slots.release()
-        await self._send(delivery, answer)
-
-    async def _send(self, delivery: Delivery, answer: Any) -> None:
+            room.release()
         self.wiring.counters.answered += 1
-        if (frame := self.wiring.protocol.ack(delivery, answer)) is not None:
+        if frame is not None:
             await self.outgoing.send([frame])
 
 

@@ -40,6 +40,8 @@ class Batch:
     """The server announced that it will go away: its reason."""
     bad: int = 0
     """Frames that were not understood: counted, not raised."""
+    lost: list[str] = attrs.Factory(list)
+    """What will not come again and can't be stored, because nobody can read it: one line for the log about each."""
 
 
 class PlatformProtocol(Protocol):
@@ -55,7 +57,10 @@ class PlatformProtocol(Protocol):
         """The frame that acknowledges; ``None`` where there is nothing to acknowledge with."""
 
     def refuse(self, delivery: Delivery) -> Frame | None:
-        """The frame that says «could not be stored, send it again»; ``None`` where silence says it."""
+        """The frame that says «could not be stored, send it again», or of an answer that its handler failed.
+
+        ``None`` where silence says it; in place of an answer, the empty one does.
+        """
 
     def beat(self) -> Frame:
         """An application-level ping."""
