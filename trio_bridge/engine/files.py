@@ -40,6 +40,10 @@ def _new_id() -> str:
     return secrets.token_hex(8)
 
 
+def _absolute(path: Path) -> Path:
+    return path.expanduser().absolute()
+
+
 @attrs.frozen(eq=False)
 class _Draft:
     """A file that is being written, beside the place where it will be."""
@@ -75,7 +79,7 @@ class _Draft:
 class Files:
     """The folder for received files. Without one it is a private temporary folder, made when a file first needs it."""
 
-    _directory: Path | None
+    _directory: Path | None = attrs.field(converter=attrs.converters.optional(_absolute))
     _disk: Executor
     _new_id: Callable[[], str] = _new_id
     _is_ready: bool = attrs.field(default=False, init=False)
@@ -146,7 +150,7 @@ class Files:
 @asynccontextmanager
 async def open_files(directory: Path | None, disk: Executor) -> AsyncIterator[Files]:
     """A place for received files while the block runs. ``directory`` and what is in it stay."""
-    files = Files(None if directory is None else directory.expanduser().absolute(), disk)
+    files = Files(directory, disk)
     try:
         yield files
     finally:

@@ -14,6 +14,7 @@ from ...errors import ConfigError
 from ...messages import ConversationKind
 from ...transport.urls import is_loopback
 from .settings.cards import CardSettings
+from .settings.downloads import DownloadSettings
 from .settings.groups import ReplyMode, is_reply_mode
 from .settings.lists import texts
 from .settings.policies import PolicySettings
@@ -29,7 +30,7 @@ def _base_url(url: str) -> str:
 
 
 @attrs.frozen(kw_only=True)
-class DingTalk(CardSettings, PolicySettings, PlatformConfig):
+class DingTalk(CardSettings, DownloadSettings, PolicySettings, PlatformConfig):
     """A DingTalk app with a robot, connected by Stream Mode.
 
     One account for each app: of two connections, each would get some of the messages, by chance.

@@ -84,6 +84,11 @@ class Extracted:
         return self._content.media
 
     @property
+    def is_pictures(self) -> bool:
+        """Whether it is pictures, and nothing else."""
+        return bool(self.media) and not (self.text or self.links) and all(each.kind == "image" for each in self.media)
+
+    @property
     def links(self) -> tuple[str, ...]:
         return self._content.links
 

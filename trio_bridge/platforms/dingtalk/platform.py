@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import ClassVar
 
 import attrs
@@ -12,12 +13,14 @@ from ...config import Overlap
 from ...engine.findings import Finding
 from ...engine.hosts import Hosts
 from ...engine.platform import Connection, Outgoing, Platform, Services
-from ...messages import Conversation, Message, MessageContext, Reply, Sender
+from ...messages import Attachment, Conversation, Message, MessageContext, PathLike, Reply, Sender
 from ...transport.http import open_http_client
 from ...wire.protocol import Delivery
 from .checking import AccountCheck
 from .config import DingTalk
+from .downloads import Downloads
 from .extract import Extracted
+from .filehosts import open_file_hosts
 from .frames import parse
 from .gate import Gate
 from .login import Login
@@ -43,6 +46,7 @@ class DingTalkPlatform(Platform):
     _token: AccessToken
     _gate: Gate
     _courier: Courier
+    _downloads: Downloads
 
     def connect(self) -> AbstractAsyncContextManager[Connection]:
         return self._login.connect()
@@ -63,7 +67,7 @@ class DingTalkPlatform(Platform):
             id=delivery.key,
             conversation=Conversation(said.chat_id, "group" if is_group else "direct", said.title),
             sender=Sender(said.sender, said.nick),
-            text=said.text,
+            text=said.text or (self._config.picture_prompt if said.is_pictures else ""),
             attachments=said.media,
             mentioned=not is_group or said.mentioned,
             reply_to=said.quote,
@@ -87,6 +91,9 @@ class DingTalkPlatform(Platform):
     async def send(self, outgoing: Outgoing) -> str | None:
         return await self._courier.send(outgoing)
 
+    async def download(self, attachment: Attachment, to: PathLike | None) -> Path:
+        return await self._downloads.fetch(attachment, to)
+
     async def check(self, hosts: Hosts) -> list[Finding]:
         return await AccountCheck(self._config, self._login, self._token, hosts).run()
 
@@ -95,12 +102,17 @@ class DingTalkPlatform(Platform):
 async def open_dingtalk(config: DingTalk, services: Services) -> AsyncIterator[Platform]:
     """A platform whose HTTP connections and access token last as long as the block. It connects to nothing yet."""
     network = services.environment.network
-    async with open_http_client(
-        network=network, ca_file=config.ca_file, allow_insecure=config.allow_insecure, total=config.http_timeout
-    ) as http:
+    async with (
+        open_http_client(
+            network=network, ca_file=config.ca_file, allow_insecure=config.allow_insecure, total=config.http_timeout
+        ) as http,
+        open_file_hosts(config, network, http) as file_hosts,
+    ):
         standing = Standing(config.labels)
         token = AccessToken(config, http, standing)
         rest = Rest(config, http, token, OldAccessToken(config, http, standing), standing)
         robot = Robot(config, rest)
         courier = Courier(config, rest, http, Sessions(config), services.environment.wall, robot)
-        yield DingTalkPlatform(rest, config, Login(config, http, network), token, Gate(config), courier)
+        downloads = Downloads(config, rest, file_hosts, services.environment.files)
+        login = Login(config, http, network)
+        yield DingTalkPlatform(rest, config, login, token, Gate(config), courier, downloads)

@@ -14,11 +14,11 @@ def split(url: str) -> SplitResult | None:
     Parsers disagree about backslashes, blanks, user names and international hosts, and the host that was checked by one
     must not be another host to the next.
     """
-    if not url.isascii() or not url.isprintable() or any(character in url for character in " \\@"):
+    if not url.isascii() or not url.isprintable() or any(character in url for character in " \\"):
         return None
     try:
         parts = urlsplit(url)
-        return parts if parts.hostname and parts.port != 0 else None
+        return parts if parts.hostname and parts.port != 0 and "@" not in parts.netloc else None
     except ValueError:
         return None
 
