@@ -15,7 +15,16 @@ from ..platforms.dingtalk.gateway import Gateway
 from ..platforms.dingtalk.gateway_calls import Call
 from ..platforms.dingtalk.gateway_model import Refused
 from ..platforms.dingtalk.rest_gateway import RestGateway
-from ..transport.server import AcceptWebsocket, HttpRequest, HttpResponse, ServerWebsocket, negotiate, serve_stream
+from ..transport.server import (
+    AcceptWebsocket,
+    HttpRequest,
+    HttpResponse,
+    HttpStreamResponse,
+    ServerWebsocket,
+    negotiate,
+    serve_stream,
+)
+from ._dingtalk_bodies import response_to
 from ._dingtalk_connection import Ending, Manners, SimulatedConnection
 
 SOCKET_PATH = "/connect"
@@ -112,7 +121,7 @@ class DingTalkServer:
 
     async def _answer(
         self, upgraded: list[SimulatedConnection], request: HttpRequest
-    ) -> HttpResponse | AcceptWebsocket | None:
+    ) -> HttpResponse | HttpStreamResponse | AcceptWebsocket | None:
         if request.path == SOCKET_PATH:
             return await self._meet_upgrade(upgraded, request)
         call = Call(
@@ -123,17 +132,8 @@ class DingTalkServer:
             self.tell()
             if self.calls.delay:
                 await trio.sleep(self.calls.delay)
-        if answer.ending == "hang":
-            await trio.sleep_forever()
-        if answer.ending != "answer":
-            return None
         at = self.gateway.epoch + trio.current_time() + self.calls.clock_ahead
-        headers = [
-            ("Content-Type", answer.content_type),
-            ("Date", formatdate(at, usegmt=True)),
-            *answer.headers.items(),
-        ]
-        return HttpResponse(answer.status, headers, answer.body.encode())
+        return await response_to(answer, [("Date", formatdate(at, usegmt=True))])
 
     async def _meet_upgrade(
         self, upgraded: list[SimulatedConnection], request: HttpRequest

@@ -20,8 +20,15 @@ from trio_bridge.platforms.dingtalk.gateway_frames import letter_of
 from trio_bridge.platforms.dingtalk.gateway_model import Refused
 from trio_bridge.platforms.dingtalk.rest_gateway import RestGateway
 from trio_bridge.stores.memory import MemoryStore
+from trio_bridge.testing._dingtalk_bodies import response_to
 from trio_bridge.transport.memory import MemoryNetwork
-from trio_bridge.transport.server import AcceptWebsocket, HttpRequest, HttpResponse, ServerWebsocket
+from trio_bridge.transport.server import (
+    AcceptWebsocket,
+    HttpRequest,
+    HttpResponse,
+    HttpStreamResponse,
+    ServerWebsocket,
+)
 from trio_bridge.wire.protocol import Delivery, Frame
 
 CLIENT_ID, SECRET = "dingexampleappkey0001", "canary-secret"
@@ -57,7 +64,7 @@ class Cloud:
     )
     _said: int = 0
 
-    async def handle(self, request: HttpRequest) -> HttpResponse | AcceptWebsocket:
+    async def handle(self, request: HttpRequest) -> HttpResponse | HttpStreamResponse | AcceptWebsocket | None:
         self.requests.append(request)
         now = trio.current_time()
         if request.path == "/connect":
@@ -70,10 +77,9 @@ class Cloud:
             method=request.method, path=request.path, query=request.query, headers=request.headers, body=request.body
         )
         answer = self.rest.answer(call, now)
-        if answer.ending != "answer":
+        if answer.ending == "swallow" and isinstance(answer.body, str):
             await trio.sleep_forever()
-        headers = [("Content-Type", answer.content_type), *answer.headers.items()]
-        return HttpResponse(answer.status, headers, answer.body.encode())
+        return await response_to(answer)
 
     async def serve(self, socket: ServerWebsocket) -> None:
         received: list[Frame] = []

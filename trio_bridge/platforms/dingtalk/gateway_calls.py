@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Literal
 
@@ -27,10 +27,16 @@ class Call:
 
 @attrs.frozen(kw_only=True)
 class Answer:
-    """What the client gets: an answer, a connection that is closed without one (``swallow``), or silence (``hang``)."""
+    """What the client gets: an answer, a connection that is closed without one (``swallow``), or silence (``hang``).
+
+    A body in pieces is sent piece by piece, ``pace`` seconds apart, and what the ending says comes after the last one:
+    the answer is whole, or broken off, or goes on for ever without another byte. Its length is told by ``headers``, or
+    not at all.
+    """
 
     status: int = 200
-    body: str = ""
+    body: str | bytes | Iterable[bytes] = attrs.field(default="", repr=False)
+    pace: float = 0.0
     content_type: str = "application/json;charset=utf-8"
     headers: Mapping[str, str] = attrs.field(factory=dict)
     ending: Ending = "answer"

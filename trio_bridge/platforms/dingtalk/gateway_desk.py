@@ -11,15 +11,16 @@ from typing import Any
 import attrs
 
 from .gateway import Gateway
-from .gateway_calls import Call
+from .gateway_calls import Answer, Call
 from .gateway_frames import Place
 from .gateway_limits import Limits
 from .gateway_model import App, Refused
 from .ledger import Pushed, Via
 
 Reply = Mapping[str, Any]
-Route = Callable[[Call, float], Reply]
-"""Carries out one call at a time of the clock of the simulator, and returns the JSON object of its answer.
+Route = Callable[[Call, float], Reply | Answer]
+"""Carries out one call at a time of the clock of the simulator, and returns the JSON object of its answer, or the
+whole answer.
 
 Raises Refused for an error of the newer API, Errcode for one of the older.
 """

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from .gateway_calls import Call
+from .gateway_calls import Answer, Call
 from .gateway_desk import Reply, Route
 from .gateway_model import Refused
 
@@ -23,7 +23,7 @@ class Routes:
             if "{" in path
         ]
 
-    def carry_out(self, call: Call, now: float) -> Reply:
+    def carry_out(self, call: Call, now: float) -> Reply | Answer:
         """What the call is answered with. Raises Refused, 404, where there is no such call."""
         route = self._plain.get((call.method, call.path))
         if route is not None:

@@ -24,6 +24,7 @@ from .gateway_calls import Answer, Call, Scripts
 from .gateway_cards import Cards
 from .gateway_desk import Desk, Errcode, Reply, Route, Sent, body_of, no_robot
 from .gateway_emotion import Emotions
+from .gateway_files import Files
 from .gateway_frames import as_object, encode
 from .gateway_model import Refused
 from .gateway_routes import Routes
@@ -84,6 +85,8 @@ class RestGateway:
         """AI cards: which there are, and what their readers saw."""
         self.emotions = Emotions(self.desk)
         """The marks of robots on messages."""
+        self.files = Files(self.desk)
+        """What people send, by its code, and the host that hands it out."""
         self._routes = Routes(self.routes())
 
     @property
@@ -106,6 +109,7 @@ class RestGateway:
             ("POST", DIRECT): self._direct,
             ("POST", GROUP): self._group,
             **self.cards.routes(),
+            **self.files.routes(),
             **self.emotions.routes(),
         }
 
@@ -218,6 +222,8 @@ class RestGateway:
             return Answer(status=refusal.status, body=encode(error))
         except Errcode as error_:
             return Answer(body=encode({"errcode": error_.code, "errmsg": error_.message}))
+        if isinstance(reply, Answer):
+            return reply
         if call.path == OPEN and "json" not in call.headers.get("accept", ""):
             fields = "".join(f"<{name}>{value}</{name}>" for name, value in reply.items())
             return Answer(body=f"<OpenConnectionResponse>{fields}</OpenConnectionResponse>", content_type="text/xml")
