@@ -149,4 +149,6 @@ def test_the_protocol_wants_no_beat_and_keeps_nothing() -> None:
     protocol = DingTalkProtocol()
     assert protocol.beat_interval is None
     protocol.expire(1e9)
-    assert not vars(protocol)
+    before = dict(vars(protocol))
+    protocol.receive([robot({"msgId": "x"}), envelope("{}", type_="EVENT", topic="*"), "no JSON"])
+    assert vars(protocol) == before

@@ -13,6 +13,7 @@ from ...engine.platform import Platform, PlatformConfig, Services
 from ...errors import ConfigError
 from ...messages import ConversationKind
 from ...transport.urls import is_loopback
+from .settings.callbacks import CallbackSettings
 from .settings.cards import CardSettings
 from .settings.downloads import DownloadSettings
 from .settings.groups import ReplyMode, is_reply_mode
@@ -30,7 +31,7 @@ def _base_url(url: str) -> str:
 
 
 @attrs.frozen(kw_only=True)
-class DingTalk(CardSettings, DownloadSettings, PolicySettings, PlatformConfig):
+class DingTalk(CallbackSettings, CardSettings, DownloadSettings, PolicySettings, PlatformConfig):
     """A DingTalk app with a robot, connected by Stream Mode.
 
     One account for each app: of two connections, each would get some of the messages, by chance.

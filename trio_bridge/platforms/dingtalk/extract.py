@@ -13,7 +13,7 @@ from ...messages import Attachment, Quote
 from .content import Skill, as_object, read_content
 from .frames import word
 from .quote import is_reply, read_quote
-from .who import chat_id, is_group, sender_id, staff_id
+from .who import chat_id, host_id, is_group, sender_id, staff_id
 
 RESETS: Final = frozenset({"/new", "/reset", "/clear", "新会话", "重新开始", "清空对话"})
 """Words that ask for a new conversation, as people know them from other robots."""
@@ -121,7 +121,7 @@ class Extracted:
     @property
     def hosting_user(self) -> str:
         """In whose name the robot answers, on the topic of hosted robots."""
-        return word(as_object(self._data.get("hostingContext")).get("userId"))
+        return host_id(self._data)
 
     @property
     def sent_at(self) -> datetime | None:

@@ -21,10 +21,13 @@ ROBOT: Final = "/v1.0/im/bot/messages/get"
 DELEGATE: Final = "/v1.0/im/bot/messages/delegate"
 CARD: Final = "/v1.0/card/instances/callback"
 GRAPH: Final = "/v1.0/graph/api/invoke"
+EVENTS: Final = "*"
+"""The topic of all events. What they come with may name another one: their type tells them apart from callbacks."""
 
 OK: Final = 200
 BAD_REQUEST: Final = 400
 UNKNOWN_TOPIC: Final = 404
+HANDLER_FAILED: Final = 500
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 

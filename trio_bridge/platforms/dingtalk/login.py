@@ -18,7 +18,7 @@ from ...transport.network import Network
 from .codes import OPEN, Outcome, outcome_of
 from .config import DingTalk
 from .failures import open_failure
-from .frames import ROBOT, word
+from .frames import word
 from .protocol import DingTalkProtocol
 
 OPEN_LIMIT: Final = 10.0
@@ -63,7 +63,7 @@ class Login:
             allow_insecure=self._config.allow_insecure,
             transport=self._config.transport,
         ) as link:
-            yield Connection(link, DingTalkProtocol())
+            yield Connection(link, DingTalkProtocol(self._config.handled))
 
     async def ask(self) -> Outcome:
         """What came of an open call. A ticket that is not used does nothing, and is worth nothing soon.
@@ -85,7 +85,7 @@ class Login:
         return {
             "clientId": self._config.client_id,
             "clientSecret": self._config.client_secret.read(),
-            "subscriptions": [{"type": "CALLBACK", "topic": ROBOT}],
+            "subscriptions": self._config.subscriptions(),
             "ua": USER_AGENT,
         }
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import attrs
 
@@ -16,12 +16,13 @@ from ...engine.platform import Connection, Outgoing, Platform, Services
 from ...messages import Attachment, Conversation, Message, MessageContext, PathLike, Reply, Sender
 from ...transport.http import open_http_client
 from ...wire.protocol import Delivery
+from .callbacks import Callbacks
 from .checking import AccountCheck
 from .config import DingTalk
 from .downloads import Downloads
 from .extract import Extracted
 from .filehosts import open_file_hosts
-from .frames import parse
+from .frames import EVENTS, parse
 from .gate import Gate
 from .login import Login
 from .rest import Rest
@@ -46,6 +47,7 @@ class DingTalkPlatform(Platform):
     _token: AccessToken
     _gate: Gate
     _courier: Courier
+    _callbacks: Callbacks
     _downloads: Downloads
 
     def connect(self) -> AbstractAsyncContextManager[Connection]:
@@ -53,6 +55,8 @@ class DingTalkPlatform(Platform):
 
     def message(self, delivery: Delivery, context: MessageContext) -> Message | None:
         """What a robot message says; ``None`` where it says nothing, or nothing that anybody can read."""
+        if delivery.topic == EVENTS:  # Kept when somebody handled events.
+            return None
         try:
             data = parse(delivery.data)
         except ValueError:
@@ -75,6 +79,9 @@ class DingTalkPlatform(Platform):
             raw=data,
             context=context,
         )
+
+    def callback(self, delivery: Delivery) -> Callable[[], Awaitable[Any]] | None:
+        return self._callbacks.of(delivery)
 
     async def admits(self, message: Message) -> bool:
         return await self._gate.admits(message)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from ...wire.protocol import Batch, Delivery, Frame
+from .card_action import ANSWER_WITHIN as PRESS_LIMIT
+from .card_action import card_answer, press_key, read_card_action
+from .event import event_id, event_lane, event_type, keep_event
 from .frames import (
     BAD_REQUEST,
     CARD,
     DELEGATE,
+    EVENTS,
     GRAPH,
+    HANDLER_FAILED,
     ROBOT,
     UNKNOWN_TOPIC,
     BadFrame,
@@ -23,26 +28,39 @@ from .frames import (
     parse,
     word,
 )
-from .who import chat_id
+from .graph_call import ANSWER_WITHIN as CALL_LIMIT
+from .graph_call import FAILED, LATE, GraphResponse, graph_answer
+from .who import chat_id, host_id
 
 TAKEN: Final = '{"response":{"success":true}}'
 """Acknowledges a robot message. The server does not look at it."""
 
 EVENT_TAKEN: Final = '{"status":"SUCCESS","message":"OK"}'
+EVENT_LATER: Final = '{"status":"LATER","message":"not stored"}'
 
-NO_ANSWER: Final = {
-    # The two options keep what the card shows: without them an empty answer empties the card.
-    CARD: '{"response":{"cardUpdateOptions":{"updateCardDataByKey":true,"updatePrivateDataByKey":true},'
-    '"cardData":{"cardParamMap":{}},"userPrivateData":{"cardParamMap":{}}}}',
-    GRAPH: '{"response":{"body":"","headers":{},"statusLine":{"code":200,"reasonPhrase":"OK"}}}',
+NOBODY_HOME: Final[Mapping[str, str]] = {CARD: card_answer(None), GRAPH: graph_answer(GraphResponse())}
+"""Answers to what nobody handles: a card keeps what it shows, a call gets nothing."""
+
+ANSWERS: Final[Mapping[str, Callable[[Any], str]]] = {
+    CARD: card_answer,
+    GRAPH: lambda answer: answer or graph_answer(LATE),
+    EVENTS: lambda _: EVENT_TAKEN,
 }
-"""Callbacks whose acknowledgement carries the answer, for when nobody has one."""
+"""What acknowledges, from what the handler answered. ``None`` is the empty answer."""
+
+FAILURES: Final[Mapping[str, str]] = {CARD: card_answer(None), GRAPH: graph_answer(FAILED)}
 
 
 class DingTalkProtocol:
-    """DingTalk Stream for one connection. It remembers nothing between two calls."""
+    """DingTalk Stream for one connection. It remembers nothing between two calls.
+
+    ``handled`` are the topics of what is no message that somebody handles. The others are answered here.
+    """
 
     beat_interval: float | None = None  # The server sends pings of its own; ours are those of the WebSocket.
+
+    def __init__(self, handled: frozenset[str] = frozenset()) -> None:
+        self._handled = handled
 
     def receive(self, frames: Sequence[Frame]) -> Batch:
         """What the frames mean. A frame that was refused aloud (400, 404) is not counted as bad once more."""
@@ -54,18 +72,28 @@ class DingTalkProtocol:
                 batch.bad += 1
                 continue
             if envelope.type == "CALLBACK":
-                _take_callback(envelope, batch)
+                self._take_callback(envelope, batch)
             elif envelope.type == "SYSTEM":
                 _take_system(envelope, batch)
             else:
-                _take_event(envelope, batch)
+                self._take_event(envelope, batch)
         return batch
 
     def ack(self, delivery: Delivery, answer: Any = None) -> Frame | None:
-        return None if delivery.ack_id is None else answer_frame(delivery.ack_id, TAKEN)
+        if delivery.ack_id is None:
+            return None
+        data = ANSWERS.get(delivery.topic)
+        return answer_frame(delivery.ack_id, TAKEN if data is None else data(answer))
 
     def refuse(self, delivery: Delivery) -> Frame | None:
-        """Silence: what is not acknowledged may come again, and no code is known to bring it back."""
+        """Events are asked for again; of a message, no answer is known to bring it back."""
+        topic, ack_id = delivery.topic, delivery.ack_id
+        if ack_id is None:
+            return None
+        if topic == EVENTS:
+            return answer_frame(ack_id, EVENT_LATER)
+        if topic in FAILURES:
+            return answer_frame(ack_id, FAILURES[topic], code=HANDLER_FAILED, message="the handler failed")
         return None
 
     def beat(self) -> Frame:
@@ -74,22 +102,47 @@ class DingTalkProtocol:
     def expire(self, now: float) -> None:
         """Nothing waits here."""
 
+    def _take_callback(self, envelope: Envelope, batch: Batch) -> None:
+        topic = envelope.topic
+        if topic not in (ROBOT, DELEGATE, CARD, GRAPH):
+            _answer(envelope, batch, "{}", code=UNKNOWN_TOPIC, message="topic not supported")
+            return
+        try:
+            text, data = _opened(envelope.data)
+        except ValueError:
+            _answer(envelope, batch, "{}", code=BAD_REQUEST, message="data is not a JSON object")
+            return
+        if topic not in NOBODY_HOME:
+            key = _key(envelope, text, data)
+            batch.deliveries.append(Delivery(key, _lane(data) or key, topic, text, envelope.message_id))
+        elif topic not in self._handled:
+            _answer(envelope, batch, NOBODY_HOME[topic])
+        elif topic == CARD:
+            action = read_card_action(data)
+            key = press_key(action) or _key(envelope, text, {})
+            batch.deliveries.append(Delivery(key, key, topic, text, envelope.message_id, answer_within=PRESS_LIMIT))
+        else:
+            key = _key(envelope, text, {})
+            batch.deliveries.append(Delivery(key, key, topic, text, envelope.message_id, answer_within=CALL_LIMIT))
 
-def _take_callback(envelope: Envelope, batch: Batch) -> None:
-    topic = envelope.topic
-    if topic not in (ROBOT, DELEGATE, CARD, GRAPH):
-        _answer(envelope, batch, "{}", code=UNKNOWN_TOPIC, message="topic not supported")
-        return
-    try:
-        text, data = _opened(envelope.data)
-    except ValueError:
-        _answer(envelope, batch, "{}", code=BAD_REQUEST, message="data is not a JSON object")
-        return
-    if topic in NO_ANSWER:
-        _answer(envelope, batch, NO_ANSWER[topic])
-    else:
-        key = _key(envelope, text, data)
-        batch.deliveries.append(Delivery(key, chat_id(data) or key, topic, text, envelope.message_id))
+    def _take_event(self, envelope: Envelope, batch: Batch) -> None:
+        """An event that can't be read is a success: it would otherwise come back for ever."""
+        headers = envelope.headers
+        try:
+            text, _ = _opened(envelope.data)
+        except ValueError:
+            batch.bad += 1
+            if EVENTS in self._handled:
+                batch.lost.append(f"event {event_type(headers)} {event_id(headers)}: data is not a JSON object")
+            _answer(envelope, batch, EVENT_TAKEN)
+            return
+        if EVENTS not in self._handled:
+            _answer(envelope, batch, EVENT_TAKEN)
+            return
+        key = f"event:{event_id(headers) or _key(envelope, text, {})}"
+        batch.deliveries.append(
+            Delivery(key, event_lane(headers), EVENTS, keep_event(headers, text), envelope.message_id)
+        )
 
 
 def _take_system(envelope: Envelope, batch: Batch) -> None:
@@ -101,15 +154,6 @@ def _take_system(envelope: Envelope, batch: Batch) -> None:
         except ValueError:
             echo = "{}"
         _answer(envelope, batch, echo)
-
-
-def _take_event(envelope: Envelope, batch: Batch) -> None:
-    """Always a success: an event that can't be read would otherwise come back for ever."""
-    try:
-        _opened(envelope.data)
-    except ValueError:
-        batch.bad += 1
-    _answer(envelope, batch, EVENT_TAKEN)
 
 
 def _answer(envelope: Envelope, batch: Batch, data: str, *, code: int = 200, message: str = "OK") -> None:
@@ -144,6 +188,12 @@ def _key(envelope: Envelope, text: str, data: dict[str, Any]) -> str:
     if envelope.message_id is not None:
         return f"h:{envelope.message_id}"
     return f"d:{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+
+
+def _lane(data: dict[str, Any]) -> str:
+    """The conversation. What is said to somebody whom the robot stands in for is none of the robot's own."""
+    chat, host = chat_id(data), host_id(data)
+    return f"host:{host}:{chat}" if host else chat
 
 
 def _reason(data: Any) -> str:

@@ -11,7 +11,7 @@ import attrs
 from ...errors import RequestFailed
 from .extract import milliseconds
 from .frames import word
-from .who import is_group, staff_id
+from .who import host_id, is_group, staff_id
 
 PREFIXES = ("dingtalk:", "ding:", "dd:")
 
@@ -20,13 +20,16 @@ PREFIXES = ("dingtalk:", "ding:", "dd:")
 class Target:
     """A group or a person, with the session webhook of the message that is answered, if one came with it.
 
-    ``id`` is what the robot API takes: the conversation id of a group, the staff id of a person, empty for a person
-    who has none. ``staff`` is whoever is answered in a group.
+    ``id`` is what the robot API takes: the conversation id of a group, the staff id of a person. It is empty where the
+    API reaches nobody: a person who has no staff id, a conversation in which the robot stands in for somebody.
+    ``staff`` is whoever is answered in a group.
     """
 
     kind: Literal["group", "user"]
     id: str
     staff: str = ""
+    host: str = ""
+    """In whose name the robot answers, if it is not its own."""
     webhook: str = attrs.field(default="", repr=False)
     expires: int = 0
     """When the webhook ends, in milliseconds since the epoch."""
@@ -45,9 +48,12 @@ def answer_to(data: Mapping[str, Any]) -> Target:
     conversation = word(data.get("conversationId"))
     webhook = word(data.get("sessionWebhook"))
     expires = milliseconds(data.get("sessionWebhookExpiredTime")) or 0
+    host = host_id(data)
     if is_group(data) and conversation:
-        return Target(kind="group", id=conversation, staff=staff_id(data), webhook=webhook, expires=expires)
-    return Target(kind="user", id=staff_id(data), webhook=webhook, expires=expires)
+        id_ = "" if host else conversation
+        return Target(kind="group", id=id_, staff=staff_id(data), host=host, webhook=webhook, expires=expires)
+    # The API would write from the robot to the person: that is another conversation, and other people read it.
+    return Target(kind="user", id="" if host else staff_id(data), host=host, webhook=webhook, expires=expires)
 
 
 def address(conversation_id: str) -> Target:
@@ -76,6 +82,16 @@ def address(conversation_id: str) -> Target:
     if target.kind == "user" and target.id.startswith("$:"):
         raise outsider()
     return target
+
+
+def unreachable(target: Target) -> RequestFailed:
+    """Why the API is of no use for a target without an id."""
+    if not target.host:
+        return outsider()
+    return RequestFailed(
+        "the robot stands in for somebody here: it can answer by the session webhook of a message, while it lasts",
+        code="host.webhookOver",
+    )
 
 
 def outsider() -> RequestFailed:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .content import as_object
 from .frames import word
 
 
@@ -30,3 +31,8 @@ def chat_id(data: Mapping[str, Any]) -> str:
     conversation = word(data.get("conversationId"))
     person = staff_id(data) or sender_id(data)
     return conversation or person if is_group(data) else person or conversation
+
+
+def host_id(data: Mapping[str, Any]) -> str:
+    """The person in whose name the robot answers; empty where it answers in its own."""
+    return word(as_object(data["hostingContext"]).get("userId")) if "hostingContext" in data else ""

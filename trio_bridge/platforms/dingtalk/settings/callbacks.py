@@ -1,0 +1,41 @@
+"""Who is called for what is no message."""
+
+from __future__ import annotations
+
+import attrs
+
+from ..card_action import CardHandler
+from ..event import EventHandler
+from ..frames import CARD, DELEGATE, EVENTS, GRAPH, ROBOT
+from ..graph_call import GraphHandler
+
+function_or_none = attrs.validators.optional(attrs.validators.is_callable())
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class CallbackSettings:
+    """Keys about what is no message. DingTalk is asked for what somebody handles, and for nothing else."""
+
+    on_card_action: CardHandler | None = attrs.field(default=None, validator=function_or_none)
+    """Called when somebody presses something on a card: ``async def on_card_action(action)``, a
+    :class:`~trio_bridge.platforms.dingtalk.CardAction`. What it returns within 1.5 s changes the card."""
+    on_event: EventHandler | None = attrs.field(default=None, validator=function_or_none)
+    """Called for each event of the organisation: ``async def on_event(event)``, an
+    :class:`~trio_bridge.platforms.dingtalk.Event`. Stored, tried again and given up like a message."""
+    on_graph: GraphHandler | None = attrs.field(default=None, validator=function_or_none)
+    """Called when DingTalk calls the app as it would an HTTP server: ``async def on_graph(request)``, a
+    :class:`~trio_bridge.platforms.dingtalk.GraphRequest`. What it returns within 10 s is the response."""
+    subscribe_delegate: bool = False
+    """Hear also what is said to people in whose name the robot answers. They are messages like any other;
+    ``message.raw["hostingContext"]`` names the person."""
+
+    @property
+    def handled(self) -> frozenset[str]:
+        """The topics of what is no message that somebody handles."""
+        handlers = {CARD: self.on_card_action, GRAPH: self.on_graph, EVENTS: self.on_event}
+        return frozenset(topic for topic, handler in handlers.items() if handler is not None)
+
+    def subscriptions(self) -> list[dict[str, str]]:
+        """What to ask DingTalk for: a list that belongs to whoever called."""
+        topics = [ROBOT, *([DELEGATE] if self.subscribe_delegate else []), *sorted(self.handled)]
+        return [{"type": "EVENT" if topic == EVENTS else "CALLBACK", "topic": topic} for topic in topics]
