@@ -4,7 +4,7 @@ import pytest
 
 from trio_bridge.platforms.dingtalk.gateway import Gateway
 from trio_bridge.platforms.dingtalk.gateway_calls import Call
-from trio_bridge.platforms.dingtalk.gateway_cards import DELIVER, INSTANCES, STREAMING
+from trio_bridge.platforms.dingtalk.gateway_cards import CREATE_AND_DELIVER, DELIVER, INSTANCES, STREAMING
 from trio_bridge.platforms.dingtalk.gateway_frames import ROBOT, encode, letter_of
 from trio_bridge.platforms.dingtalk.gateway_model import Rules
 from trio_bridge.platforms.dingtalk.rest_gateway import TOKEN, RestGateway
@@ -126,3 +126,319 @@ def test_a_card_grows_from_its_creation_to_its_end_and_is_one_reply(world, group
     assert card.data["config"] == CONFIG
     assert not card.went_back
     assert world.gateway.ledger.summary().replies == 1
+
+
+def test_creation_and_delivery_in_one_call(world):
+    status, reply = world.create(path=CREATE_AND_DELIVER, **delivery(group=True))
+    result = reply["result"]
+    assert (status, reply["success"], result["outTrackId"]) == (200, True, "card_1")
+    assert [(each["spaceId"], each["success"]) for each in result["deliverResults"]] == [("cidGROUP", True)]
+    assert (world.card.calls, world.card.spaces, world.card.shown) == ({"createAndDeliver": 1}, ["cidGROUP"], True)
+
+
+def test_a_card_that_rests_before_it_is_delivered_is_a_reply_from_its_delivery(world):
+    world.create(cardData={"cardParamMap": {"flowStatus": "3", "msgContent": "Hello"}})
+    assert world.rest.sent == []
+    world.deliver()
+    assert [(sent.text, sent.answers) for sent in world.rest.sent] == [("Hello", None)]
+    assert world.gateway.ledger.summary().unmatched_replies == 1
+
+
+def test_a_card_in_two_places_is_a_message_in_each(world):
+    pushed = [world.say(1), world.say(2, group=True)]
+    world.create()
+    spaces = "dtv1.card//IM_ROBOT.staff0001;IM_GROUP.cidGROUP"
+    models = {"imRobotOpenDeliverModel": {"robotCode": APP}, "imGroupOpenDeliverModel": {"robotCode": APP}}
+    world.deliver(openSpaceId=spaces, **models)
+    world.update(flowStatus="3", msgContent="Hello")
+    assert [(sent.target, sent.answers) for sent in world.rest.sent] == [
+        ("staff0001", pushed[0]),
+        ("cidGROUP", pushed[1]),
+    ]
+
+
+# What is shown.
+
+
+def test_an_update_replaces_everything_unless_it_says_by_key_at_the_top(world):
+    world.create()
+    world.update(a="1")
+    assert world.card.data == {"config": CONFIG, "a": "1"}
+    nested = {"cardParamMap": {"b": "2"}, **BY_KEY}
+    assert world.call("PUT", INSTANCES, {"outTrackId": "card_1", "cardData": nested}) == DONE
+    assert world.card.data == {"b": "2"}
+    world.update(options={"cardUpdateOptions": {"updateCardDataByKey": False}}, c="3")
+    assert world.card.data == {"c": "3"}
+
+
+def test_the_private_part_of_a_card_is_kept_by_person(world):
+    world.create()
+    both = {"cardUpdateOptions": {"updateCardDataByKey": True, "updatePrivateDataByKey": True}}
+    for values, options in (({"a": "1"}, {}), ({"b": "2"}, both), ({"c": "3"}, {})):
+        private = {"privateData": {"staff0001": {"cardParamMap": values}}}
+        assert world.call("PUT", INSTANCES, {"outTrackId": "card_1", **private, **options}) == DONE
+        assert world.card.private["staff0001"].items() >= values.items()
+    assert world.card.private == {"staff0001": {"c": "3"}}
+    wrong = {"cardData": {"cardParamMap": {"d": "4"}}, "privateData": {"staff0001": {"cardParamMap": {"d": 4}}}}
+    assert world.call("PUT", INSTANCES, {"outTrackId": "card_1", **wrong})[0] == 400
+    assert world.card.data == {"config": CONFIG}
+
+
+@pytest.mark.parametrize("changes", [{"userIdType": None}, {"userIdType": "1"}, {"userIdType": 2}])
+def test_a_card_without_the_type_of_its_user_is_taken_and_never_shown(world, changes):
+    world.create()
+    status, reply = world.deliver(**changes)
+    assert (status, reply["result"][0]["success"]) == (200, True)
+    world.update(flowStatus="3", msgContent="Hello")
+    assert (world.card.shown, world.card.history, world.rest.sent) == (False, [], [])
+    assert world.card.spaces == ["staff0001"]
+
+
+def test_the_text_is_the_variable_that_was_streamed_into_or_else_the_one_that_is_named(world):
+    world.create(cardData={"cardParamMap": {"answer": "A", "msgContent": "B", "other": "C"}})
+    assert world.card.text == "B"
+    world.update(sys_full_json_obj='{"order":["answer"]}')
+    assert world.card.text == "A"
+    for broken in ("{", "[]", '{"order":7}', '{"order":[]}'):
+        world.update(sys_full_json_obj=broken)
+        assert world.card.text == "B"
+    world.stream("D", key="other")
+    assert world.card.text == "D"
+
+
+def test_a_reader_who_saw_less_after_more_was_shown_calls_that_overtook(world):
+    world.create()
+    world.deliver()
+    for text in ("One", "One, two", "Two"):
+        world.stream(text)
+    assert not world.card.went_back
+    world.stream("Tw")
+    assert world.card.went_back
+    assert world.card.texts == ["", "One", "One, two", "Two", "Tw"]
+
+
+def test_a_card_that_is_left_looking_as_if_more_were_to_come_is_named(world):
+    world.create()
+    world.deliver()
+    assert not world.card.moves
+    world.stream("Hello")
+    assert world.rest.cards.unfinished == [world.card]
+    world.update(flowStatus="2")
+    world.stream("Hello, you", isFinalize=True)
+    assert world.card.moves
+    world.update(flowStatus="5")
+    assert (world.card.moves, world.card.ended, world.rest.cards.unfinished) == (False, True, [])
+
+
+# One reply.
+
+
+def test_a_card_that_is_taken_up_again_stays_one_reply_with_its_newest_text(world):
+    pushed = world.say()
+    world.say(2)
+    world.create()
+    world.deliver()
+    world.now = 1.0
+    world.stream("Hello", isFinalize=True)
+    world.update(flowStatus="3", msgContent="Hello")
+    world.now = 5.0
+    world.update(flowStatus="3", msgContent="Hello")
+    assert world.rest.reworded == []
+    assert world.stream("no")[0] == 400
+    world.update(flowStatus="2")
+    assert world.stream("Hello, you", isFinalize=True) == DONE
+    (before,) = world.rest.sent
+    world.update(flowStatus="3")
+    (sent,) = world.rest.sent
+    assert (before.text, sent.text, sent.at, sent.answers) == ("Hello", "Hello, you", 1.0, pushed)
+    assert [(each.text, each.at) for each in world.rest.reworded] == [("Hello, you", 5.0)]
+    (reply,) = world.gateway.ledger.record(pushed).replies
+    assert (reply.text, reply.via, reply.card, reply.at) == ("Hello, you", "card", "card_1", 1.0)
+    assert world.gateway.ledger.summary().replies == 1
+
+
+# Refusals.
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"outTrackId": ""}, "param.outTrackId"),
+        ({"outTrackId": 7}, "param.outTrackId"),
+        ({"cardTemplateId": None}, "param.templateId"),
+        ({"cardData": None}, "param.cardData"),
+        ({"cardData": {"cardParamMap": []}}, "param.cardData"),
+        ({"cardData": {"cardParamMap": {"config": {"autoLayout": True}}}}, "param.cardParamMap"),
+        ({"cardData": {"cardParamMap": {"flowStatus": 1}}}, "param.cardParamMap"),
+        ({"app": "nobody"}, "InvalidAuthentication"),
+    ],
+)
+def test_a_creation_that_is_not_as_it_should_be_is_refused(world, changes, code):
+    status, error = world.create(**changes)
+    assert (status, error["code"]) == (400, code)
+    assert world.rest.cards.known == {}
+
+
+def test_an_id_can_be_used_once_by_all_apps_together(world):
+    world.create()
+    for app in (APP, OTHER):
+        status, error = world.create(app=app)
+        assert (status, error["code"]) == (400, "param.cardAlreadyExist")
+
+
+def test_the_card_of_another_app_does_not_exist(world):
+    world.create()
+    assert world.update(app=OTHER, a="1")[1]["code"] == "param.cardNotExist"
+    assert world.deliver(app=OTHER)[1]["code"] == "param.cardNotExist"
+    assert world.stream("a", app=OTHER)[1]["code"] == "param.stream.outTrackId"
+    assert world.card.data == {"config": CONFIG}
+
+
+def test_a_card_that_does_not_exist(world):
+    assert world.update(a="1")[1]["code"] == "param.cardNotExist"
+    assert world.deliver()[1]["code"] == "param.cardNotExist"
+    status, error = world.stream("a")
+    assert (status, error["code"], error["message"]) == (400, "param.stream.outTrackId", "card is not exist")
+
+
+def test_a_template_must_exist_where_the_rules_name_them():
+    world = World(card_templates=frozenset({"known.schema"}))
+    status, error = world.create()
+    assert (status, error["code"]) == (400, "param.templateNotExist")
+    assert world.create(cardTemplateId="known.schema")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"openSpaceId": None}, "param.openSpaceId"),
+        ({"openSpaceId": "dtv1.card//IM_ROBOT"}, "param.openSpaceId"),
+        ({"openSpaceId": "dtv1.card//ONE_BOX.x"}, "param.openSpaceId"),
+        ({"imRobotOpenDeliverModel": None}, "param.imRobotOpenDeliverModel"),
+        ({"imRobotOpenDeliverModel": {"robotCode": OTHER}}, "invalidParameter.robotCode.auth"),
+        ({"imRobotOpenDeliverModel": {"robotCode": "dingnobody"}}, "invalidParameter.robotCode.notExsit"),
+    ],
+)
+def test_a_delivery_that_is_not_as_it_should_be_is_refused(world, changes, code):
+    status, error = world.create(path=CREATE_AND_DELIVER, **delivery(**changes))
+    assert (status, error["code"], world.rest.cards.known) == (400, code, {})
+    world.create()
+    status, error = world.deliver(**changes)
+    assert (status, error["code"], world.card.laid) == (400, code, [])
+
+
+def test_a_delivery_can_fail_inside_an_answer_that_looks_like_success(world):
+    world.rest.cards.undeliverable.add("cidGROUP")
+    world.create()
+    status, reply = world.deliver(group=True)
+    (laid,) = reply["result"]
+    assert (status, reply["success"], laid["success"], laid["errorMsg"]) == (200, True, False, "SYSTEM_ERROR")
+    assert not world.card.shown
+
+
+@pytest.mark.parametrize("space", ["cidDM", "staff0001"])
+def test_what_is_no_group_can_have_no_card_as_a_group(world, space):
+    world.say()
+    world.create()
+    _, reply = world.deliver(group=True, openSpaceId=f"dtv1.card//IM_GROUP.{space}")
+    assert not reply["result"][0]["success"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"guid": None}, "param.stream.guid"),
+        ({"key": 1}, "param.stream.key"),
+        ({"content": None}, "param.stream.content"),
+        ({"content": ""}, "param.stream.contentEmpty"),
+        ({"isFull": False}, "param.stream.isFull"),
+        ({"isFull": None}, "param.stream.isFull"),
+    ],
+)
+def test_streamed_text_that_is_not_as_it_should_be_is_refused(world, changes, code):
+    world.create()
+    status, error = world.stream("Hello", **changes)
+    assert (status, error["code"]) == (400, code)
+    assert world.card.text == ""
+
+
+@pytest.mark.parametrize("callback", [None, "HTTP"])
+def test_a_card_that_was_not_created_for_stream_mode_takes_no_streamed_text(world, callback):
+    world.create(callbackType=callback)
+    status, error = world.stream("Hello")
+    assert (status, error["code"]) == (500, "unknownError")
+
+
+@pytest.mark.parametrize("end", ["isFinalize", "isError"])
+def test_a_finalised_card_takes_no_more_text_until_it_moves_again(world, end):
+    world.create()
+    assert world.stream("Hello", **{end: True}) == DONE
+    assert (world.card.finalised, world.card.errored) == (True, end == "isError")
+    status, error = world.stream("Hello, you")
+    assert (status, error["code"], world.card.text) == (400, "param.stream.isFinalize", "Hello")
+    world.update(flowStatus="3")
+    assert world.stream("Hello, you")[0] == 400
+    world.update(flowStatus="2")
+    assert world.stream("Hello, you") == DONE
+    assert not world.card.errored
+
+
+def test_the_same_guid_again_is_answered_alike_and_changes_nothing(world):
+    world.create()
+    world.deliver()
+    assert world.stream("Hello", guid="g1", isFinalize=True) == DONE
+    assert world.stream("Hello", guid="g1", isFinalize=True) == DONE
+    assert (world.card.calls["stream"], len(world.card.history)) == (1, 2)
+
+
+def test_a_guid_that_was_refused_is_no_used_one(world):
+    world.create()
+    assert world.stream("", guid="g1")[0] == 400
+    assert world.stream("Hello", guid="g1") == DONE
+    assert world.card.text == "Hello"
+
+
+def test_text_beyond_the_limit_of_the_rules_is_refused():
+    world = World(card_content_limit=5)
+    world.create()
+    assert world.stream("Hello") == DONE
+    status, error = world.stream("Hello!")
+    assert (status, error["code"], error["message"]) == (400, "param.stream.content", "content is too large")
+
+
+def test_unsafe_words_are_refused_wherever_they_come():
+    world = World(unsafe_words=frozenset({"bomb"}))
+    assert world.create(cardData={"cardParamMap": {"a": "bombs"}})[1]["code"] == "param.contentUnsafe"
+    world.create()
+    assert world.stream("a bomb")[1]["code"] == "param.contentUnsafe"
+    assert world.update(msgContent="a bomb")[1]["code"] == "param.contentUnsafe"
+    assert world.card.data == {"config": CONFIG}
+
+
+# Limits.
+
+
+def test_calls_of_one_kind_within_a_second_are_limited_for_each_app():
+    world = World(card_qps=2)
+    world.create()
+    assert [world.stream(text)[0] for text in ("a", "b", "c")] == [200, 200, 403]
+    assert world.stream("c")[1]["code"] == "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi"
+    assert world.update(a="1") == DONE
+    assert world.create(app=OTHER, outTrackId="card_2")[0] == 200
+    world.now = 0.99
+    assert world.stream("c")[0] == 403
+    world.now = 1.0
+    assert world.stream("c") == DONE
+
+
+def test_the_quota_of_the_month_is_used_by_every_call_with_a_token():
+    world = World(quota=2)
+    world.say()
+    assert world.create()[0] == 200
+    assert world.stream("Hello") == DONE
+    for _ in range(2):
+        status, error = world.stream("Hello, you")
+        assert (status, error["code"]) == (403, "Forbidden.AccessDenied.ApiCountLimitForOrg")
+    assert world.call("POST", TOKEN, {"appKey": APP, "appSecret": SECRET})[0] == 200
+    world.rest.desk.limits.counted = 0
+    assert world.stream("Hello, you") == DONE

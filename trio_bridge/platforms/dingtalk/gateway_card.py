@@ -14,10 +14,10 @@ from .gateway_frames import Place, as_object
 CardCall = Literal["create", "deliver", "createAndDeliver", "update", "stream", "answer"]
 """What can be done to a card; ``answer``: to the press of a button, which is no call of its own."""
 
-WRITING = "2"
-FINISHED = "3"
-FAILED = "5"
-"""Values of ``flowStatus``: the card moves at 1 and 2, and rests at 3 and 5."""
+MOVING = frozenset({"1", "2", "4"})
+"""Values of ``flowStatus`` at which its reader sees that more is to come: thinking, writing, executing."""
+RESTING = frozenset({"3", "5"})
+"""The values at which it is over: finished, failed."""
 
 TEXT_KEY = "msgContent"
 """The variable of the text where no call has named another one."""
@@ -82,7 +82,12 @@ class Card:
     @property
     def ended(self) -> bool:
         """Whether it rests, finished or failed."""
-        return self.flow_status in (FINISHED, FAILED)
+        return self.flow_status in RESTING
+
+    @property
+    def moves(self) -> bool:
+        """Whether its reader is shown that more is to come, in whichever way."""
+        return self.shown and (self.flow_status in MOVING or bool(self.text_key and not self.finalised))
 
     @property
     def shown(self) -> bool:
@@ -114,7 +119,7 @@ class Card:
     def write(self, values: Mapping[str, str], *, by_key: bool) -> None:
         """Change variables. Not ``by_key``, they are all that is left."""
         self.data = {**self.data, **values} if by_key else dict(values)
-        if not self.ended and "flowStatus" in values:
+        if values.get("flowStatus") in MOVING:
             self.finalised = self.errored = False  # it is taken up again
 
     def stream(self, key: str, text: str, *, final: bool, error: bool) -> None:

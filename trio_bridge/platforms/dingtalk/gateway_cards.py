@@ -49,6 +49,11 @@ class Cards:
         self._latest: dict[str, list[Call]] = {}
         """The calls about a card that may still be under way."""
 
+    @property
+    def unfinished(self) -> Sequence[Card]:
+        """The cards that still look as if more were to come, the oldest first."""
+        return [card for card in self.known.values() if card.moves]
+
     def routes(self) -> Mapping[tuple[str, str], Route]:
         """Who carries out which call."""
         return {
@@ -82,8 +87,7 @@ class Cards:
     def _update(self, call: Call, now: float) -> Reply:
         app, body = self._received(call, now)
         card = self._own_card(app, body)
-        self._check_text(*_variables(body, "cardData").values())
-        self._change(card, body, "")
+        self._change(card, body, body.get("privateData", {}))
         self._carried_out(card, "update", now)
         return _DONE
 
@@ -117,7 +121,8 @@ class Cards:
     def answered(self, card: Card, response: Mapping[str, Any], user: str, now: float) -> None:
         """Change the card as the answer to a press of one of its buttons says. An answer that can't is a fault."""
         try:
-            self._change(card, response, user)
+            private = {user: response["userPrivateData"]} if "userPrivateData" in response else {}
+            self._change(card, response, private)
         except Refused as refusal:
             detail = f"{card.out_track_id}: {refusal.message}"
             self._desk.gateway.ledger.fault("card_answer_unusable", card.client_id, "", now, detail)
@@ -211,19 +216,19 @@ class Cards:
         )
         return "SPACE_NOT_EXIST" if no_group else ""
 
-    def _change(self, card: Card, body: Mapping[str, Any], user: str) -> None:
-        """Do what the body of an update says. ``user``: the one to whom its private part applies."""
+    def _change(self, card: Card, body: Mapping[str, Any], private: object) -> None:
+        """Do what the body of an update says, all of it or nothing. ``private``: what single people see."""
         options = body.get("cardUpdateOptions")
         options = options if isinstance(options, dict) else {}
-        if "cardData" in body:
-            values = _variables(body, "cardData")
-            card.write(values, by_key=options.get("updateCardDataByKey") is True)
-        private = {user: body["userPrivateData"]} if user and "userPrivateData" in body else body.get("privateData")
-        private = private if isinstance(private, dict) else {}
-        for person in private:
-            values = _variables(private, person)
-            before = card.private.get(person, {}) if options.get("updatePrivateDataByKey") is True else {}
-            card.private[person] = {**before, **values}
+        shared = _variables(body, "cardData") if "cardData" in body else None
+        personal = {user: _variables(private, user) for user in private} if isinstance(private, dict) else {}
+        for values in (shared or {}, *personal.values()):
+            self._check_text(*values.values())
+        if shared is not None:
+            card.write(shared, by_key=options.get("updateCardDataByKey") is True)
+        for user, values in personal.items():
+            kept = card.private.get(user, {}) if options.get("updatePrivateDataByKey") is True else {}
+            card.private[user] = {**kept, **values}
 
     def _carried_out(self, card: Card, kind: CardCall, now: float) -> None:
         card.calls[kind] += 1

@@ -62,6 +62,8 @@ class Desk:
         """Calls by path, refused ones included."""
         self.limits = Limits()
         self.sent: list[Sent] = []
+        self.reworded: list[Sent] = []
+        """Cards that rest with another text than before, in order."""
         self._under_way: dict[int, Call] = {}
         self._resting: dict[tuple[str, Place], int] = {}
         """Which of what was sent is the card in a place."""
@@ -135,9 +137,11 @@ class Desk:
         """Note a card that rests with this text: once, and later only that the text is another one."""
         ledger, number = self.gateway.ledger, self._resting.get((card, place))
         if number is not None:
-            sent = self.sent[number] = attrs.evolve(self.sent[number], text=text, body=body)
-            if sent.answers is not None:
-                ledger.reworded(sent.answers, card, text)
+            if text != self.sent[number].text:
+                sent = self.sent[number] = attrs.evolve(self.sent[number], text=text, body=body)
+                self.reworded.append(attrs.evolve(sent, at=now))
+                if sent.answers is not None:
+                    ledger.reworded(sent.answers, card, text)
             return
         self._resting[card, place] = len(self.sent)
         answers = ledger.replied_to_place(client_id, place, text, now, card=card)

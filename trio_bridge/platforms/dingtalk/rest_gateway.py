@@ -99,6 +99,11 @@ class RestGateway:
         """What clients had sent, in order."""
         return self.desk.sent
 
+    @property
+    def reworded(self) -> list[Sent]:
+        """Cards in :attr:`sent` that got another text afterwards, in order: each as it was from then on."""
+        return self.desk.reworded
+
     def routes(self) -> Mapping[tuple[str, str], Route]:
         """Who carries out which call."""
         return {
