@@ -23,6 +23,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import trio
+from trio.testing import MockClock
 
 from ..config import Transport
 from ..nurseries import open_background
@@ -175,8 +176,11 @@ class DingTalkSimulator(CardTable, Mischief, Block):
     def environment(self) -> Environment:
         """What a bridge needs to live in the world of this simulator: its network and its clock."""
         from ..engine.environment import Environment
+        from ..engine.executors import in_thread, inline
 
-        return Environment(network=self._network, wall=self._wall, rand=self._rng.random)
+        # A clock that jumps waits for no thread.
+        disk = inline if isinstance(trio.lowlevel.current_clock(), MockClock) else in_thread()
+        return Environment(network=self._network, wall=self._wall, rand=self._rng.random, disk=disk)
 
     @asynccontextmanager
     async def open_account(
@@ -223,6 +227,22 @@ class DingTalkSimulator(CardTable, Mischief, Block):
         pushed = self.push(merged(data, changes or {}), client_id=scene.app.client_id)
         await trio.lowlevel.checkpoint()
         return pushed
+
+    async def send_file(
+        self,
+        content: bytes,
+        name: str = "",
+        *,
+        sender: str = "staff0001",
+        conversation: str | None = None,
+        client_id: str | None = None,
+    ) -> Pushed:
+        """Have a person send a picture to the robot, or a file if it has a ``name``.
+
+        ``rest.files`` has more: recordings, and texts with pictures in them, as ``changes`` for :meth:`say`.
+        """
+        changes = self.rest.files.file(content, name) if name else self.rest.files.picture(content)
+        return await self.say("", sender=sender, conversation=conversation, client_id=client_id, changes=changes)
 
     def push(
         self,
