@@ -19,6 +19,7 @@ from .settings.downloads import DownloadSettings
 from .settings.groups import ReplyMode, is_reply_mode
 from .settings.lists import texts
 from .settings.policies import PolicySettings
+from .settings.uploads import UploadSettings
 from .urls import host_of, is_http
 
 
@@ -31,7 +32,7 @@ def _base_url(url: str) -> str:
 
 
 @attrs.frozen(kw_only=True)
-class DingTalk(CallbackSettings, CardSettings, DownloadSettings, PolicySettings, PlatformConfig):
+class DingTalk(CallbackSettings, CardSettings, DownloadSettings, PolicySettings, UploadSettings, PlatformConfig):
     """A DingTalk app with a robot, connected by Stream Mode.
 
     One account for each app: of two connections, each would get some of the messages, by chance.

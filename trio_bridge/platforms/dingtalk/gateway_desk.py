@@ -14,7 +14,7 @@ from .gateway import Gateway
 from .gateway_calls import Answer, Call
 from .gateway_frames import Place
 from .gateway_limits import Limits
-from .gateway_model import App, Refused
+from .gateway_model import App, Medium, Refused
 from .ledger import Pushed, Via
 
 Reply = Mapping[str, Any]
@@ -42,6 +42,8 @@ class Sent:
     answers: Pushed | None
     card: str = ""
     """The outTrackId, where it is a card."""
+    medium: Medium | None = None
+    """What it shows, where that was uploaded; ``text`` says so in words."""
 
 
 class Errcode(Exception):
@@ -126,10 +128,19 @@ class Desk:
             token: grant for token, grant in self._tokens.items() if client_id is not None and grant[0] != client_id
         }
 
-    def send(self, app: App, place: Place, text: str, body: Mapping[str, Any], now: float, via: Via) -> None:
+    def send(
+        self,
+        app: App,
+        place: Place,
+        text: str,
+        body: Mapping[str, Any],
+        now: float,
+        via: Via,
+        medium: Medium | None = None,
+    ) -> None:
         """Note a message to a person or a group: it answers the oldest message from there that has no reply yet."""
         answers = self.gateway.ledger.replied_to_place(app.client_id, place, text, now)
-        self.note(now, via, app.client_id, place[1], text, body, answers)
+        self.note(now, via, app.client_id, place[1], text, body, answers, medium=medium)
 
     def send_card(
         self, client_id: str, place: Place, text: str, body: Mapping[str, Any], card: str, now: float
@@ -157,9 +168,18 @@ class Desk:
         body: Mapping[str, Any],
         answers: Pushed | None,
         card: str = "",
+        medium: Medium | None = None,
     ) -> None:
         sent = Sent(
-            at=now, via=via, client_id=client_id, target=target, text=text, body=body, answers=answers, card=card
+            at=now,
+            via=via,
+            client_id=client_id,
+            target=target,
+            text=text,
+            body=body,
+            answers=answers,
+            card=card,
+            medium=medium,
         )
         self.sent.append(sent)
 

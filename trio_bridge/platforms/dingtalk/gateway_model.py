@@ -68,6 +68,22 @@ class App:
     robot_code: str
 
 
+@attrs.frozen(kw_only=True)
+class Medium:
+    """One file that a client uploaded."""
+
+    id: str
+    client_id: str
+    type: str
+    """As what: ``image``, ``voice``, ``video`` or ``file``."""
+    name: str
+    media_type: str
+    content: bytes = attrs.field(repr=False)
+
+    def __str__(self) -> str:
+        return f"[{self.type} {self.name}]"
+
+
 @attrs.define
 class Ping:
     """A health check of the server's, and when it was answered."""

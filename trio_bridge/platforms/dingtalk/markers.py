@@ -21,10 +21,11 @@ from urllib.parse import unquote
 import attrs
 
 from ...messages import Attachment
+from ...wire.filenames import safe_name
 from .frames import parse
 from .text import fence_after
 
-Kind = Literal["image", "audio", "video", "file"]
+FileKind = Literal["image", "audio", "video", "file"]
 
 LONGEST: Final = 4096
 """Characters of a marker. One that has no end within them is broken, and ends with its line."""
@@ -32,11 +33,8 @@ LONGEST: Final = 4096
 FILES: Final = 20
 """Files of one answer. More are noted only."""
 
-NAME: Final = 100
-"""Characters of a name."""
-
 _OPENING: Final = "[DINGTALK_"
-_KINDS: Final[Mapping[str, Kind]] = {"IMAGE": "image", "AUDIO": "audio", "VIDEO": "video", "FILE": "file"}
+_KINDS: Final[Mapping[str, FileKind]] = {"IMAGE": "image", "AUDIO": "audio", "VIDEO": "video", "FILE": "file"}
 
 # Nothing is read twice: every repetition stops at the next of its own signs, and gives nothing back.
 _SIGN = re.compile(
@@ -90,17 +88,6 @@ def apart(text: str, *, sendable: bool) -> tuple[str, tuple[Named, ...]]:
 def note(name: str) -> str:
     """What people read in place of a file."""
     return f"(file {name} could not be sent)" if name else "(a file could not be sent)"
-
-
-def last_component(path: str) -> str:
-    """The name of a file as people may see it: nothing of where it lies, on any system."""
-    name = re.split(r"[/\\]", path)[-1].strip()
-    name = "".join(character if character.isprintable() else "_" for character in name)
-    if len(name) > NAME:
-        stem, dot, suffix = name.rpartition(".")
-        end = dot + suffix if dot and len(suffix) < 10 else ""
-        name = (stem if end else name)[: NAME - len(end)] + end
-    return "" if name in (".", "..") else name
 
 
 def _found(text: str, *, growing: bool) -> Iterator[tuple[int, int, Named]]:
@@ -161,8 +148,9 @@ def _given(content: str) -> tuple[str, str]:
     return path if local is None else local, name
 
 
-def _named(path: str, kind: Kind, name: str = "") -> Named:
-    return Named(Path(path) if path else None, kind, last_component(name) or last_component(path))
+def _named(path: str, kind: FileKind, name: str = "") -> Named:
+    shown_name = safe_name(name, otherwise="") or safe_name(path, otherwise="")
+    return Named(Path(path) if path else None, kind, shown_name)
 
 
 def _local(address: str) -> str | None:

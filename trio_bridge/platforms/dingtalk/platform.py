@@ -32,6 +32,7 @@ from .sessions import Sessions
 from .standing import Standing
 from .targets import address, answer_to
 from .tokens import AccessToken, OldAccessToken
+from .uploads import Uploads, open_upload_client
 
 
 @attrs.define(eq=False)
@@ -114,12 +115,14 @@ async def open_dingtalk(config: DingTalk, services: Services) -> AsyncIterator[P
             network=network, ca_file=config.ca_file, allow_insecure=config.allow_insecure, total=config.http_timeout
         ) as http,
         open_file_hosts(config, network, http) as file_hosts,
+        open_upload_client(config, network) as upload_http,
     ):
         standing = Standing(config.labels)
         token = AccessToken(config, http, standing)
         rest = Rest(config, http, token, OldAccessToken(config, http, standing), standing)
         robot = Robot(config, rest)
-        courier = Courier(config, rest, http, Sessions(config), services.environment.wall, robot)
+        uploads = Uploads(config, attrs.evolve(rest, http=upload_http), services.environment.disk)
+        courier = Courier(config, rest, http, Sessions(config), services.environment.wall, robot, uploads)
         downloads = Downloads(config, rest, file_hosts, services.environment.files)
         login = Login(config, http, network)
         yield DingTalkPlatform(rest, config, login, token, Gate(config), courier, downloads)

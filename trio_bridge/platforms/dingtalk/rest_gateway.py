@@ -26,7 +26,8 @@ from .gateway_desk import Desk, Errcode, Reply, Route, Sent, body_of, no_robot
 from .gateway_emotion import Emotions
 from .gateway_files import Files
 from .gateway_frames import as_object, encode
-from .gateway_model import Refused
+from .gateway_media import Media
+from .gateway_model import App, Medium, Refused
 from .gateway_routes import Routes
 
 OPEN = "/v1.0/gateway/connections/open"
@@ -87,6 +88,8 @@ class RestGateway:
         """The marks of robots on messages."""
         self.files = Files(self.desk)
         """What people send, by its code, and the host that hands it out."""
+        self.media = Media(self.desk)
+        """What clients uploaded, by its media id."""
         self._routes = Routes(self.routes())
 
     @property
@@ -115,6 +118,7 @@ class RestGateway:
             ("POST", GROUP): self._group,
             **self.cards.routes(),
             **self.files.routes(),
+            **self.media.routes(),
             **self.emotions.routes(),
         }
 
@@ -181,7 +185,7 @@ class RestGateway:
     def _direct(self, call: Call, now: float) -> Reply:
         app, body = self.desk.app(call, now), body_of(call)
         self.desk.check_robot(app, body)
-        text = _text(body)
+        text, medium = self._said(app, body)
         users = body.get("userIds")
         if (
             not isinstance(users, list)
@@ -195,7 +199,7 @@ class RestGateway:
         limited = [user for user in users if user in self.flow_controlled]
         for user in users:
             if user not in invalid and user not in limited:
-                self.desk.send(app, ("user", user), text, body, now, "direct")
+                self.desk.send(app, ("user", user), text, body, now, "direct", medium)
         return {
             "processQueryKey": self._query_key(),
             "invalidStaffIdList": invalid,
@@ -205,7 +209,7 @@ class RestGateway:
     def _group(self, call: Call, now: float) -> Reply:
         app, body = self.desk.app(call, now), body_of(call)
         self.desk.check_robot(app, body)
-        text = _text(body)
+        text, medium = self._said(app, body)
         conversation = body.get("openConversationId")
         if not isinstance(conversation, str) or not conversation.startswith("cid"):
             raise Refused(400, "invalidParameter.openConversationId.invalid", "openConversationId: expected cid…")
@@ -213,7 +217,7 @@ class RestGateway:
             raise no_robot()
         if len(str(body["msgParam"]).encode()) > MAX_MSG_PARAM:
             raise Refused(400, "invalidParameter.msgParam.invalid", f"msgParam: more than {MAX_MSG_PARAM} bytes")
-        self.desk.send(app, ("group", conversation), text, body, now, "group")
+        self.desk.send(app, ("group", conversation), text, body, now, "group", medium)
         return {"processQueryKey": self._query_key()}
 
     # Inside.
@@ -233,6 +237,12 @@ class RestGateway:
             fields = "".join(f"<{name}>{value}</{name}>" for name, value in reply.items())
             return Answer(body=f"<OpenConnectionResponse>{fields}</OpenConnectionResponse>", content_type="text/xml")
         return Answer(body=encode(reply))
+
+    def _said(self, app: App, body: Mapping[str, Any]) -> tuple[str, Medium | None]:
+        """What a robot message says, that is as it should be; and what it shows, which its text names then."""
+        text = _text(body)
+        medium = self.media.shown_by(app, body["msgKey"], as_object(body["msgParam"]))
+        return str(medium or text), medium
 
     def _query_key(self) -> str:
         return f"pqk-{self.calls.total():08d}"

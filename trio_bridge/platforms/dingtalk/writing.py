@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -29,8 +30,8 @@ class Written:
     text: str
     markdown: bool
 
-    def for_webhook(self, mention: str) -> dict[str, Any]:
-        """The body for a session webhook. A mention must stand in the text as well to be seen."""
+    def for_webhook(self, mention: str, robots: Sequence[str] = ()) -> dict[str, Any]:
+        """The body for a session webhook. A mention must stand in the text as well to be seen: those of robots do."""
         body: dict[str, Any]
         if self.markdown:
             text = f"@{mention}\n\n{self.text}" if mention else self.text
@@ -38,7 +39,9 @@ class Written:
         else:
             text = f"@{mention} {self.text}" if mention else self.text
             body = {"msgtype": "text", "text": {"content": text}}
-        return {**body, "at": {"atUserIds": [mention], "isAtAll": False}} if mention else body
+        mentioned = {"atUserIds": [mention] if mention else [], "atDingtalkIds": list(robots)}
+        at = {name: ids for name, ids in mentioned.items() if ids}
+        return {**body, "at": {**at, "isAtAll": False}} if at else body
 
     @property
     def message(self) -> Text | Markdown:

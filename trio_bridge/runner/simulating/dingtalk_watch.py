@@ -77,6 +77,8 @@ class Watcher:
 
     def _replied(self, sent: Sent) -> None:
         facts: dict[str, Any] = {"text": sent.text, "via": sent.via, "client_id": sent.client_id}
+        if sent.medium is not None:
+            facts["medium"] = {"type": sent.medium.type, "name": sent.medium.name, "bytes": len(sent.medium.content)}
         if sent.answers is None:
             self._say("said", f"{sent.client_id} says to {sent.target}: {sent.text}", to=sent.target, **facts)
         else:
