@@ -29,6 +29,8 @@ SEND_TO_GROUP: Final = "/v1.0/robot/groupMessages/send"
 WEBHOOK: Final = "/robot/sendBySession"
 UPLOAD: Final = "/media/upload"
 DOWNLOAD: Final = "/v1.0/robot/messageFiles/download"
+USER: Final = "/user/get"
+DOC_SEARCH: Final = "/v1.0/doc/docs/search"
 CARD: Final = "/v1.0/card/instances"
 CARD_DELIVERY: Final = "/v1.0/card/instances/deliver"
 CARD_STREAM: Final = "/v1.0/card/streaming"
@@ -43,10 +45,11 @@ PROMISED: Final[Mapping[str, Sequence[str]]] = {
     WEBHOOK: ("errcode",),
     UPLOAD: ("media_id",),
     DOWNLOAD: ("downloadUrl",),
+    USER: ("unionid",),
 }
 """The fields without which a success is none."""
 
-REPEATABLE: Final = frozenset({OPEN, TOKEN, UPLOAD, DOWNLOAD, CARD, CARD_WITH_DELIVERY})
+REPEATABLE: Final = frozenset({OPEN, TOKEN, UPLOAD, DOWNLOAD, DOC_SEARCH, CARD, CARD_WITH_DELIVERY})
 """POSTs that do no harm when they are made again: a card has an id of ours. GET and PUT never do."""
 
 CODES: Final[Mapping[str, Category]] = {
@@ -75,6 +78,7 @@ CODES: Final[Mapping[str, Category]] = {
     "40006": "too_large",
     "60011": "permission",
     "60020": "permission",
+    "60121": "bad_target",  # nobody has this staff id
     "90002": "throttled",
     "90018": "throttled",
     "90020": "quota",

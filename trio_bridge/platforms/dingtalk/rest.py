@@ -10,9 +10,11 @@ from typing import Any
 
 import attrs
 
+from ...errors import ConnectionLost, OutcomeUnknown
 from ...transport.http import HttpClient
 from .codes import Outcome, outcome_of
 from .config import DingTalk
+from .failures import failure
 from .standing import Standing
 from .tokens import AccessToken
 
@@ -93,3 +95,22 @@ class Rest:
 
 def _given(**parts: Any) -> Any:
     return {name: value for name, value in parts.items() if value is not None}
+
+
+async def answer_of(call: Awaitable[Outcome], *, repeatable: bool = False) -> Mapping[str, Any]:
+    """What a call was answered with, if it succeeded. A ``repeatable`` one does no harm when it is made again.
+
+    Raises:
+      ConnectionLost: there was no answer to a repeatable call, or none that anybody could read.
+      OutcomeUnknown: the same for any other.
+      RequestFailed, RateLimited, NotSent, AccountRefused: it was not made, or answered with a no.
+    """
+    try:
+        outcome = await call
+    except OutcomeUnknown as error:
+        if not repeatable:
+            raise
+        raise ConnectionLost(f"no answer: {error}") from error
+    if outcome.category != "ok":
+        raise failure(outcome)
+    return outcome.payload

@@ -37,6 +37,7 @@ class AccessToken:
     _standing: Standing = attrs.field(factory=Standing)
     _value: str = attrs.field(default="", repr=False)
     _good_until: float = -math.inf
+    _fetched_at: float = -math.inf
     _was_refused: bool = False
     _refreshed_at: float = -math.inf
     _fetching: trio.Lock = attrs.field(factory=trio.Lock, repr=False)
@@ -54,6 +55,11 @@ class AccessToken:
                 if not self._is_good():
                     await self._fetch()
         return self._value
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the token was fetched; ``None`` if there is none that is good."""
+        return trio.current_time() - self._fetched_at if self._is_good() else None
 
     def refuse(self, token: str) -> None:
         """Forget a token that the API called bad, unless another has taken its place."""
@@ -96,6 +102,7 @@ class AccessToken:
         life = outcome.payload.get(self._names[1])
         seconds = float(life) if isinstance(life, int) and 0 < life < 10**9 else UNSAID_LIFE
         self._good_until = now + max(seconds - EARLY, seconds / 2)
+        self._fetched_at = now
         self._was_refused = False
 
 
