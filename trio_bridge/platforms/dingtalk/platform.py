@@ -16,6 +16,7 @@ from ...engine.platform import Connection, Outgoing, Platform, Services
 from ...messages import Attachment, Conversation, Message, MessageContext, PathLike, Reply, Sender
 from ...transport.http import open_http_client
 from ...wire.protocol import Delivery
+from .api import DingTalkApi, api_for
 from .callbacks import Callbacks
 from .checking import AccountCheck
 from .config import DingTalk
@@ -42,7 +43,7 @@ class DingTalkPlatform(Platform):
     overlap: ClassVar[Overlap] = "concurrent"
     """After it announced its leaving, a connection gets nothing more: the next one must be there before it goes."""
 
-    api: Rest
+    api: DingTalkApi
     _config: DingTalk
     _login: Login
     _token: AccessToken
@@ -118,11 +119,12 @@ async def open_dingtalk(config: DingTalk, services: Services) -> AsyncIterator[P
         open_upload_client(config, network) as upload_http,
     ):
         standing = Standing(config.labels)
-        token = AccessToken(config, http, standing)
-        rest = Rest(config, http, token, OldAccessToken(config, http, standing), standing)
+        token, old_token = AccessToken(config, http, standing), OldAccessToken(config, http, standing)
+        rest = Rest(config, http, token, old_token, standing)
         robot = Robot(config, rest)
+        api = api_for(config, rest, robot, (token, old_token), services.environment.wall)
         uploads = Uploads(config, attrs.evolve(rest, http=upload_http), services.environment.disk)
         courier = Courier(config, rest, http, Sessions(config), services.environment.wall, robot, uploads)
         downloads = Downloads(config, rest, file_hosts, services.environment.files)
         login = Login(config, http, network)
-        yield DingTalkPlatform(rest, config, login, token, Gate(config), courier, downloads)
+        yield DingTalkPlatform(api, config, login, token, Gate(config), courier, downloads)
