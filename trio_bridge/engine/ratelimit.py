@@ -19,3 +19,7 @@ class TokenBucket:
         # The bucket is described by the one moment when it will be full again: each token moves it on.
         self._full_at = max(self._full_at, now) + self._interval
         await trio.sleep_until(self._full_at - self._burst * self._interval)
+
+    def rest(self, seconds: float) -> None:
+        """Let nobody else through for so long: whoever is on the other side counted more takers than this bucket."""
+        self._full_at = max(self._full_at, trio.current_time() + seconds + (self._burst - 1) * self._interval)

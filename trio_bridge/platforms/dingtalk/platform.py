@@ -14,10 +14,11 @@ from ...engine.findings import Finding
 from ...engine.hosts import Hosts
 from ...engine.platform import Connection, Outgoing, Platform, Services
 from ...messages import Attachment, Conversation, Message, MessageContext, PathLike, Reply, Sender
+from ...nurseries import open_background
 from ...transport.http import open_http_client
 from ...wire.protocol import Delivery
-from .api import DingTalkApi, api_for
 from .callbacks import Callbacks
+from .cards.deck import Cards
 from .checking import AccountCheck
 from .config import DingTalk
 from .downloads import Downloads
@@ -31,9 +32,8 @@ from .robot import Robot
 from .sending import Courier
 from .sessions import Sessions
 from .standing import Standing
-from .targets import address, answer_to
+from .targets import Target, address, answer_to
 from .tokens import AccessToken, OldAccessToken
-from .uploads import Uploads, open_upload_client
 
 
 @attrs.define(eq=False)
@@ -43,12 +43,13 @@ class DingTalkPlatform(Platform):
     overlap: ClassVar[Overlap] = "concurrent"
     """After it announced its leaving, a connection gets nothing more: the next one must be there before it goes."""
 
-    api: DingTalkApi
+    api: Rest
     _config: DingTalk
     _login: Login
     _token: AccessToken
     _gate: Gate
     _courier: Courier
+    _cards: Cards
     _callbacks: Callbacks
     _downloads: Downloads
 
@@ -97,6 +98,18 @@ class DingTalkPlatform(Platform):
     def parts(self, reply: Reply) -> list[Reply]:
         return self._courier.parts(reply)
 
+    def show(self, key: str, target: str, text: Callable[[], str]) -> AbstractAsyncContextManager[Callable[[], None]]:
+        return self._cards.show(key, Target.load(target), text)
+
+    async def finish(self, outgoing: Outgoing) -> Reply | None:
+        return await self._cards.finish(outgoing)
+
+    async def is_repeatable(self, key: str) -> bool:
+        return self._cards.is_repeatable(key)
+
+    async def settled(self, key: str) -> None:
+        await self._cards.settled(key)
+
     async def send(self, outgoing: Outgoing) -> str | None:
         return await self._courier.send(outgoing)
 
@@ -116,15 +129,18 @@ async def open_dingtalk(config: DingTalk, services: Services) -> AsyncIterator[P
             network=network, ca_file=config.ca_file, allow_insecure=config.allow_insecure, total=config.http_timeout
         ) as http,
         open_file_hosts(config, network, http) as file_hosts,
-        open_upload_client(config, network) as upload_http,
+        open_background("the account stops") as nursery,
     ):
         standing = Standing(config.labels)
-        token, old_token = AccessToken(config, http, standing), OldAccessToken(config, http, standing)
-        rest = Rest(config, http, token, old_token, standing)
+        token = AccessToken(config, http, standing)
+        rest = Rest(config, http, token, OldAccessToken(config, http, standing), standing)
         robot = Robot(config, rest)
-        api = api_for(config, rest, robot, (token, old_token), services.environment.wall)
-        uploads = Uploads(config, attrs.evolve(rest, http=upload_http), services.environment.disk)
-        courier = Courier(config, rest, http, Sessions(config), services.environment.wall, robot, uploads)
+        courier = Courier(config, rest, http, Sessions(config), services.environment.wall, robot)
         downloads = Downloads(config, rest, file_hosts, services.environment.files)
         login = Login(config, http, network)
-        yield DingTalkPlatform(api, config, login, token, Gate(config), courier, downloads)
+        cards = Cards(config, rest, services.store, nursery)
+        await cards.open()
+        try:
+            yield DingTalkPlatform(rest, config, login, token, Gate(config), courier, cards, Callbacks(config, cards.owner), downloads)
+        finally:
+            await cards.pause()

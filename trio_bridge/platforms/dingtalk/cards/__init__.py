@@ -1,0 +1,1 @@
+"""AI cards: answers that grow while they are written."""

@@ -1,0 +1,268 @@
+"""All cards of an account: which reply has one, which grow, and which an earlier life left behind."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import attrs
+import trio
+
+from ....engine.bell import Bell
+from ....engine.outbox import ERROR_MARK
+from ....engine.platform import Outgoing
+from ....engine.store import AccountStore
+from ....errors import BridgeError, StoreUnavailable
+from ....messages import Reply
+from ..codes import Category
+from ..config import DingTalk
+from ..failures import describe, failure
+from ..markers import apart, shown
+from ..rest import Rest
+from ..targets import Target
+from .calls import CardCalls, as_values
+from .card import NO_TEXT, Card, Manner, Rejected, Stage, divided
+from .look import while_growing
+from .record import Record, Records, card_id
+
+PAUSE_LIMIT: Final = 0.8
+"""Seconds to tell people that an account was stopped in the middle of their answers. After one it must be gone."""
+OFF: Final = 600.0
+"""Seconds without cards after DingTalk said that the app can't have any."""
+USELESS: Final = frozenset[Category]({"permission", "bad_request", "quota", "permanent_auth"})
+"""Why the next card would not come to be either."""
+SWEEPS: Final = 5
+"""Tries to end what an earlier life left behind."""
+OWNERS: Final = 10_000
+"""Cards of which we remember who asked."""
+
+logger = logging.getLogger(__name__)
+
+
+class Cards:
+    """The cards of one account. Their tasks live in ``nursery``."""
+
+    def __init__(self, config: DingTalk, rest: Rest, store: AccountStore, nursery: trio.Nursery) -> None:
+        self._config = config
+        self._calls = CardCalls(config, rest)
+        self._manner = Manner(interval=config.card_update_interval, most_updates=config.card_max_updates)
+        self._store = store
+        self._records = Records(store)
+        self._nursery = nursery
+        self._cards: dict[str, Card] = {}
+        self._owners: OrderedDict[str, str] = OrderedDict()
+        self._off_until = float("-inf")
+
+    async def open(self) -> None:
+        """Take up what an earlier life left; cards whose reply is gone are brought to their end meanwhile."""
+        await self._records.open()
+        waiting = {row.key for row in await self._store.outgoing(["open", "pending", "sending", "unknown"])}
+        left = [(key, record) for key, record in self._records.items() if key not in waiting]
+        for record in self._records.all():
+            self._remember(record)
+        if left:
+            self._nursery.start_soon(self._sweep, left, name=f"{self._config.name}/stuck cards")
+
+    async def pause(self) -> None:
+        """The account stops: nobody knows when a card that looks busy will go on, so it says that it was interrupted."""
+        with trio.move_on_after(PAUSE_LIMIT, shield=True):
+            async with trio.open_nursery() as nursery:
+                for card in self._cards.values():
+                    nursery.start_soon(card.pause, ERROR_MARK)
+
+    def owner(self, card: str) -> str:
+        """The staff id of whoever asked what a card answers; empty where that is not known."""
+        return self._owners.get(card, "")
+
+    # Replies.
+
+    @asynccontextmanager
+    async def show(self, key: str, target: Target, text: Callable[[], str]) -> AsyncGenerator[Callable[[], None]]:
+        """Show a reply in a card while it is written: see :meth:`~trio_bridge.engine.platform.Platform.show`."""
+        card = self._card_for(key, target)
+        if card is None:
+            yield _nobody_watches
+            return
+        grown, over = Bell(), trio.Event()
+        self._nursery.start_soon(self._grow, key, card, text, grown, over, name=f"{self._config.name}/card {key}")
+        try:
+            yield grown.ring
+        finally:
+            over.set()
+            grown.ring()
+
+    def announce(self, key: str, target: Target, text: str) -> None:
+        """Show a card for a reply that will come later."""
+        if key not in self._cards and (card := self._card_for(key, target)) is not None and card.stage == "new":
+            self._nursery.start_soon(self._make, key, card, text, name=f"{self._config.name}/card {key}")
+
+    def is_announced(self, key: str) -> bool:
+        """Somebody was promised this reply."""
+        return key in self._cards or self._records.get(key) is not None
+
+    async def finish(self, outgoing: Outgoing) -> Reply | None:
+        """Bring the card of a reply to its end: see :meth:`~trio_bridge.engine.platform.Platform.finish`."""
+        key, reply = outgoing.key, outgoing.reply
+        record = self._records.get(key)
+        text, named = apart(reply.text, sendable=bool(self._config.media_roots))
+        whole = attrs.evolve(reply, text=text, attachments=(*named, *reply.attachments))
+        if record is not None and record.ended:
+            return _rest(whole, record.shown)
+        card = self._cards.get(key)
+        if card is None:
+            if record is None:
+                return reply
+            card = self._card_for(key, Target.load(outgoing.target))
+            assert card is not None  # There is a record of it.
+            await self._make(key, card)
+        try:
+            taken = await card.end(text, failed=outgoing.failed)
+        except Rejected:
+            await card.reject()
+            raise
+        if taken is None:
+            self._note_trouble(card)
+            return reply
+        rest = _rest(whole, taken)
+        if rest is not None:
+            await self._records.put(key, Record(card.id, delivered=True, ended=True, shown=taken))
+        return rest
+
+    def is_repeatable(self, key: str) -> bool:
+        """Whether bringing the reply to its end once more shows nothing twice."""
+        record = self._records.get(key)
+        return record is not None and not record.ended
+
+    async def settled(self, key: str) -> None:
+        """The reply is through. A card that could not be ended is tried again at the next start."""
+        card = self._cards.pop(key, None)
+        record = self._records.get(key)
+        if record is None:
+            return
+        try:
+            if card is not None and card.stage in ("shown", "growing"):
+                await self._records.put(key, attrs.evolve(record, stuck=True))
+            else:
+                await self._records.forget(key)
+        except StoreUnavailable as error:
+            logger.warning("a card could not be forgotten", extra={**self._config.labels, "cause": str(error)})
+
+    # Any card, by its id.
+
+    async def update(self, card: str, data: Mapping[str, Any], private: Mapping[str, Mapping[str, Any]]) -> None:
+        """Change values of a card.
+
+        Raises:
+          RequestFailed, RateLimited, NotSent, AccountRefused: it was not changed.
+        """
+        values = {user: as_values(each) for user, each in private.items()}
+        outcome = await self._calls.update(card, as_values(data), values)
+        if outcome.category != "ok":
+            raise failure(outcome)
+
+    async def finish_card(self, card: str, text: str) -> None:
+        """End a card with a text.
+
+        Raises:
+          RequestFailed, RateLimited, NotSent, AccountRefused: it was not ended.
+        """
+        ended = Card(card, Target(kind="user", id=""), self._calls, self._manner, "shown")
+        if await ended.end(text, failed=False) is None:
+            assert ended.trouble is not None
+            raise failure(ended.trouble)
+
+    # Inside.
+
+    def _card_for(self, key: str, target: Target) -> Card | None:
+        """The card of a reply; ``None`` if it is to have none."""
+        if (card := self._cards.get(key)) is not None:
+            return card
+        record = self._records.get(key)
+        if record is None and not self._wants_card(target):
+            return None
+        stage: Stage = "new" if record is None or not record.delivered else "shown"
+        name = card_id(self._config.client_id, self._config.name, key)
+        card = self._cards[key] = Card(name, target, self._calls, self._manner, stage)
+        return card
+
+    def _wants_card(self, target: Target) -> bool:
+        return self._config.reply_mode == "card" and bool(target.id) and trio.current_time() >= self._off_until
+
+    async def _grow(self, key: str, card: Card, text: Callable[[], str], grown: Bell, over: trio.Event) -> None:
+        await self._make(key, card)
+        if card.stage == "absent":
+            return
+        await card.grow(lambda: while_growing(shown(text())), grown, over)
+        if card.trouble is not None:
+            self._note_trouble(card)
+
+    async def _make(self, key: str, card: Card, text: str = "") -> None:
+        """Make the card, known to the store before and after. Without a store there is no card."""
+        if card.stage != "new":
+            return
+        record = Record(card.id, asked_by=card.asker)
+        try:
+            await self._records.put(key, record)
+            if await card.make(text):
+                await self._records.put(key, attrs.evolve(record, delivered=True))
+                self._remember(record)
+            else:
+                self._note_trouble(card)
+                await self._records.forget(key)
+        except StoreUnavailable as error:
+            logger.warning("no card: the store is away", extra={**self._config.labels, "cause": str(error)})
+            card.give_up()
+
+    def _note_trouble(self, card: Card) -> None:
+        outcome = card.trouble
+        if outcome is None:
+            return
+        fields = {**self._config.labels, "card": card.id, "cause": describe(outcome)}
+        if outcome.category in USELESS and trio.current_time() >= self._off_until:
+            self._off_until = trio.current_time() + OFF
+            logger.warning("no cards for now: answers go as messages", extra={**fields, "again_in": OFF})
+        else:
+            logger.info("a card was left", extra=fields)
+
+    def _remember(self, record: Record) -> None:
+        self._owners[record.id] = record.asked_by
+        while len(self._owners) > OWNERS:
+            self._owners.popitem(last=False)
+
+    async def _sweep(self, left: list[tuple[str, Record]]) -> None:
+        """End the cards whose replies are gone: they would look busy for ever."""
+        for key, record in left:
+            with_mark = None if record.ended else NO_TEXT if record.stuck else ERROR_MARK
+            try:
+                row = await self._store.outgoing_row(key)
+                if with_mark is not None and (record.stuck or row is None or row.state != "sent"):
+                    await self._end_stuck(record, with_mark)
+                await self._records.forget(key)
+            except BridgeError as error:
+                fields = {**self._config.labels, "card": record.id, "cause": str(error)}
+                logger.warning("a card of an earlier life could not be ended", extra=fields)
+
+    async def _end_stuck(self, record: Record, text: str) -> None:
+        card = Card(record.id, Target(kind="user", id=""), self._calls, self._manner, "shown")
+        for trial in range(SWEEPS):
+            try:
+                await card.end(text, failed=text == ERROR_MARK)
+            except BridgeError:
+                if trial + 1 == SWEEPS:
+                    raise
+                await trio.sleep(2.0**trial)
+            else:
+                return
+
+
+def _rest(reply: Reply, shown: int) -> Reply | None:
+    """What a card did not hold."""
+    _, rest = divided(reply.text, shown)
+    return attrs.evolve(reply, text=rest) if rest.strip() or reply.attachments else None
+
+
+def _nobody_watches() -> None:
+    """The reply has no card."""
