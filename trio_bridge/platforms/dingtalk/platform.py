@@ -17,6 +17,7 @@ from ...messages import Attachment, Conversation, Message, MessageContext, PathL
 from ...nurseries import open_background
 from ...transport.http import open_http_client
 from ...wire.protocol import Delivery
+from .api import DingTalkApi, api_for
 from .callbacks import Callbacks
 from .cards.deck import Cards
 from .checking import AccountCheck
@@ -27,13 +28,16 @@ from .filehosts import open_file_hosts
 from .frames import EVENTS, parse
 from .gate import Gate
 from .login import Login
+from .manners import Manners
 from .rest import Rest
 from .robot import Robot
 from .sending import Courier
 from .sessions import Sessions
 from .standing import Standing
 from .targets import Target, address, answer_to
+from .thinking import Thinking
 from .tokens import AccessToken, OldAccessToken
+from .uploads import Uploads, open_upload_client
 
 
 @attrs.define(eq=False)
@@ -43,15 +47,21 @@ class DingTalkPlatform(Platform):
     overlap: ClassVar[Overlap] = "concurrent"
     """After it announced its leaving, a connection gets nothing more: the next one must be there before it goes."""
 
-    api: Rest
+    api: DingTalkApi
     _config: DingTalk
     _login: Login
     _token: AccessToken
     _gate: Gate
+    _manners: Manners
+    _thinking: Thinking
     _courier: Courier
     _cards: Cards
     _callbacks: Callbacks
     _downloads: Downloads
+
+    def __attrs_post_init__(self) -> None:
+        self.notices = self._manners.notices
+        self.shares_memory = self._config.shared_memory_across_conversations
 
     def connect(self) -> AbstractAsyncContextManager[Connection]:
         return self._login.connect()
@@ -73,7 +83,7 @@ class DingTalkPlatform(Platform):
             account=self._config.name,
             id=delivery.key,
             conversation=Conversation(said.chat_id, "group" if is_group else "direct", said.title),
-            sender=Sender(said.sender, said.nick),
+            sender=Sender(said.sender, said.nick, said.also_known_as),
             text=said.text or (self._config.picture_prompt if said.is_pictures else ""),
             attachments=said.media,
             mentioned=not is_group or said.mentioned,
@@ -87,10 +97,17 @@ class DingTalkPlatform(Platform):
         return self._callbacks.of(delivery)
 
     async def admits(self, message: Message) -> bool:
-        return await self._gate.admits(message)
+        return await self._gate.admits(message) and not await self._manners.heeds(message)
+
+    def attending(self, message: Message) -> AbstractAsyncContextManager[None] | None:
+        return self._thinking.attending(message)
+
+    async def excuse(self, message: Message) -> None:
+        if await self._gate.admits(message):
+            await self._manners.excuse(message)
 
     def target(self, message: Message) -> str:
-        return answer_to(message.raw).dump()
+        return self._manners.target(answer_to(message.raw)).dump()
 
     def target_for(self, conversation_id: str) -> str:
         return address(conversation_id).dump()
@@ -129,18 +146,25 @@ async def open_dingtalk(config: DingTalk, services: Services) -> AsyncIterator[P
             network=network, ca_file=config.ca_file, allow_insecure=config.allow_insecure, total=config.http_timeout
         ) as http,
         open_file_hosts(config, network, http) as file_hosts,
+        open_upload_client(config, network) as upload_http,
         open_background("the account stops") as nursery,
     ):
         standing = Standing(config.labels)
-        token = AccessToken(config, http, standing)
-        rest = Rest(config, http, token, OldAccessToken(config, http, standing), standing)
+        token, old_token = AccessToken(config, http, standing), OldAccessToken(config, http, standing)
+        rest = Rest(config, http, token, old_token, standing)
         robot = Robot(config, rest)
-        courier = Courier(config, rest, http, Sessions(config), services.environment.wall, robot)
-        downloads = Downloads(config, rest, file_hosts, services.environment.files)
-        login = Login(config, http, network)
+        api = api_for(config, rest, robot, (token, old_token), services.environment.wall)
+        uploads = Uploads(config, attrs.evolve(rest, http=upload_http), services.environment.disk)
+        courier = Courier(config, rest, http, Sessions(config), services.environment.wall, robot, uploads)
         cards = Cards(config, rest, services.store, nursery)
         await cards.open()
+        downloads = Downloads(config, rest, file_hosts, services.environment.files)
+        thinking = Thinking(config, rest, nursery)
+        login = Login(config, http, network)
+        callbacks = Callbacks(config, cards.owner)
         try:
-            yield DingTalkPlatform(rest, config, login, token, Gate(config), courier, cards, Callbacks(config, cards.owner), downloads)
+            yield DingTalkPlatform(
+                api, config, login, token, Gate(config), Manners(config), thinking, courier, cards, callbacks, downloads
+            )
         finally:
             await cards.pause()
