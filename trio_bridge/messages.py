@@ -156,6 +156,8 @@ class Message:
     """The message that this one answers, where the platform tells."""
     sent_at: datetime | None = None
     """By the platform's clock; ``None`` where it said nothing."""
+    system_prompt: str = attrs.field(default="", repr=False, eq=False)
+    """What the configuration has for whoever answers here; a platform that knows groups may have one for each."""
     raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False, eq=False)
     """The platform's own data, whole."""
     _context: MessageContext | None = attrs.field(default=None, repr=False, eq=False)

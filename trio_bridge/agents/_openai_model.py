@@ -63,7 +63,6 @@ class Model:
     async def __call__(self, message: Message) -> None:
         if not message.text.strip():
             return
-        question = self._question(message)
         bounds = Bounds(turns=self._agent.memory, characters=self._agent.memory_size)
         turns = bounds.read((await message.load_state()).get(KEY)) if self._agent.memory else []
         refused: list[Turn] = []
@@ -71,20 +70,20 @@ class Model:
             # What an earlier run had said to its end is what people saw: it is remembered, and not asked for again.
             if out.committed is None:
                 try:
-                    await self._say(out, turns, question)
+                    await self._say(out, message, turns)
                 except PerhapsTooLong:
                     if not turns:
                         raise
                     fields = {"account": message.account, "platform": message.platform, "key": message.id}
                     logger.info("refused with what is remembered: asked without it", extra=fields)
                     refused = turns
-                    await self._say(out, [], question)
+                    await self._say(out, message, [])
         said = out.text if out.committed is None else out.committed
         if self._agent.memory and said and not said.endswith(WITHHELD):
             async with message.transaction() as tx:
                 # As it is now: conversations that share their memory may have added to it meanwhile.
                 kept = [turn for turn in bounds.read(tx.state.get(KEY)) if turn not in refused]
-                tx.state[KEY] = bounds.last([*kept, (question, said)])
+                tx.state[KEY] = bounds.last([*kept, (self._question(message), said)])
 
     def _question(self, message: Message) -> str:
         if not (self._agent.show_sender and message.conversation.kind == "group"):
@@ -92,12 +91,13 @@ class Model:
         name = " ".join(message.sender.name.split())[:NAME]
         return f"{name or message.sender.id}: {message.text}"
 
-    async def _say(self, out: ReplyStream, turns: Iterable[Turn], question: str) -> None:
+    async def _say(self, out: ReplyStream, message: Message, turns: Iterable[Turn]) -> None:
         """Write the answer while it comes."""
-        said = [("system", self._agent.system)] if self._agent.system else []
+        told = "\n\n".join(filter(None, (self._agent.system, message.system_prompt)))
+        said = [("system", told)] if told else []
         for asked, answered in turns:
             said += [("user", asked), ("assistant", answered)]
-        said.append(("user", question))
+        said.append(("user", self._question(message)))
         conversation = [{"role": role, "content": whole_characters(content)} for role, content in said]
         async with aclosing(self._answer(conversation)) as pieces:
             async for piece in pieces:

@@ -40,7 +40,8 @@ class OpenAI(OpenableAgent):
     token: Secret | None = attrs.field(default=None, converter=_to_secret)
     """The API key, read anew for each request. Servers of one's own may need none."""
     system: str = attrs.field(default="", repr=False)
-    """What the model is told before everything else."""
+    """What the model is told before everything else; after it comes the ``system_prompt`` of the account, or of the
+    group."""
     memory: int = attrs.field(default=10, validator=not_negative)
     """Earlier turns of the conversation that are sent along; 0 remembers nothing."""
     memory_size: int = attrs.field(default=20_000, validator=positive)

@@ -4,31 +4,67 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 import trio
 
-from trio_bridge.messages import Conversation, Message, Sender
+from trio_bridge.engine.environment import Environment
+from trio_bridge.engine.platform import Services
+from trio_bridge.messages import Conversation, Message, Reply, Sender
 from trio_bridge.platforms.dingtalk.config import DingTalk
 from trio_bridge.platforms.dingtalk.gate import Gate
+from trio_bridge.platforms.dingtalk.settings.groups import DingTalkGroup
+from trio_bridge.stores.memory import MemoryAccount
 
 STAFF, SENDER, BOT = "Staff0001", "$:LWCP_v1:$user", "$:LWCP_v1:$bot"
 
 
+LISTS = {
+    "empty": ([], False),
+    "nothing": ([""], False),
+    "hit": (["somebody", "cidSOMEWHERE", "STAFF0001", "cidG"], True),
+    "sender": ([SENDER.upper(), "cidG"], True),
+    "miss": (["somebody", "cidg"], False),
+    "everybody": (["*"], True),
+}
+"""Of people and of groups at once: each policy reads its own."""
+
+
+class Ear:
+    """Hears what is said to whoever is refused."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    async def reply(self, reply: Reply) -> None:
+        self.said.append(reply.text)
+
+
 def gate(**config: Any) -> Gate:
-    return Gate(DingTalk(name="sales", client_id="dingexample", client_secret="x", **config))
+    services = Services(environment=Environment(), store=MemoryAccount("sales"))
+    return Gate(DingTalk(name="sales", client_id="dingexample", client_secret="x", **config), services)
 
 
-def message(*, group: bool = True, mentioned: bool = False, text: str = "hello", **raw: Any) -> Message:
+def message(
+    *,
+    group: bool = True,
+    mentioned: bool = False,
+    text: str = "hello",
+    ear: Ear | None = None,
+    name: str = "m",
+    **raw: Any,
+) -> Message:
     data = {"senderId": SENDER, "senderStaffId": STAFF, "chatbotUserId": BOT, **raw}
     return Message(
         platform="dingtalk",
         account="sales",
-        id="m",
+        id=name,
         conversation=Conversation("cidG" if group else STAFF, "group" if group else "direct"),
         sender=Sender(STAFF),
         text=text,
         mentioned=mentioned or not group,
         raw=data,
+        context=ear or Ear(),  # type: ignore[arg-type]
     )
 
 
@@ -105,3 +141,145 @@ async def test_trap_37_an_unlucky_pattern_does_not_hold_the_loop(autojump_clock:
         assert not await subject.admits(message(text="a" * 100_000 + "!"))
         others.cancel_scope.cancel()
     assert turns >= 2000 // 50
+
+
+# Policies: an empty list is nobody.
+
+
+@pytest.mark.parametrize("listed", LISTS)
+@pytest.mark.parametrize(
+    ("policy", "heard"), [("open", True), ("allowlist", None), ("pairing", None), ("disabled", False)]
+)
+async def test_trap_14_who_is_heard_alone(policy: str, heard: bool | None, listed: str) -> None:
+    ids, hit = LISTS[listed]
+    subject = gate(dm_policy=policy, allow_from=ids, group_policy="disabled")
+    assert await subject.admits(message(group=False)) is (hit if heard is None else heard)
+    assert not await subject.admits(message(mentioned=True))
+
+
+@pytest.mark.parametrize("listed", LISTS)
+@pytest.mark.parametrize(("policy", "heard"), [("open", True), ("allowlist", None), ("disabled", False)])
+async def test_trap_14_which_groups_are_heard(policy: str, heard: bool | None, listed: str) -> None:
+    ids, hit = LISTS[listed]
+    subject = gate(group_policy=policy, group_allow_from=ids, dm_policy="disabled")
+    assert await subject.admits(message(mentioned=True)) is (hit if heard is None else heard)
+    assert not await subject.admits(message(group=False))
+
+
+@pytest.mark.parametrize("group", [True, False])
+async def test_a_policy_lets_nobody_in_whom_allowed_users_refuses(group: bool) -> None:
+    ear = Ear()
+    subject = gate(allowed_users=["other"], allow_from=["*"], group_allow_from=["*"], dm_policy="allowlist")
+    assert not await subject.admits(message(group=group, mentioned=True, ear=ear))
+    assert ear.said == []
+
+
+async def test_a_group_policy_comes_before_free_chats_and_mentions() -> None:
+    subject = gate(group_policy="allowlist", group_allow_from=["cidOther"], free_response_chats=["cidG"])
+    assert not await subject.admits(message(mentioned=True))
+    assert not await gate(group_policy="disabled", require_mention=False).admits(message())
+
+
+async def test_a_listed_group_has_to_be_addressed_like_any_other() -> None:
+    subject = gate(group_policy="allowlist", group_allow_from=["cidG"])
+    assert not await subject.admits(message())
+    assert await subject.admits(message(mentioned=True))
+
+
+# Single groups.
+
+
+async def test_a_group_can_be_switched_off() -> None:
+    subject = gate(groups={"cidG": {"enabled": False}}, group_policy="allowlist", group_allow_from=["*"])
+    assert not await subject.admits(message(mentioned=True))
+    assert await gate(groups={"cidOther": {"enabled": False}}).admits(message(mentioned=True))
+
+
+async def test_a_group_is_not_heard_because_it_has_a_table() -> None:
+    subject = gate(groups={"cidG": {"require_mention": False}}, group_policy="allowlist")
+    assert not await subject.admits(message(mentioned=True))
+
+
+async def test_a_group_may_need_a_mention_or_not_whatever_the_account_says() -> None:
+    assert await gate(groups={"cidG": DingTalkGroup(require_mention=False)}).admits(message())
+    assert not await gate(groups={"cidG": {"require_mention": True}}, require_mention=False).admits(message())
+    assert await gate(groups={"cidG": {}}, require_mention=False).admits(message())
+
+
+@pytest.mark.parametrize("listed", LISTS)
+async def test_a_group_may_have_a_list_of_its_own(listed: str) -> None:
+    ids, hit = LISTS[listed]
+    subject = gate(groups={"cidG": {"allow_from": ids}}, require_mention=False)
+    assert await subject.admits(message()) is hit
+    assert await gate(groups={"cidOther": {"allow_from": ids}}).admits(message(mentioned=True))
+
+
+# What is said to those who are not heard.
+
+
+@pytest.mark.parametrize("policy", ["allowlist", "disabled"])
+async def test_whoever_is_refused_alone_is_told_once_a_day(policy: str) -> None:
+    ear = Ear()
+    subject = gate(dm_policy=policy, denied_text="not you")
+    for name in "abc":
+        assert not await subject.admits(message(group=False, ear=ear, name=name))
+    assert ear.said == ["not you"]
+
+
+async def test_there_is_a_notice_unless_it_is_empty() -> None:
+    ear = Ear()
+    await gate(dm_policy="allowlist", denied_text="").admits(message(group=False, ear=ear))
+    assert ear.said == []
+    await gate(dm_policy="allowlist").admits(message(group=False, ear=ear))
+    assert len(ear.said) == 1
+
+
+async def test_groups_are_refused_in_silence_unless_a_key_says_what_to_say() -> None:
+    ear = Ear()
+    await gate(group_policy="disabled").admits(message(mentioned=True, ear=ear))
+    assert ear.said == []
+    subject = gate(group_policy="disabled", group_denied_text="not here")
+    await subject.admits(message(ear=ear))
+    assert ear.said == [], "nobody had asked"
+    for name in "abc":
+        await subject.admits(message(mentioned=True, ear=ear, name=name))
+    assert ear.said == ["not here"]
+
+
+# Pairing.
+
+
+async def test_a_stranger_gets_a_code_and_is_heard_when_it_is_approved() -> None:
+    ear = Ear()
+    subject = gate(dm_policy="pairing", pairing_text="show {code}")
+    assert not await subject.admits(message(group=False, ear=ear))
+    assert not await subject.admits(message(group=False, ear=ear, name="m2"))
+    [request] = await subject.pairing.requests()
+    assert ear.said == [f"show {request.code}"]
+    assert request.sender == STAFF
+    assert await subject.pairing.approve(request.code)
+    assert await subject.admits(message(group=False, ear=ear))
+    assert await subject.pairing.revoke(STAFF)
+    assert not await subject.admits(message(group=False, ear=ear))
+
+
+async def test_the_default_text_has_the_code_in_it() -> None:
+    ear = Ear()
+    subject = gate(dm_policy="pairing")
+    await subject.admits(message(group=False, ear=ear))
+    [request] = await subject.pairing.requests()
+    assert ear.said[0].count(request.code) == 2
+
+
+@pytest.mark.parametrize("sender", ["", "x" * 300])
+async def test_nobody_and_endless_ids_are_not_paired(sender: str) -> None:
+    ear = Ear()
+    subject = gate(dm_policy="pairing")
+    stranger = attrs.evolve(message(group=False, ear=ear), sender=Sender(sender))
+    assert not await subject.admits(stranger)
+    assert ear.said == []
+    assert await subject.pairing.requests() == []
+
+
+async def test_pairing_says_nothing_of_groups() -> None:
+    assert await gate(dm_policy="pairing").admits(message(mentioned=True))

@@ -22,6 +22,7 @@ _KEYS: Final = "check client_id and client_secret: the app key and app secret of
 _STREAM_MODE: Final = "choose Stream mode for the robot in the developer console, and publish a version"
 _APP: Final = "look in the developer console whether the app is enabled and published"
 _ADDRESS: Final = "add this machine's public address to those that the app allows, in the developer console"
+_UNHEARD: Final = "name who is to be heard, or * for everybody"
 _FOREIGN: Final = "something else than DingTalk answers: check endpoint, and proxies and portals on the way"
 
 _BY_CODE: Final[Mapping[str, str]] = {
@@ -54,9 +55,10 @@ class AccountCheck:
     hosts: Hosts
 
     async def run(self) -> list[Finding]:
-        """Whether both interfaces can be reached, the credentials are good, and Stream mode is open to the app."""
+        """Whether both interfaces can be reached, the credentials are good, and Stream mode is open to the app; and who
+        would not be heard."""
         newer, older = await in_parallel(self._newer_interface, self._older_interface)
-        return [*newer, *older]
+        return [*newer, *older, *(Finding("heard", "warning", text, _UNHEARD) for text in self.config.unheard())]
 
     async def _older_interface(self) -> list[Finding]:
         """Session webhooks are there. Nothing can be sent through them without a message to answer."""

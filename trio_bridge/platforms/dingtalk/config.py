@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import attrs
 
 from ...config import Secret
 from ...engine.platform import Platform, PlatformConfig, Services
 from ...errors import ConfigError
-from ...messages import ConversationKind
 from ...transport.urls import is_loopback
 from .settings.callbacks import CallbackSettings
 from .settings.cards import CardSettings
@@ -76,9 +75,9 @@ class DingTalk(CallbackSettings, CardSettings, DownloadSettings, PolicySettings,
         if problems:
             raise ConfigError(*problems)
 
-    def reply_mode_in(self, kind: ConversationKind, conversation_id: str) -> ReplyMode:
+    def reply_mode_in(self, kind: Literal["direct", "user", "group"], conversation_id: str) -> ReplyMode:
         """How answers look in a conversation: as its group says, or all groups, or the account."""
-        if kind == "direct":
+        if kind != "group":
             return self.reply_mode
         group = self.groups.get(conversation_id)
         return (group and group.reply_mode) or self.group_reply_mode or self.reply_mode

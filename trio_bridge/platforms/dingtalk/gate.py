@@ -3,17 +3,46 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
+import attrs
 import trio
 
+from ...engine.pairing import Pairing
+from ...engine.platform import Services
 from ...messages import Message
 from .config import DingTalk
 from .frames import word
+from .notices import Notices
+from .pairing import Doorkeeper
 from .patterns import Pattern, PatternError
+from .settings.groups import DingTalkGroup
 from .who import sender_id, staff_id
 
 log = logging.getLogger(__name__)
+
+
+class People:
+    """A list of people: staff ids or sender ids, in any case. ``*`` is everybody, an empty list nobody."""
+
+    def __init__(self, ids: Iterable[str]) -> None:
+        named = {one.lower() for one in ids if one}
+        self._everybody = "*" in named
+        self._ids = frozenset(named)
+
+    def have(self, raw: Mapping[str, Any]) -> bool:
+        """Whether whoever sent a robot message is one of them."""
+        return self._everybody or not self._ids.isdisjoint((sender_id(raw).lower(), staff_id(raw).lower()))
+
+
+@attrs.frozen
+class GroupRule:
+    """What holds in a group, all things considered."""
+
+    heard: bool
+    people: People
+    needs_mention: bool
 
 
 class Gate:
@@ -21,26 +50,50 @@ class Gate:
 
     1. The robot's own messages are not for it.
     2. Somebody who is not in ``allowed_users`` is not heard, neither alone nor in groups.
-    3. A direct message is heard; so is everything in ``free_response_chats``, or without ``require_mention``.
-    4. A message that mentions the robot, or matches one of ``mention_patterns``, is heard. Others are not.
+    3. A direct message is heard if ``dm_policy`` lets its sender in.
+    4. A group is not heard if ``group_policy`` refuses it, or its own table switches it off; nor is, in a group that
+       has a list of its own, whoever is not in that.
+    5. Everything is heard in ``free_response_chats``, or without ``require_mention``.
+    6. A message that mentions the robot, or matches one of ``mention_patterns``, is heard. Others are not.
     """
 
-    def __init__(self, config: DingTalk) -> None:
+    def __init__(self, config: DingTalk, services: Services) -> None:
+        store, wall = services.store, services.environment.wall
+        self.pairing = Pairing(store, wall)
         self._config = config
-        self._everybody = "*" in config.allowed_users
-        self._allowed = frozenset(user.lower() for user in config.allowed_users if user)
-        self._free_chats = frozenset(config.free_response_chats)
+        self._notices = Notices(store, wall)
+        self._doorkeeper = Doorkeeper(config, self.pairing)
+        self._allowed = People(config.allowed_users)
+        self._direct = People(config.allow_from)
+        self._everywhere = _rule(config, None)
+        groups = {*config.groups, *config.group_allow_from, *config.free_response_chats} - {"", "*"}
+        self._rules = {conversation_id: _rule(config, conversation_id) for conversation_id in groups}
         self._patterns = list(_usable(config))
 
     async def admits(self, message: Message) -> bool:
         sender, chatbot = sender_id(message.raw), word(message.raw.get("chatbotUserId"))
-        if sender and sender == chatbot:
+        if (sender and sender == chatbot) or not self._allowed.have(message.raw):
             return False
-        if not self._everybody and self._allowed.isdisjoint((sender.lower(), staff_id(message.raw).lower())):
+        if message.conversation.kind == "direct":
+            return self._config.dm_policy == "open" or await self._lets_in(message)
+        rule = self._rules.get(message.conversation.id, self._everywhere)
+        if not rule.heard:
+            if message.mentioned:
+                await self._notices.say(self._config.group_denied_text, message)
             return False
-        if message.mentioned or not self._config.require_mention or message.conversation.id in self._free_chats:
+        if not rule.people.have(message.raw):
+            return False
+        return message.mentioned or not rule.needs_mention or await self._matches(message.text)
+
+    async def _lets_in(self, message: Message) -> bool:
+        """Whether ``dm_policy`` has anything but a notice for whoever speaks."""
+        policy = self._config.dm_policy
+        if policy != "disabled" and self._direct.have(message.raw):
             return True
-        return await self._matches(message.text)
+        if policy == "pairing":
+            return await self._doorkeeper.admits(message)
+        await self._notices.say(self._config.denied_text, message)
+        return False
 
     async def _matches(self, text: str) -> bool:
         for pattern in self._patterns:
@@ -49,6 +102,19 @@ class Gate:
                     return True
                 await trio.lowlevel.checkpoint()
         return False
+
+
+def _rule(config: DingTalk, conversation_id: str | None) -> GroupRule:
+    """The rule of one group, or of all that are named nowhere."""
+    group = config.groups.get(conversation_id or "", DingTalkGroup())
+    listed = "*" in config.group_allow_from or conversation_id in config.group_allow_from
+    let_in = config.group_policy == "open" or (config.group_policy == "allowlist" and listed)
+    needs_mention = config.require_mention if group.require_mention is None else group.require_mention
+    return GroupRule(
+        heard=let_in and group.enabled,
+        people=People(("*",) if group.allow_from is None else group.allow_from),
+        needs_mention=needs_mention and conversation_id not in config.free_response_chats,
+    )
 
 
 def _usable(config: DingTalk) -> Iterator[Pattern]:

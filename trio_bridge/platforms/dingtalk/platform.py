@@ -89,6 +89,7 @@ class DingTalkPlatform(Platform):
             mentioned=not is_group or said.mentioned,
             reply_to=said.quote,
             sent_at=said.sent_at,
+            system_prompt=self._config.system_prompt_in(said.chat_id),
             raw=data,
             context=context,
         )
@@ -164,7 +165,7 @@ async def open_dingtalk(config: DingTalk, services: Services) -> AsyncIterator[P
         callbacks = Callbacks(config, cards.owner)
         try:
             yield DingTalkPlatform(
-                api, config, login, token, Gate(config), Manners(config), thinking, courier, cards, callbacks, downloads
+                api, config, login, token, Gate(config, services), Manners(config), thinking, courier, cards, callbacks, downloads
             )
         finally:
             await cards.pause()

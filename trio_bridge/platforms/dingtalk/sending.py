@@ -82,7 +82,7 @@ class Courier:
     async def _send_text(self, target: Target, reply: Reply) -> str | None:
         if not reply.text.strip():
             raise RequestFailed("there is nothing to send", code="empty")
-        message = written(reply, self._config)
+        message = written(reply, self._config.reply_mode_in(target.kind, target.id))
         if self._sessions.is_open(target, self._wall()) and await self._sent_by_webhook(target, reply, message):
             return None
         if not target.id:

@@ -12,6 +12,7 @@ from ...messages import Reply
 from .api_messages import Kind, Markdown, Text
 from .config import DingTalk
 from .frames import encodable
+from .settings.groups import ReplyMode
 from .text import cut, is_markdown, title_of, with_loose_tables
 
 
@@ -54,13 +55,13 @@ def pieces(reply: Reply, config: DingTalk) -> list[Piece]:
     text, title = encodable(reply.text), encodable(reply.title)
     return [
         Piece(shown, title=title, first=not index)
-        for index, shown in enumerate(_shown(text, config, markdown=_is_markdown(text, config)) or [""])
+        for index, shown in enumerate(_shown(text, config, markdown=_is_markdown(text, config.reply_mode)) or [""])
     ]
 
 
-def written(reply: Reply, config: DingTalk) -> Written:
+def written(reply: Reply, mode: ReplyMode) -> Written:
     """One piece, in the form in which it is sent."""
-    return Written(title_of(reply.text, reply.title), reply.text, _is_markdown(reply.text, config))
+    return Written(title_of(reply.text, reply.title), reply.text, _is_markdown(reply.text, mode))
 
 
 def messages(said: str | Reply | Kind, title: str, config: DingTalk) -> list[Kind]:
@@ -80,7 +81,7 @@ def messages(said: str | Reply | Kind, title: str, config: DingTalk) -> list[Kin
         reply = Reply(said, title=title) if isinstance(said, str) else said
         if reply.attachments:
             raise RequestFailed("attachments go with account.send()", code="unsupported")
-        found = [written(piece, config).message for piece in pieces(reply, config) if piece.text]
+        found = [written(piece, config.reply_mode).message for piece in pieces(reply, config) if piece.text]
     if not found:
         raise RequestFailed("there is nothing to send", code="empty")
     return found
@@ -92,6 +93,5 @@ def _shown(text: str, config: DingTalk, *, markdown: bool) -> list[str]:
     return [piece.shown for piece in cut(text, config.chunk_limit) if piece.body.strip()]
 
 
-def _is_markdown(text: str, config: DingTalk) -> bool:
-    mode = config.reply_mode
+def _is_markdown(text: str, mode: ReplyMode) -> bool:
     return mode == "markdown" or (mode in ("auto", "card") and is_markdown(text))
