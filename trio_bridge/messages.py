@@ -37,6 +37,8 @@ class Sender:
     """The platform's: the only thing to decide by who may do what."""
     name: str = ""
     """Whatever the person chose."""
+    known_as: tuple[str, ...] = ()
+    """Further ids that the platform has for the same person."""
 
 
 @attrs.frozen

@@ -18,8 +18,7 @@ from tests.engine.conftest import virtual_environment
 from tests.engine.fake import Fake, FakeLink, FakeServer
 from tests.transport.servers import serving
 from trio_bridge import Account, Secret, open_bridge
-from trio_bridge.agents import Echo, OpenAI
-from trio_bridge.agents.several import ByAccount
+from trio_bridge.agents import Echo, OpenAI, Route, Router
 from trio_bridge.engine.context import Stream
 from trio_bridge.engine.store import Store
 from trio_bridge.stores.memory import MemoryStore
@@ -335,9 +334,10 @@ async def test_nobody_else_notices_a_model_that_hangs(
     model.script(*[Hangs()] * 20)
     servers = {name: FakeServer() for name in "abc"}
     async with OpenAISimulator(network=network) as healthy:
-        agents = ByAccount({"a": model.agent(), "b": healthy.agent(), "c": Echo()})
+        agents = {"a": model.agent(), "b": healthy.agent(), "c": Echo()}
+        router = Router(routes=[Route(account=name, agent=agent) for name, agent in agents.items()])
         accounts = [Fake(name=name, server=server) for name, server in servers.items()]
-        async with open_bridge(accounts, agents, environment=virtual_environment(network=network)) as bridge:
+        async with open_bridge(accounts, router, environment=virtual_environment(network=network)) as bridge:
             for server in servers.values():
                 link = await server.connection()
                 for number in range(20):

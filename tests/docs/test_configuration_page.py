@@ -15,6 +15,7 @@ from tests.docs.conftest import DOCS, Import
 from trio_bridge.agents.config import AGENTS
 from trio_bridge.config import AccountConfig, positive
 from trio_bridge.platforms.registry import PLATFORMS
+from trio_bridge.runner.bindings import BindingSection
 from trio_bridge.runner.sections import StoreSection
 from trio_bridge.runner.structure import is_by_name
 
@@ -24,7 +25,7 @@ CLASSES: Mapping[str, type[Any]] = {name: cls for name in LISTED if isinstance(c
 
 
 def test_every_key_of_every_table_is_on_the_page_once() -> None:
-    tables = {StoreSection, *AGENTS.values(), *(load() for load in PLATFORMS.values())}
+    tables = {StoreSection, BindingSection, *AGENTS.values(), *(load() for load in PLATFORMS.values())}
     tables |= {inner for table in tables for inner in tables_in(table)}
     adding_keys = {base for table in tables for base in table.__mro__ if attrs.has(base) and own_fields(base)}
     assert adding_keys == set(CLASSES.values())

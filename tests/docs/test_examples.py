@@ -17,7 +17,6 @@ import trio
 from tests.docs.conftest import DOCS, Import
 from tests.docs.real import SECRET, move, moved, supply_secrets
 from trio_bridge import ConfigError, Secret, open_bridge
-from trio_bridge.agents.several import ByAccount
 from trio_bridge.platforms.dingtalk.rest_gateway import DIRECT
 from trio_bridge.runner.loading import RunnerConfig, load_config
 from trio_bridge.testing.dingtalk import DingTalkSimulator
@@ -178,7 +177,7 @@ async def test_every_file_is_understood_and_its_accounts_run(
 ) -> None:
     config = load(name)
     accounts = moved(config, dingtalk)
-    agents = ByAccount(config.build_agents())
+    agents = config.build_agent()
     async with open_bridge(accounts, agents, environment=dingtalk.environment) as bridge:
         for account in bridge.accounts.values():
             await account.wait_ready()
@@ -188,27 +187,54 @@ async def test_the_file_of_the_tutorial_answers_with_its_function(
     autojump_clock: object, dingtalk: DingTalkSimulator, load: Import
 ) -> None:
     config = load("bridge.toml")
-    async with open_bridge(moved(config, dingtalk), config.build_agents()["sales"], environment=dingtalk.environment):
+    async with open_bridge(moved(config, dingtalk), config.build_agent(), environment=dingtalk.environment):
         assert await dingtalk.ask("hello") == "you said hello"
 
 
 async def test_the_agent_of_a_file_answers(autojump_clock: object, dingtalk: DingTalkSimulator, load: Import) -> None:
     config = load("glossary.toml")
-    async with open_bridge(moved(config, dingtalk), config.build_agents()["sales"], environment=dingtalk.environment):
+    async with open_bridge(moved(config, dingtalk), config.build_agent(), environment=dingtalk.environment):
         assert await dingtalk.ask("lane") == "the messages of one conversation"
 
 
 async def test_the_program_of_a_file_answers(dingtalk: DingTalkSimulator, load: Import) -> None:
     config = load("command.toml")
-    async with open_bridge(moved(config, dingtalk), config.build_agents()["sales"], environment=dingtalk.environment):
+    async with open_bridge(moved(config, dingtalk), config.build_agent(), environment=dingtalk.environment):
         assert await dingtalk.ask("the price?", sender="ada") == "Ada asked: the price?"
+
+
+async def test_the_bindings_of_a_file_choose_who_answers(
+    autojump_clock: object, dingtalk: DingTalkSimulator, load: Import
+) -> None:
+    config = load("bindings.toml")
+    async with open_bridge(moved(config, dingtalk), config.build_agent(), environment=dingtalk.environment):
+        await dingtalk.wait_until(lambda: len(dingtalk.connections) == 2)
+        asked = [
+            ("dingsales", "cidTeam", "staff0001", "the messages of one conversation"),
+            ("dingsupport", "cidTeam", "100001", "the messages of one conversation"),
+            ("dingsales", "cidOther", "staff0001", "you said lane"),
+            ("dingsales", None, "100001", "lane"),
+            ("dingsales", None, "staff0001", "the messages of one conversation"),
+            ("dingsupport", None, "staff0001", "you said lane"),
+        ]
+        for client_id, conversation, sender, answer in asked:
+            text = await dingtalk.ask("lane", client_id=client_id, conversation=conversation, sender=sender)
+            assert text.removeprefix(f"@{sender}").strip() == answer
+
+
+async def test_a_router_chooses_who_answers(
+    autojump_clock: object, dingtalk: DingTalkSimulator, example: Import
+) -> None:
+    async with dingtalk.open_account(example("choosing.py").router):
+        assert (await dingtalk.ask("tea", conversation="cidTeam")).endswith("tea? We have plenty.")
+        assert (await dingtalk.ask("tea", conversation="cidOther")).endswith(" tea")
 
 
 async def test_the_file_for_dingtalk_hears_whom_its_comments_say(
     autojump_clock: object, dingtalk: DingTalkSimulator, load: Import
 ) -> None:
     config = load("dingtalk.toml")
-    async with open_bridge(moved(config, dingtalk), config.build_agents()["sales"], environment=dingtalk.environment):
+    async with open_bridge(moved(config, dingtalk), config.build_agent(), environment=dingtalk.environment):
         await dingtalk.wait_until(lambda: bool(dingtalk.connections))
         await dingtalk.say("by a stranger", sender="staff0003")
         await dingtalk.say("not to the robot", conversation="cidTeam", mention=False)

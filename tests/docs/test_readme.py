@@ -53,7 +53,7 @@ async def test_its_file_runs(
     copy(DOCS / "examples" / "shop.py", tmp_path)
     (tmp_path / "bridge.toml").write_text(text, encoding="utf-8")
     config = load_config(tmp_path / "bridge.toml")
-    handler = config.build_agents()["sales"]
+    handler = config.build_agent()
     async with open_bridge(moved(config, dingtalk), handler, environment=dingtalk.environment):
         assert await dingtalk.ask("hello") == "you said hello"
     sys.modules.pop("shop")

@@ -13,7 +13,6 @@ from rich.console import Console
 from trio.testing import MockClock
 
 from tests.engine.conftest import virtual_environment
-from trio_bridge.agents import Agent, OpenableAgent
 from trio_bridge.runner.exits import ExitCode
 from trio_bridge.runner.loading import RunnerConfig
 from trio_bridge.runner.serve import serve
@@ -79,7 +78,7 @@ async def test_what_it_raised_is_said_with_its_table(
     hire: Hire, what: str, said: list[str], capsys: pytest.CaptureFixture[str], autojump_clock: MockClock
 ) -> None:
     config = hire(what)
-    code = await serve(config, config.build_agents(), Console(file=io.StringIO()), virtual_environment())
+    code = await serve(config, config.build_agent(), Console(file=io.StringIO()), virtual_environment())
     assert code is ExitCode.UNUSABLE
     assert capsys.readouterr().err.splitlines() == [f'bridge.toml: agents."my clerk": {line}' for line in said]
 
@@ -87,8 +86,7 @@ async def test_what_it_raised_is_said_with_its_table(
 async def test_a_cancellation_is_not_the_fault_of_an_agent_that_opens_slowly(
     hire: Hire, autojump_clock: MockClock
 ) -> None:
-    agent: Agent | OpenableAgent = hire("await trio.sleep(60)").build_agents()["sales"]
-    assert isinstance(agent, OpenableAgent)
+    agent = hire("await trio.sleep(60)").build_agent()
     with trio.move_on_after(5) as patience:
         async with agent.open(virtual_environment()):
             raise AssertionError("it was not open yet")

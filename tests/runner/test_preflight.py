@@ -23,7 +23,9 @@ from trio_bridge.engine.findings import Finding
 from trio_bridge.engine.platform import PlatformConfig
 from trio_bridge.errors import ConfigError, HandshakeFailed
 from trio_bridge.platforms.dingtalk.codes import OPEN, TOKEN
+from trio_bridge.platforms.dingtalk.config import DingTalk
 from trio_bridge.platforms.dingtalk.gateway_calls import Answer
+from trio_bridge.runner.bindings import Binding
 from trio_bridge.runner.loading import RunnerConfig
 from trio_bridge.runner.preflight import Preflight, Subject
 from trio_bridge.stores.sqlite import inline
@@ -37,7 +39,6 @@ def config_of(accounts: Iterable[PlatformConfig], **changes: Any) -> RunnerConfi
         "file": Path("bridge.toml"),
         "store": "memory:",
         "agents": {AGENT: EchoConfig()},
-        "answered_by": {account.name: AGENT for account in accounts},
     }
     return RunnerConfig(accounts=accounts, **{**usual, **changes})
 
@@ -214,7 +215,7 @@ async def test_an_agent_is_tried_and_the_accounts_are_too(
         begun = trio.current_time()
         subjects = await run(stage, stage.dingtalk.config("sales"), agent=agent)
         assert trio.current_time() - begun == seconds
-    [finding] = subjects["agent"].findings
+    finding, *_ = subjects["agent"].findings
     assert (finding.verdict, re.sub(r":\d+ in", ":… in", finding.text)) == (verdict, text)
     assert bool(finding.advice) == (verdict == "failed")
     assert verdicts(subjects) == {"sales": "ok"}
@@ -223,10 +224,10 @@ async def test_an_agent_is_tried_and_the_accounts_are_too(
 def test_agents_that_cannot_be_loaded_do_not_hide_the_others(tmp_path: Path) -> None:
     shop = ("agents", "shop")
     config = config_of(
-        [],
+        [DingTalk(name=name, client_id="ding1", client_secret="x") for name in ("sales", "hr", "press")],
         file=tmp_path / "bridge.toml",
         agents={AGENT: EchoConfig(), shop: PythonConfig("nobody_wrote_this:answer"), ("agents", "idle"): EchoConfig()},
-        answered_by={"sales": AGENT, "hr": shop, "press": shop},
+        bindings=(Binding(agent=shop, account="hr"), Binding(agent=shop, account="press")),
     )
     agents = config.try_agents()
     assert list(agents) == [AGENT, shop]

@@ -45,8 +45,10 @@ def start(tmp_path: Path) -> Start:
     """Run the program with a clerk that answers at ``url``. When the block has ended, so has the program."""
 
     @asynccontextmanager
-    async def start(url: str, *arguments: str, secret: str = "hush", clerk: str = CLERK) -> AsyncGenerator[Program]:
-        (tmp_path / "bridge.toml").write_text(CONFIG.format(url=url))
+    async def start(
+        url: str, *arguments: str, secret: str = "hush", clerk: str = CLERK, more: str = ""
+    ) -> AsyncGenerator[Program]:
+        (tmp_path / "bridge.toml").write_text(CONFIG.format(url=url) + more)
         (tmp_path / "secret").write_text(secret)
         (tmp_path / "clerk.py").write_text(clerk)
         async with running(tmp_path, *arguments) as program:
@@ -73,6 +75,43 @@ async def test_a_message_is_answered_and_a_signal_ends_it_clean(start: Start, tm
         "stopped",
     ]
     assert (tmp_path / "bridge.db").stat().st_mode & 0o777 == 0o600
+
+
+BINDINGS = """
+[[bindings]]
+agent = "one"
+peer_kind = "group"
+peer_id = "cidOne"
+
+[[bindings]]
+agent = "two"
+peer_kind = "group"
+peer_id = "cidTwo"
+
+[[bindings]]
+agent = "three"
+account = "sales"
+peer_id = 100001
+
+[agents]
+one = { kind = "python", handler = "clerk:one" }
+two = { kind = "python", handler = "clerk:two" }
+three = { kind = "python", handler = "clerk:three" }
+"""
+CLERKS = CLERK + "".join(f"async def {name}(message):\n    return '{name}'\n" for name in ("one", "two", "three"))
+
+
+async def test_two_groups_and_a_person_are_answered_by_three_agents(start: Start) -> None:
+    async with open_dingtalk() as dingtalk:
+        async with start(dingtalk.url, clerk=CLERKS, more=BINDINGS) as program:
+            heard = [
+                await dingtalk.ask("hi", conversation=conversation, sender=sender)
+                for conversation, sender in (
+                    ("cidOne", "100001"), ("cidTwo", "100001"), (None, "100001"), ("cidThree", "100001"), (None, "mei")
+                )
+            ]  # fmt: skip
+            assert await program.end(signal.SIGTERM) == 0
+    assert [text.split()[-1] for text in heard] == ["one", "two", "three", "hi", "hi"]
 
 
 async def test_what_was_in_hand_at_a_kill_is_answered_by_the_next_process(start: Start) -> None:

@@ -17,6 +17,7 @@ from tests.engine.conftest import virtual_environment
 from tests.engine.fake import Fake, FakeServer
 from trio_bridge.agents.config import EchoConfig
 from trio_bridge.agents.protocol import Agent
+from trio_bridge.agents.routing import Route, Router
 from trio_bridge.messages import Message
 from trio_bridge.runner.exits import ExitCode
 from trio_bridge.runner.loading import RunnerConfig
@@ -40,9 +41,9 @@ class Running:
             store=store,
             accounts=tuple(Fake(name=name, server=self.server) for name in agents),
             agents={AGENT: EchoConfig()},
-            answered_by=dict.fromkeys(agents, AGENT),
         )
-        self.exit_code = await serve(config, agents, self.screen, virtual_environment())
+        router = Router(routes=[Route(account=name, agent=agent) for name, agent in agents.items()])
+        self.exit_code = await serve(config, router, self.screen, virtual_environment())
         self.ended.set()
 
 

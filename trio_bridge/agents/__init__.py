@@ -5,5 +5,16 @@ from .echo import Echo
 from .openai import OpenAI
 from .protocol import Agent, OpenableAgent
 from .python import load_handler
+from .routing import Route, Router
 
-__all__ = ["Agent", "Command", "CommandFailed", "Echo", "OpenAI", "OpenableAgent", "load_handler"]
+__all__ = [
+    "Agent",
+    "Command",
+    "CommandFailed",
+    "Echo",
+    "OpenAI",
+    "OpenableAgent",
+    "Route",
+    "Router",
+    "load_handler",
+]

@@ -68,8 +68,8 @@ def run(config: Path, log_format: LogFormat, log_level: str) -> None:
     set_up_logging(log_format, log_level)
     try:
         loaded = load_config(config)
-        agents = loaded.build_agents()
+        agent = loaded.build_agent()
     except ConfigError as error:
         say(error.problems)
         sys.exit(ExitCode.UNUSABLE)
-    sys.exit(trio.run(serve, loaded, agents, Console()))
+    sys.exit(trio.run(serve, loaded, agent, Console()))

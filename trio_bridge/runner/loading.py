@@ -11,11 +11,14 @@ import attrs
 
 from ..agents.config import AgentConfig
 from ..agents.protocol import Agent, OpenableAgent
+from ..agents.routing import Route, Router
+from ..agents.rules import Plan, plan_for
 from ..engine.platform import PlatformConfig
 from ..errors import ConfigError
 from ..platforms.registry import PLATFORMS, Registry
+from .bindings import DEFAULT_AGENT, AgentTable, Binding
 from .named import NamedAgent
-from .sections import AgentTable, Sections
+from .sections import Sections
 from .structure import Problem, placed
 from .text import one_line
 
@@ -31,11 +34,24 @@ class RunnerConfig:
     """Where received files land, if not beside the store."""
     accounts: tuple[PlatformConfig, ...]
     agents: Mapping[AgentTable, AgentConfig]
-    answered_by: Mapping[str, AgentTable]
-    """Which agent answers in an account, by the account's name."""
+    bindings: tuple[Binding, ...] = ()
+    """Who answers what: those of the file, then the agents that accounts name themselves. ``[agent]`` has the rest."""
 
-    def build_agents(self) -> Mapping[str, Agent | OpenableAgent]:
-        """The agent of each account, by the account's name. Imports the user's modules.
+    def plans(self) -> dict[str, Plan[Binding]]:
+        """What the bindings come to, by the account's name."""
+        return {account.name: plan_for(account.name, account.platform, self.bindings) for account in self.accounts}
+
+    def answering(self) -> dict[AgentTable, list[str]]:
+        """The agents that answer somewhere, each with its accounts."""
+        answering: dict[AgentTable, list[str]] = {}
+        for account, plan in self.plans().items():
+            tables = [rule.agent for rule in plan.rules()]
+            for table in dict.fromkeys(tables if plan.is_complete else [*tables, DEFAULT_AGENT]):
+                answering.setdefault(table, []).append(account)
+        return answering
+
+    def build_agent(self) -> Router:
+        """What answers every message: the agents of the file, and who of them is asked. Imports the user's modules.
 
         Raises:
           ConfigError: with a line for each agent that can't be made.
@@ -48,12 +64,23 @@ class RunnerConfig:
             else:
                 made[table] = NamedAgent(table, agent) if isinstance(agent, OpenableAgent) else agent
         raise_if_any(problems, self.file)
-        return {account: made[table] for account, table in self.answered_by.items()}
+        routes = [
+            Route(
+                agent=made[binding.agent],
+                account=binding.account,
+                platform=binding.platform,
+                peer_kind=binding.peer_kind,
+                peer_id=binding.peer_id,
+            )
+            for binding in self.bindings
+            if binding.agent in made
+        ]
+        return Router(routes=routes, default=made.get(DEFAULT_AGENT))
 
     def try_agents(self) -> dict[AgentTable, Agent | OpenableAgent | ConfigError]:
-        """Each agent that answers in some account, or why it can't be made. Imports the user's modules."""
+        """Each agent that answers somewhere, or why it can't be made. Imports the user's modules."""
         agents: dict[AgentTable, Agent | OpenableAgent | ConfigError] = {}
-        for table in dict.fromkeys(self.answered_by.values()):
+        for table in self.answering():
             try:
                 agents[table] = self.agents[table].build(self.file.absolute().parent)
             except ConfigError as error:
@@ -110,15 +137,16 @@ def read_config(tables: Mapping[str, Any], file: Path, platforms: Registry = PLA
     sections = Sections(tables, file.absolute().parent, platforms)
     store = sections.store()
     agents = sections.agents()
-    accounts, answered_by = sections.accounts(agents)
+    accounts = sections.accounts(agents)
+    bindings = sections.bindings(agents, accounts)
     raise_if_any(sections.problems, file)
     return RunnerConfig(
         file=file,
         store=store.url,
         files=store.files,
-        accounts=accounts,
+        accounts=tuple(accounts.made),
         agents=agents.made,
-        answered_by=answered_by,
+        bindings=bindings,
     )
 
 

@@ -11,8 +11,8 @@ from ..agents.protocol import Agent, OpenableAgent
 from ..engine.environment import Environment
 from ..errors import ConfigError
 from ..nurseries import leaves
+from .bindings import AgentTable
 from .logs import told
-from .sections import AgentTable
 from .wording import key_path
 
 

@@ -20,9 +20,10 @@ from ..errors import BridgeError, ConfigError
 from ..nurseries import leaves
 from ..stores.checking import check_store
 from ..stores.memory import MemoryStore
+from .answering import places_of
+from .bindings import AgentTable
 from .loading import RunnerConfig
 from .logs import told
-from .sections import AgentTable
 from .text import one_line
 from .wording import key_path
 
@@ -86,9 +87,9 @@ class Preflight:
         self._jobs = [
             _Job("store", config.store, STORE_LIMIT, partial(check_store, config.store, executor=executor), None)
         ]
-        for table, agent in agents.items():
-            ask = partial(self._try_agent, agent)
-            self._jobs.append(_Job("agent", key_path(table), AGENT_LIMIT, ask, config.agents[table]))
+        for table, described in config.agents.items():
+            ask = partial(self._try_agent, agents.get(table), places_of(table, config))
+            self._jobs.append(_Job("agent", key_path(table), AGENT_LIMIT, ask, described))
         for account in config.accounts:
             self._jobs.append(
                 _Job("account", account.name, ACCOUNT_LIMIT, partial(self._try_account, account), account)
@@ -130,14 +131,16 @@ class Preflight:
                     ]
         self._concluded[job] = job.concluded([_unanswered(job.limit)] if scope.cancelled_caught else findings)
 
-    async def _try_agent(self, agent: Agent | OpenableAgent | ConfigError) -> list[Finding]:
+    async def _try_agent(self, agent: Agent | OpenableAgent | ConfigError | None, places: Finding) -> list[Finding]:
         match agent:
+            case None:
+                return [places]
             case ConfigError(problems=problems):
-                return [Finding("agent", "failed", text, NOT_WITH_IT) for text in problems]
+                return [*(Finding("agent", "failed", text, NOT_WITH_IT) for text in problems), places]
             case OpenableAgent():
-                return await self._probe(agent)
+                return [*await self._probe(agent), places]
             case _:
-                return [Finding("agent", "ok", "loaded")]
+                return [Finding("agent", "ok", "loaded"), places]
 
     async def _probe(self, agent: OpenableAgent) -> list[Finding]:
         findings: list[Finding] = []

@@ -9,17 +9,14 @@ from typing import Any
 import attrs
 
 from ..agents.config import AGENTS, AgentConfig
+from ..agents.rules import plan_for
 from ..config import Secret
 from ..engine.platform import PlatformConfig
 from ..errors import ConfigError
 from ..platforms.registry import Registry
-from .structure import Misfit, Problem, structure
+from .bindings import DEFAULT_AGENT, AgentTable, Binding, BindingReader, table_of, unanswered
+from .structure import Misfit, Problem, is_by_name, structure
 from .wording import kind_of, one_of, shown, unknown
-
-AgentTable = tuple[str, ...]
-"""Where an agent is described: ``("agent",)``, or ``("agents", NAME)``."""
-
-DEFAULT_AGENT: AgentTable = ("agent",)
 
 
 @attrs.frozen
@@ -41,6 +38,19 @@ class Agents:
     named: set[AgentTable] = attrs.Factory(set)
 
 
+@attrs.frozen
+class Accounts:
+    """The accounts that the file describes, and who answers in them."""
+
+    made: list[PlatformConfig] = attrs.Factory(list)
+    platforms: dict[str, str] = attrs.Factory(dict)
+    """By account. It has those too that have problems: who refers to them is right."""
+    agents: list[Binding] = attrs.Factory(list)
+    """The agents that accounts name themselves."""
+    unsure: set[str] = attrs.Factory(set)
+    """Accounts that name an agent that is not there."""
+
+
 class Sections:
     """Reads one section after another, and gathers what is wrong in ``problems``."""
 
@@ -48,7 +58,7 @@ class Sections:
         self._tables = tables
         self._directory = directory
         self._platforms = platforms
-        known = ("store", "agent", "agents", "defaults", "accounts")
+        known = ("store", "agent", "agents", "bindings", "defaults", "accounts")
         self.problems = [Problem((key,), unknown(key, known)) for key in tables if key not in known]
 
     def store(self) -> StoreSection:
@@ -88,10 +98,9 @@ class Sections:
         kind = self._chosen(table, "kind", AGENTS)
         return structure(table, AGENTS[kind], directory=self._directory, elsewhere=("kind",))
 
-    def accounts(self, agents: Agents) -> tuple[tuple[PlatformConfig, ...], dict[str, AgentTable]]:
-        """Every ``[accounts.NAME]``, with ``[defaults.PLATFORM]`` under it, and who answers there."""
-        accounts: list[PlatformConfig] = []
-        answered_by: dict[str, AgentTable] = {}
+    def accounts(self, agents: Agents) -> Accounts:
+        """Every ``[accounts.NAME]``, with ``[defaults.PLATFORM]`` under it, and the agent that it names."""
+        accounts = Accounts()
         defaults = self._defaults()
         tables = self._table("accounts")
         if not tables and not self.problems:
@@ -102,17 +111,34 @@ class Sections:
             except Misfit as misfit:
                 self._add(misfit, "accounts", name)
                 continue
+            accounts.platforms[name] = platform
             account = _AccountTable(name, platform, table, defaults.get(platform, {}))
             try:
-                accounts.append(account.read(self._platforms[platform](), self._directory))
+                accounts.made.append(account.read(self._platforms[platform](), self._directory))
             except Misfit as misfit:
                 self._add(misfit)
             try:
-                answered_by[name] = account.agent(agents)
+                accounts.agents.extend(account.agent(agents))
             except Misfit as misfit:
                 self._add(misfit)
-        self.problems += _held_twice(accounts)
-        return tuple(accounts), answered_by
+                accounts.unsure.add(name)
+        self.problems += _held_twice(accounts.made)
+        return accounts
+
+    def bindings(self, agents: Agents, accounts: Accounts) -> tuple[Binding, ...]:
+        """Every ``[[bindings]]``, and after them what accounts say themselves. Somebody answers everything."""
+        reader = BindingReader(agents.named, accounts.platforms, accounts.agents)
+        bindings, problems = reader.read(self._tables.get("bindings", []), self._directory)
+        self.problems += [problem.under("bindings") for problem in problems]
+        rules = (*bindings, *accounts.agents)
+        if DEFAULT_AGENT not in agents.named and not problems:
+            plans = {name: plan_for(name, platform, rules) for name, platform in accounts.platforms.items()}
+            self.problems += [
+                unanswered(name, plan)
+                for name, plan in plans.items()
+                if not plan.is_complete and name not in accounts.unsure
+            ]
+        return rules
 
     def _defaults(self) -> dict[str, dict[str, Any]]:
         defaults = {}
@@ -162,7 +188,7 @@ class _AccountTable:
         """The account, if it is complete and its secrets can be read now."""
         try:
             account = structure(
-                {**self.defaults, **self.own},
+                self._merged(cls),
                 cls,
                 directory=directory,
                 given={"name": self.name},
@@ -175,26 +201,48 @@ class _AccountTable:
             raise Misfit(unreadable)
         return account
 
-    def agent(self, agents: Agents) -> AgentTable:
-        """Which agent answers: the one that is named, else ``[agent]``."""
+    def agent(self, agents: Agents) -> list[Binding]:
+        """The agent that answers here, where the account names one."""
         merged = {**self.defaults, **self.own}
         if "agent" not in merged:
-            if DEFAULT_AGENT in agents.named:
-                return DEFAULT_AGENT
-            raise Misfit([Problem(DEFAULT_AGENT, "missing: it answers in the accounts that name no agent")])
-        name = merged["agent"]
-        if isinstance(name, str) and ("agents", name) in agents.named:
-            return ("agents", name)
-        names = [place[1] for place in agents.named if place != DEFAULT_AGENT]
-        expected = one_of(sorted(names)) if names else "the NAME of a table [agents.NAME]"
-        raise Misfit([self._placed(Problem(("agent",), f"expected {expected}, not {shown(name)}"))])
+            return []
+        try:
+            return [Binding(account=self.name, agent=table_of(merged["agent"], agents.named))]
+        except Misfit as misfit:
+            raise Misfit([self._placed(problem.under("agent")) for problem in misfit.problems]) from None
+
+    def _merged(self, cls: type[PlatformConfig]) -> dict[str, Any]:
+        """The account's own keys over the defaults; in tables of names, name by name and key by key."""
+        merged = {**self.defaults, **self.own}
+        for field in attrs.fields(attrs.resolve_types(cls)):
+            if is_by_name(field.type) and field.name in self.defaults and field.name in self.own:
+                merged[field.name] = _over(self.defaults[field.name], self.own[field.name], depth=2)
+        return merged
 
     def _placed(self, problem: Problem) -> Problem:
         """A problem where it was written: in the account's own table, or in the defaults."""
-        key = problem.path[0] if problem.path else None
-        if key in self.defaults and key not in self.own:
+        if _is_written(problem.path, self.defaults) and not _is_written(problem.path, self.own):
             return problem.under("defaults", self.platform)
         return problem.under("accounts", self.name)
+
+
+def _over(below: object, above: object, *, depth: int) -> object:
+    """``above``; where both are tables, with the keys of ``below`` that it has not, down to ``depth``."""
+    if not (depth and isinstance(below, dict) and isinstance(above, dict)):
+        return above
+    both = {key: _over(below[key], above[key], depth=depth - 1) for key in below.keys() & above.keys()}
+    return {**below, **above, **both}
+
+
+def _is_written(path: tuple[str | int, ...], table: object) -> bool:
+    """Whether a table says something at a path, or at its beginning what is no table."""
+    for key in path:
+        if not isinstance(table, dict):
+            return True
+        if key not in table:
+            return False
+        table = table[key]
+    return bool(path)
 
 
 def _unreadable_secrets(account: PlatformConfig) -> Iterator[Problem]:

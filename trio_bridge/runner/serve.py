@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import trio
 from rich.console import Console
 
 from ..agents.protocol import Agent, OpenableAgent
-from ..agents.several import ByAccount
 from ..engine.environment import Environment
 from ..engine.states import Alarm
 from ..errors import ConfigError, StoreUnavailable
@@ -23,7 +22,7 @@ from .table import show
 
 async def serve(
     config: RunnerConfig,
-    agents: Mapping[str, Agent | OpenableAgent],
+    agent: Agent | OpenableAgent,
     console: Console,
     environment: Environment | None = None,
 ) -> ExitCode:
@@ -39,7 +38,7 @@ async def serve(
             async with trio.open_nursery() as nursery:
                 await nursery.start(heed_signals, finish, everything)
                 async with open_bridge(
-                    config.accounts, ByAccount(agents), store=config.store, files=config.files, environment=environment
+                    config.accounts, agent, store=config.store, files=config.files, environment=environment
                 ) as bridge:
                     # What lives as long as the accounts is looked through no more: with 1,000 of them one full
                     # collection would hold up every heartbeat for half a second.

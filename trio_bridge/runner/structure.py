@@ -1,6 +1,7 @@
 """Tables of a configuration file become frozen values: strictly, and with everything that is wrong said at once.
 
-1. Nothing is coerced. ``"5"`` is not 5, ``true`` is not 1; only a whole number may stand where a number is declared.
+1. Nothing is coerced. ``"5"`` is not 5, ``true`` is not 1; only a whole number may stand where a number is declared,
+   and where an id is. Lists of ids and names are read in the three forms that :mod:`trio_bridge.lists` knows.
 2. A key that is not declared is a problem, with a suggestion where one is near.
 3. A path is relative to the directory of the file, not to wherever the program was started.
 4. What was given for a secret is never repeated, whatever is wrong with it.
@@ -18,6 +19,7 @@ import cattrs
 
 from ..config import Secret
 from ..errors import ConfigError
+from ..lists import text, text_or_none, texts, unfolded
 from .wording import described, expectation, inner, is_optional, key_path, kind_of, unknown
 
 T = TypeVar("T")
@@ -187,6 +189,36 @@ def _read_each(values: Iterable[tuple[Place, object]], item: Any, converter: cat
     return read
 
 
+def _read_text(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise Unfit
+    return text(value)
+
+
+def _read_texts(values: object) -> tuple[str, ...]:
+    if not isinstance(values, str | list):
+        raise Unfit
+    read, problems = [], []
+    for index, value in enumerate(unfolded(values)):
+        try:
+            read.append(_read_text(value))
+        except Unfit:
+            problems.append(Problem((index,), expectation(str, None, value)))
+        except ConfigError as error:
+            problems.append(Problem((index,), str(error)))
+    if problems:
+        raise Misfit(problems)
+    return tuple(read)
+
+
+FREELY_WRITTEN: Mapping[object, Callable[[object], object]] = {
+    text: _read_text,
+    text_or_none: _read_text,
+    texts: _read_texts,
+}
+"""How ids and names are read, by the converter that says that a field holds some: numbers and lists in a text too."""
+
+
 @attrs.frozen
 class _Table:
     """How the keys of one table become the fields of one class."""
@@ -223,7 +255,10 @@ class _Table:
     def value(self, field: attrs.Attribute[Any], value: object) -> Any:
         """One field's value. Each is validated by itself, so that the first mistake doesn't hide the second."""
         try:
-            read = self.converter.structure(value, field.type)  # type: ignore[arg-type]  # Any type is welcome.
+            if field.converter in FREELY_WRITTEN:
+                read = FREELY_WRITTEN[field.converter](value)
+            else:
+                read = self.converter.structure(value, field.type)  # type: ignore[arg-type]  # Any type is welcome.
             if field.validator is not None:
                 field.validator(None, field, read)
         except (Unfit, ValueError, TypeError):

@@ -71,6 +71,11 @@ class Extracted:
         return self.staff_id or self.sender_id
 
     @property
+    def also_known_as(self) -> tuple[str, ...]:
+        """The sender's id outside the company, where :attr:`sender` is the one inside."""
+        return (self.sender_id,) if self.staff_id and self.sender_id else ()
+
+    @property
     def nick(self) -> str:
         return word(self._data.get("senderNick"))
 

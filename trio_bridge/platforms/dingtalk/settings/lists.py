@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from ....lists import texts, verbatim
 
-
-def texts(values: Iterable[str | int]) -> tuple[str, ...]:
-    """Ids and names, in order. A single string is a list of one, not a list of letters."""
-    return (values,) if isinstance(values, str) else tuple(str(value) for value in values)
+__all__ = ["texts", "verbatim"]
