@@ -8,7 +8,7 @@ from typing import Final, Literal, get_args
 import attrs
 
 from .groups import Groups, ReplyMode, groups_of, is_reply_mode
-from .lists import texts
+from .lists import texts, verbatim
 
 DmPolicy = Literal["open", "allowlist", "pairing", "disabled"]
 GroupPolicy = Literal["open", "allowlist", "disabled"]
@@ -50,7 +50,7 @@ class PolicySettings:
     """In groups, hear only what is addressed to the robot."""
     free_response_chats: tuple[str, ...] = attrs.field(default=(), converter=texts)
     """Conversation ids of groups in which everything is heard."""
-    mention_patterns: tuple[str, ...] = attrs.field(default=(), converter=texts)
+    mention_patterns: tuple[str, ...] = attrs.field(default=(), converter=verbatim)
     """Regular expressions that count as a mention, searched without regard to case. They know no back references and
     no look-around; one that can't be used is left out with a warning."""
 
