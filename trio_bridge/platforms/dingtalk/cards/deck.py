@@ -189,7 +189,8 @@ class Cards:
         return card
 
     def _wants_card(self, target: Target) -> bool:
-        return self._config.reply_mode == "card" and bool(target.id) and trio.current_time() >= self._off_until
+        wanted = self._config.reply_mode_in(target.kind, target.id) == "card"
+        return wanted and bool(target.id) and trio.current_time() >= self._off_until
 
     async def _grow(self, key: str, card: Card, text: Callable[[], str], grown: Bell, over: trio.Event) -> None:
         await self._make(key, card)
