@@ -11,6 +11,8 @@ import attrs
 import trio
 
 from trio_bridge.engine.environment import Environment
+from trio_bridge.engine.executors import inline
+from trio_bridge.engine.files import open_files
 from trio_bridge.engine.platform import Outgoing, Platform, Services
 from trio_bridge.messages import Message, Receipt, Reply
 from trio_bridge.platforms.dingtalk.config import DingTalk
@@ -152,8 +154,9 @@ class Desk:
 
 @asynccontextmanager
 async def open_desk(cloud: Cloud, **changes: Any) -> AsyncIterator[Desk]:
-    environment = Environment(network=cloud.network, wall=lambda: EPOCH + trio.current_time())
     account = config(**changes)
     store = await MemoryStore().open_account(account.name, platform="dingtalk")
-    async with account.open_platform(Services(environment=environment, store=store)) as platform:
-        yield Desk(cloud, platform)
+    async with open_files(None, inline) as files:
+        environment = Environment(network=cloud.network, wall=lambda: EPOCH + trio.current_time(), files=files)
+        async with account.open_platform(Services(environment=environment, store=store)) as platform:
+            yield Desk(cloud, platform)
