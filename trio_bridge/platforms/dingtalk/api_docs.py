@@ -133,12 +133,12 @@ def _items(answer: Mapping[str, Any]) -> tuple[Doc, ...]:
     return tuple(_doc(item) for item in items)
 
 
-def _doc(raw: Mapping[str, Any], *, id: str = "", name: str = "", type: str = "") -> Doc:  # noqa: A002 - as in Doc
-    """A document, from a description that calls things now this, now that; the rest is what is known anyway."""
+def _doc(raw: Mapping[str, Any], **known: str) -> Doc:
+    """A document, from a description that calls things now this, now that; the rest is what is ``known`` anyway."""
     return Doc(
-        id=word(raw.get("docId")) or word(raw.get("dentryUuid")) or id,
-        name=word(raw.get("name")) or word(raw.get("title")) or name,
-        type=word(raw.get("docType")) or word(raw.get("dentryType")) or type,
+        id=word(raw.get("docId")) or word(raw.get("dentryUuid")) or known.get("id", ""),
+        name=word(raw.get("name")) or word(raw.get("title")) or known.get("name", ""),
+        type=word(raw.get("docType")) or word(raw.get("dentryType")) or known.get("type", ""),
         creator_id=word(raw.get("creatorId")),
         updated_at=word(raw.get("updatedAt")),
         raw=raw,

@@ -23,12 +23,15 @@ from .gateway import Gateway
 from .gateway_calls import Answer, Call, Scripts
 from .gateway_cards import Cards
 from .gateway_desk import Desk, Errcode, Reply, Route, Sent, body_of, no_robot
+from .gateway_docs import Docs
 from .gateway_emotion import Emotions
 from .gateway_files import Files
 from .gateway_frames import as_object, encode
 from .gateway_media import Media
 from .gateway_model import App, Medium, Refused
+from .gateway_recall import Recalls
 from .gateway_routes import Routes
+from .gateway_users import Users
 
 OPEN = "/v1.0/gateway/connections/open"
 TOKEN = "/v1.0/oauth2/accessToken"  # noqa: S105 - a path
@@ -80,6 +83,8 @@ class RestGateway:
         """Staff ids that nobody has."""
         self.flow_controlled: set[str] = set()
         """Staff ids that get nothing for now."""
+        self.filtered_staff: set[str] = set()
+        """Staff ids that are kept away from robots."""
         self._webhook_uses: dict[str, deque[float]] = {}
         self._first_valid_session = 0
         self.cards = Cards(self.desk)
@@ -90,6 +95,12 @@ class RestGateway:
         """What people send, by its code, and the host that hands it out."""
         self.media = Media(self.desk)
         """What clients uploaded, by its media id."""
+        self.recalls = Recalls(self.desk)
+        """What was taken back."""
+        self.users = Users(self.desk, self.invalid_staff)
+        """People and their union ids."""
+        self.docs = Docs(self.desk, self.users)
+        """Documents of the organisation."""
         self._routes = Routes(self.routes())
 
     @property
@@ -120,6 +131,9 @@ class RestGateway:
             **self.files.routes(),
             **self.media.routes(),
             **self.emotions.routes(),
+            **self.recalls.routes(),
+            **self.users.routes(),
+            **self.docs.routes(),
         }
 
     def answer(self, call: Call, now: float) -> Answer:
@@ -197,13 +211,15 @@ class RestGateway:
             raise Refused(400, "staffId.notExisted", "sender ids and conversation ids are no staff ids")
         invalid = [user for user in users if user in self.invalid_staff]
         limited = [user for user in users if user in self.flow_controlled]
+        filtered = [user for user in users if user in self.filtered_staff]
         for user in users:
-            if user not in invalid and user not in limited:
+            if user not in {*invalid, *limited, *filtered}:
                 self.desk.send(app, ("user", user), text, body, now, "direct", medium)
         return {
-            "processQueryKey": self._query_key(),
+            "processQueryKey": self.recalls.new_key(app, text, now),
             "invalidStaffIdList": invalid,
             "flowControlledStaffIdList": limited,
+            "filteredStaffIdList": filtered,
         }
 
     def _group(self, call: Call, now: float) -> Reply:
@@ -218,7 +234,7 @@ class RestGateway:
         if len(str(body["msgParam"]).encode()) > MAX_MSG_PARAM:
             raise Refused(400, "invalidParameter.msgParam.invalid", f"msgParam: more than {MAX_MSG_PARAM} bytes")
         self.desk.send(app, ("group", conversation), text, body, now, "group", medium)
-        return {"processQueryKey": self._query_key()}
+        return {"processQueryKey": self.recalls.new_key(app, text, now, group=conversation)}
 
     # Inside.
 
@@ -243,9 +259,6 @@ class RestGateway:
         text = _text(body)
         medium = self.media.shown_by(app, body["msgKey"], as_object(body["msgParam"]))
         return str(medium or text), medium
-
-    def _query_key(self) -> str:
-        return f"pqk-{self.calls.total():08d}"
 
     def _count_use(self, session: str, now: float) -> None:
         uses = self._webhook_uses.setdefault(session, deque())
