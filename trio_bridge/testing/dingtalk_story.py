@@ -30,6 +30,11 @@ def words_of(letter: Letter) -> str:
     text = data.get("text")
     words = str(text.get("content", "")).strip() if isinstance(text, Mapping) else ""
     words = words or str(data.get("msgtype", "")) or letter.headers.get("eventType", letter.topic)
+    return excerpt(words)
+
+
+def excerpt(words: str) -> str:
+    """The beginning of a longer text."""
     return words if len(words) <= EXCERPT else f"{words[: EXCERPT - 1]}…"
 
 

@@ -228,6 +228,13 @@ def test_a_card_that_is_left_looking_as_if_more_were_to_come_is_named(world):
     assert world.card.moves
     world.update(flowStatus="5")
     assert (world.card.moves, world.card.ended, world.rest.cards.unfinished) == (False, True, [])
+    world.update(flowStatus="2")
+    world.update(flowStatus="3")
+    assert not world.card.moves
+    world.update(flowStatus="2")
+    world.stream("And")
+    world.update(flowStatus="3")
+    assert world.card.moves  # it is still streamed into
 
 
 # One reply.

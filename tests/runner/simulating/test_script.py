@@ -33,6 +33,9 @@ def test_steps_are_read_in_order_each_by_its_verb(tmp_path: Path) -> None:
         answers = "some"
         [rules]
         redeliver_after = 2
+        quota = 1000
+        card_templates = ["a.schema"]
+        unsafe_words = ["bomb"]
         [[clients]]
         client_id = "ding1"
         client_secret = "hush"
@@ -55,6 +58,8 @@ def test_steps_are_read_in_order_each_by_its_verb(tmp_path: Path) -> None:
         Push(push={"msgtype": "picture"}, topic=ROBOT),
     )
     assert script.rules.redeliver_after == 2.0
+    assert (script.rules.quota, script.rules.card_qps) == (1000, None)
+    assert (script.rules.card_templates, script.rules.unsafe_words) == (frozenset({"a.schema"}), frozenset({"bomb"}))
     assert "hush" not in repr(script)
 
 
@@ -77,8 +82,8 @@ def test_a_refusal_has_the_status_that_the_call_would_have(tmp_path: Path, call:
         (
             "steps = [{ after = 1 }]",
             [
-                "steps[0]: expected one of the keys say, push, event, duplicate, disconnect, drop, silence, fail, "
-                "wait, expect"
+                "steps[0]: expected one of the keys say, push, event, press, duplicate, disconnect, drop, silence, "
+                "fail, wait, expect"
             ],
         ),
         ("steps = [{ sya = 'x' }]", ["steps[0].sya: unknown key; did you mean say?"]),

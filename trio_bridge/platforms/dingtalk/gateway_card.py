@@ -61,6 +61,8 @@ class Card:
     """What its reader saw, a look for every call that reached the reader; empty while nobody can see the card."""
     calls: Counter[CardCall] = attrs.Factory(Counter)
     """The calls about it that were carried out. One that was repeated with its ``guid`` is one."""
+    streaming: bool = False
+    """Text was streamed, and not yet the last one."""
     finalised: bool = False
     """The last text was streamed with ``isFinalize`` or ``isError``: it takes no more."""
     errored: bool = False
@@ -87,7 +89,7 @@ class Card:
     @property
     def moves(self) -> bool:
         """Whether its reader is shown that more is to come, in whichever way."""
-        return self.shown and (self.flow_status in MOVING or bool(self.text_key and not self.finalised))
+        return self.shown and (self.flow_status in MOVING or self.streaming)
 
     @property
     def shown(self) -> bool:
@@ -127,6 +129,7 @@ class Card:
         self.text_key = key
         self.data[key] = text
         self.finalised, self.errored = final or error, error
+        self.streaming = not self.finalised
 
     def look(self, by: CardCall, now: float) -> None:
         """Have the reader see it as it is now."""

@@ -48,11 +48,12 @@ class Cards:
         self._desk = desk
         self._latest: dict[str, list[Call]] = {}
         """The calls about a card that may still be under way."""
+        self._moving: dict[str, Card] = {}
 
     @property
     def unfinished(self) -> Sequence[Card]:
-        """The cards that still look as if more were to come, the oldest first."""
-        return [card for card in self.known.values() if card.moves]
+        """The cards that look as if more were to come, in the order in which they began to."""
+        return list(self._moving.values())
 
     def routes(self) -> Mapping[tuple[str, str], Route]:
         """Who carries out which call."""
@@ -233,6 +234,10 @@ class Cards:
     def _carried_out(self, card: Card, kind: CardCall, now: float) -> None:
         card.calls[kind] += 1
         card.look(kind, now)
+        if card.moves:
+            self._moving[card.out_track_id] = card
+        else:
+            self._moving.pop(card.out_track_id, None)
         for each in card.laid:
             if each.shown and card.ended:
                 self._desk.send_card(card.client_id, each.place, card.text, card.data, card.out_track_id, now)

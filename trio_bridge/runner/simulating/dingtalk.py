@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from itertools import islice
@@ -15,7 +16,7 @@ from ...platforms.dingtalk.gateway_calls import Script as CallScript
 from ...platforms.dingtalk.gateway_frames import encode
 from ...platforms.dingtalk.ledger import MessageRecord, Pushed
 from ...testing.dingtalk import DingTalkSimulator, SimulatedConnection
-from ...testing.dingtalk_story import story_of
+from ...testing.dingtalk_story import excerpt, story_of
 from ...transport.network import Network
 from .dingtalk_script import (
     CALLS,
@@ -27,6 +28,7 @@ from .dingtalk_script import (
     Event,
     Expect,
     Fail,
+    Press,
     Push,
     Say,
     Silence,
@@ -60,7 +62,7 @@ async def open_stage(script: DingTalkScript, port: int, network: Network, tell: 
     """A DingTalk that does what the script says while the block runs, and tells of everything that happens."""
     rules = script.rules if script.clients else attrs.evolve(script.rules, any_credentials=True)
     async with (
-        DingTalkSimulator(network=network, port=port, rules=rules) as dingtalk,
+        DingTalkSimulator(network=network, port=port, rules=rules, patience=math.inf) as dingtalk,
         open_background("the stage is left") as nursery,
     ):
         for client in script.clients:
@@ -103,6 +105,8 @@ class DingTalkStage:
                 self._newest.append(dingtalk.push(step.push, topic=step.topic, client_id=self._client(step.client)))
             case Event():
                 self._newest.append(dingtalk.event(step.event, step.data, client_id=self._client(step.client)))
+            case Press():
+                await self._press(step)
             case Duplicate():
                 self._duplicate(step)
             case Disconnect():
@@ -135,6 +139,10 @@ class DingTalkStage:
         unmatched = ledger.summary().unmatched_replies
         if unmatched and self._script.answers == "once":
             wrong.append(f"messages from the bot that answer nothing: {unmatched}")
+        wrong += [
+            f"the card {card.out_track_id} never came to its end: {excerpt(card.text)!r}"
+            for card in self._dingtalk.rest.cards.unfinished[:TOLD]
+        ]
         return [*wrong, *(f"rule broken: {fault.kind} {fault.detail}".rstrip() for fault in ledger.faults[:TOLD])]
 
     def summary(self) -> Mapping[str, int]:
@@ -157,7 +165,8 @@ class DingTalkStage:
         """How much may still come. Counted, not looked through: it is asked for whenever something happens."""
         summary = self._dingtalk.ledger.summary()
         kept = summary.undelivered if self._dingtalk.rules.keep_offline else 0
-        return kept + summary.unacked + (0 if self._script.answers == "any" else summary.unanswered)
+        moving = len(self._dingtalk.rest.cards.unfinished)
+        return kept + moving + summary.unacked + (0 if self._script.answers == "any" else summary.unanswered)
 
     # Steps that are more than a call.
 
@@ -174,6 +183,18 @@ class DingTalkStage:
                 changes=step.fields,
             )
             self._newest.append(pushed)
+
+    async def _press(self, step: Press) -> None:
+        cards = [card for card in self._dingtalk.cards if card.shown and card.streams]
+        if not cards:
+            raise Unmet("nobody was shown a card with buttons")
+        with trio.move_on_after(step.within) as patience:
+            press = await self._dingtalk.press(cards[-1], step.press, params=step.params, user=step.user)
+            facts = {"card": cards[-1].out_track_id, "code": press.code, "response": press.response}
+            late = "" if press.in_time else ", too late to change the card"
+            self._tell(News("pressed", f"the button {step.press} was answered with {press.code}{late}", facts))
+        if patience.cancelled_caught:
+            raise Unmet(f"not within {step.within:g} s")
 
     def _duplicate(self, step: Duplicate) -> None:
         if not self._newest:

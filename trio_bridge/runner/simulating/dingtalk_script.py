@@ -9,6 +9,8 @@ import attrs
 
 from ...config import Secret, positive
 from ...errors import ConfigError
+from ...platforms.dingtalk.gateway_cards import CREATE_AND_DELIVER, DELIVER, INSTANCES, STREAMING
+from ...platforms.dingtalk.gateway_emotion import RECALL, REPLY
 from ...platforms.dingtalk.gateway_frames import ROBOT, encode
 from ...platforms.dingtalk.gateway_model import Rules
 from ...platforms.dingtalk.rest_gateway import DIRECT, GROUP, OPEN, TOKEN, WEBHOOK
@@ -16,8 +18,21 @@ from ..structure import Problem
 from ..wording import one_of, shown
 from .script import Script, Step
 
-CALLS: Mapping[str, str] = {"open": OPEN, "token": TOKEN, "webhook": WEBHOOK, "direct": DIRECT, "group": GROUP}
-"""Name → path of the calls that can be made to fail."""
+CALLS: Mapping[str, str] = {
+    "open": OPEN,
+    "token": TOKEN,
+    "webhook": WEBHOOK,
+    "direct": DIRECT,
+    "group": GROUP,
+    "card_create": f"POST {INSTANCES}",
+    "card_deliver": DELIVER,
+    "card_create_deliver": CREATE_AND_DELIVER,
+    "card_update": f"PUT {INSTANCES}",
+    "card_stream": STREAMING,
+    "emotion": REPLY,
+    "emotion_recall": RECALL,
+}
+"""Name → path of the calls that can be made to fail, with the method where the path has several."""
 
 
 def _is_json(instance: Any, attribute: attrs.Attribute[dict[str, Any]], table: dict[str, Any]) -> None:
@@ -70,6 +85,18 @@ class Event(Aimed):
 
 
 @attrs.frozen(kw_only=True)
+class Press(Step):
+    """Have a person press a button of the newest card, and go on when the bot has answered."""
+
+    press: str
+    """The action id of the button."""
+    params: dict[str, Any] = attrs.field(factory=dict, validator=_is_json)
+    user: str | None = None
+    """Who presses it. Without it: whoever got the card, in a group ``staff0001``."""
+    within: float = attrs.field(default=30.0, validator=positive)
+
+
+@attrs.frozen(kw_only=True)
 class Duplicate(Step):
     """Deliver the newest messages once more, with new message ids."""
 
@@ -105,7 +132,10 @@ class Silence(Aimed):
 class Fail(Step):
     """Calls of the API fail: the next ones, or all for some seconds. The steps go on meanwhile."""
 
-    fail: Literal["open", "token", "webhook", "direct", "group"]
+    fail: Literal[
+        "open", "token", "webhook", "direct", "group",
+        "card_create", "card_deliver", "card_create_deliver", "card_update", "card_stream", "emotion", "emotion_recall",
+    ]  # fmt: skip
     how: Literal["refuse", "hang", "swallow"] = "refuse"
     """An answer that says no; no answer at all; or it is carried out, and the connection closed without an answer."""
     status: int = attrs.field(
@@ -141,6 +171,7 @@ VERBS: Mapping[str, type[Step]] = {
     "say": Say,
     "push": Push,
     "event": Event,
+    "press": Press,
     "duplicate": Duplicate,
     "disconnect": Disconnect,
     "drop": Drop,

@@ -19,7 +19,7 @@ class Watcher:
     def __init__(self, dingtalk: DingTalkSimulator, tell: Tell) -> None:
         self._dingtalk = dingtalk
         self._tell = tell
-        self._called = self._opened = self._sent = self._faults = 0
+        self._called = self._opened = self._sent = self._reworded = self._faults = 0
         self._live: dict[SimulatedConnection, None] = {}
         self._waiting: dict[int, Pushed] = {}
         """Pushed, and not put on any connection yet."""
@@ -52,6 +52,9 @@ class Watcher:
         for sent in dingtalk.sent[self._sent :]:
             self._sent += 1
             self._replied(sent)
+        for sent in dingtalk.rest.reworded[self._reworded :]:
+            self._reworded += 1
+            self._reworded_to(sent)
         for fault in dingtalk.ledger.faults[self._faults :]:
             self._faults += 1
             facts = {"kind": fault.kind, "client_id": fault.client_id, "detail": fault.detail}
@@ -84,6 +87,14 @@ class Watcher:
         else:
             after = self._after(sent.answers, sent.at)
             self._message("replied", sent.answers, f"answered {_told(after)}: {sent.text}", **facts, after=after)
+
+    def _reworded_to(self, sent: Sent) -> None:
+        """A card that had come to its end was taken up again."""
+        facts = {"text": sent.text, "via": sent.via, "client_id": sent.client_id}
+        if sent.answers is None:
+            self._say("reworded", f"{sent.client_id} now says to {sent.target}: {sent.text}", to=sent.target, **facts)
+        else:
+            self._message("reworded", sent.answers, f"the answer is now: {sent.text}", **facts)
 
     def _gone(self, connection: SimulatedConnection) -> None:
         code = connection.closed_by_client
