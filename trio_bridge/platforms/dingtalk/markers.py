@@ -37,14 +37,16 @@ _OPENING: Final = "[DINGTALK_"
 _KINDS: Final[Mapping[str, FileKind]] = {"IMAGE": "image", "AUDIO": "audio", "VIDEO": "video", "FILE": "file"}
 
 # Nothing is read twice: every repetition stops at the next of its own signs, and gives nothing back.
+_ALT = r"(?:[^\[\]\n]++|\[[^\[\]\n]*+\])*+"
+_ADDRESS = r"(?:[^()\n]++|\([^()\n]*+\))*+"
 _SIGN = re.compile(
     r"^ {0,3}(?P<fence>`{3}|~{3}).*+$"
     r"|\[DINGTALK_(?P<kind>IMAGE|AUDIO|VIDEO|FILE)\]"
-    r"|!\[(?P<alt>[^\[\]\n]*+)\]\((?P<address>(?:[^()\n]++|\([^()\n]*+\))*+)\)",
+    rf"|!\[{_ALT}\]\((?P<address>{_ADDRESS})\)",
     re.MULTILINE,
 )
 _HALF_PICTURE = re.compile(
-    r"!\[[^\[\]\n]*+(?:\]\((?!https?:)(?:[^()\n]++|\([^()\n]*+\))*+(?:\([^()\n]*+)?|\])?\Z", re.IGNORECASE
+    rf"!\[{_ALT}(?:\[[^\[\]\n]*+|\](?:\((?!https?:){_ADDRESS}(?:\([^()\n]*+)?)?)?\Z", re.IGNORECASE
 )
 _TITLE = re.compile(r"""\s+(?:"[^"]*"|'[^']*')\s*\Z""")
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
