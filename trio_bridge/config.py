@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
@@ -84,6 +84,8 @@ class AccountConfig:
     """
 
     platform: ClassVar[str]
+    aliases: ClassVar[Mapping[str, str]] = {}
+    """Fields by other names that a configuration file may give them."""
 
     name: str = attrs.field(validator=_name_is_usable)
     """What the account is called everywhere. What is stored belongs to this name: renamed, an account starts empty."""

@@ -1,4 +1,4 @@
-"""Lists of ids and names in a file, in the three forms that people know from elsewhere."""
+"""Lists of ids and names in their three forms, and the names that credentials have elsewhere."""
 
 from __future__ import annotations
 
@@ -7,17 +7,33 @@ from typing import Any
 
 import pytest
 
+from trio_bridge.config import Secret
 from trio_bridge.errors import ConfigError
 from trio_bridge.platforms.dingtalk.config import DingTalk
 from trio_bridge.runner.loading import read_config
 
+KEYS = {"client_id": "ding1", "client_secret": "hush"}
 
-def read(**keys: Any) -> DingTalk:
-    table = {"platform": "dingtalk", "client_id": "ding1", "client_secret": "hush", **keys}
-    config = read_config({"agent": {"kind": "echo"}, "accounts": {"sales": table}}, Path("bridge.toml"))
-    [account] = config.accounts
+
+def load(table: dict[str, Any], defaults: dict[str, Any] | None = None) -> DingTalk:
+    tables = {
+        "agent": {"kind": "echo"},
+        "accounts": {"sales": {"platform": "dingtalk", **table}},
+        "defaults": {"dingtalk": defaults or {}},
+    }
+    [account] = read_config(tables, Path("bridge.toml")).accounts
     assert isinstance(account, DingTalk)
     return account
+
+
+def read(**keys: Any) -> DingTalk:
+    return load({**KEYS, **keys})
+
+
+def wrong(table: dict[str, Any], defaults: dict[str, Any] | None = None) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load(table, defaults)
+    return [line.removeprefix("bridge.toml: ") for line in caught.value.problems]
 
 
 def problems(**keys: Any) -> list[str]:
@@ -53,3 +69,40 @@ def test_a_comma_in_a_pattern_is_part_of_it() -> None:
 )  # fmt: skip
 def test_what_is_wrong_in_a_list_is_said_with_its_place(written: Any, lines: list[str]) -> None:
     assert problems(allowed_users=written) == lines
+
+
+@pytest.mark.parametrize("key", ["client_id", "clientId", "app_key", "appKey"])
+@pytest.mark.parametrize("secret", ["client_secret", "clientSecret", "app_secret", "appSecret"])
+def test_credentials_may_have_the_names_of_other_programs(key: str, secret: str) -> None:
+    account = load({key: "ding2", secret: "hush"})
+    assert (account.client_id, account.client_secret) == ("ding2", Secret(text="hush"))
+
+
+def test_an_account_has_its_own_secret_however_the_defaults_spell_theirs() -> None:
+    account = load({"clientId": "ding2", "app_secret": "mine"}, {"client_id": "ding3", "clientSecret": "theirs"})
+    assert (account.client_id, account.client_secret) == ("ding2", Secret(text="mine"))
+
+
+def test_what_is_said_twice_is_refused() -> None:
+    assert wrong({**KEYS, "appKey": "ding1"}, {"app_secret": "a", "appSecret": "b"}) == [
+        "accounts.sales.appKey: means the same as client_id: only one of them may stand here",
+        "defaults.dingtalk.appSecret: means the same as app_secret: only one of them may stand here",
+    ]
+
+
+def test_a_problem_has_the_key_that_was_written() -> None:
+    assert wrong({"appKey": 5, "clientSecret": "hush"}, {"appSecret": 5, "workers": 0}) == [
+        "defaults.dingtalk.workers: expected a whole number ≥ 1, not 0",
+        "accounts.sales.appKey: expected a string, not 5",
+    ]
+    assert wrong({"appKey": "a"}, {"appSecret": {"env": "NOBODY_SET_THIS"}}) == [
+        "defaults.dingtalk.appSecret: environment variable NOBODY_SET_THIS is not set"
+    ]
+
+
+def test_every_other_key_has_one_spelling_and_it_is_suggested() -> None:
+    assert problems(requireMention=False, dedupeTTL=5, allowedUsers=[]) == [
+        "requireMention: unknown key; did you mean require_mention?",
+        "dedupeTTL: unknown key; did you mean dedupe_ttl?",
+        "allowedUsers: unknown key; did you mean allowed_users?",
+    ]

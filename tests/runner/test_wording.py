@@ -78,6 +78,7 @@ def test_what_was_given_for_a_secret_is_not_repeated(value: object, kind: str) -
 
 def test_a_misspelt_key_gets_a_suggestion() -> None:
     assert unknown("worker", ["workers", "owner"]) == "unknown key; did you mean workers?"
+    assert unknown("drainGrace", ["drain_grace", "drainGraced"]) == "unknown key; did you mean drain_grace?"
     assert unknown("zzz", ["workers", "owner"]) == "unknown key"
 
 

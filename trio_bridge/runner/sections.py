@@ -10,12 +10,11 @@ import attrs
 
 from ..agents.config import AGENTS, AgentConfig
 from ..agents.rules import plan_for
-from ..config import Secret
 from ..engine.platform import PlatformConfig
-from ..errors import ConfigError
 from ..platforms.registry import Registry
-from .bindings import DEFAULT_AGENT, AgentTable, Binding, BindingReader, table_of, unanswered
-from .structure import Misfit, Problem, is_by_name, structure
+from .account_table import AccountTable
+from .bindings import DEFAULT_AGENT, AgentTable, Binding, BindingReader, unanswered
+from .structure import Misfit, Problem, structure
 from .wording import kind_of, one_of, shown, unknown
 
 
@@ -112,13 +111,13 @@ class Sections:
                 self._add(misfit, "accounts", name)
                 continue
             accounts.platforms[name] = platform
-            account = _AccountTable(name, platform, table, defaults.get(platform, {}))
+            account = AccountTable.of(name, self._platforms[platform](), table, defaults.get(platform, {}))
             try:
-                accounts.made.append(account.read(self._platforms[platform](), self._directory))
+                accounts.made.append(account.read(self._directory))
             except Misfit as misfit:
                 self._add(misfit)
             try:
-                accounts.agents.extend(account.agent(agents))
+                accounts.agents.extend(account.agent(agents.named))
             except Misfit as misfit:
                 self._add(misfit)
                 accounts.unsure.add(name)
@@ -173,86 +172,6 @@ class Sections:
 
     def _add(self, misfit: Misfit, *place: str) -> None:
         self.problems += [problem.under(*place) for problem in misfit.problems]
-
-
-@attrs.frozen
-class _AccountTable:
-    """One ``[accounts.NAME]`` and the defaults under it."""
-
-    name: str
-    platform: str
-    own: dict[str, Any]
-    defaults: dict[str, Any]
-
-    def read(self, cls: type[PlatformConfig], directory: Path) -> PlatformConfig:
-        """The account, if it is complete and its secrets can be read now."""
-        try:
-            account = structure(
-                self._merged(cls),
-                cls,
-                directory=directory,
-                given={"name": self.name},
-                elsewhere=("platform", "agent"),
-            )
-        except Misfit as misfit:
-            raise Misfit([self._placed(problem) for problem in misfit.problems]) from None
-        unreadable = [self._placed(problem) for problem in _unreadable_secrets(account)]
-        if unreadable and account.enabled:
-            raise Misfit(unreadable)
-        return account
-
-    def agent(self, agents: Agents) -> list[Binding]:
-        """The agent that answers here, where the account names one."""
-        merged = {**self.defaults, **self.own}
-        if "agent" not in merged:
-            return []
-        try:
-            return [Binding(account=self.name, agent=table_of(merged["agent"], agents.named))]
-        except Misfit as misfit:
-            raise Misfit([self._placed(problem.under("agent")) for problem in misfit.problems]) from None
-
-    def _merged(self, cls: type[PlatformConfig]) -> dict[str, Any]:
-        """The account's own keys over the defaults; in tables of names, name by name and key by key."""
-        merged = {**self.defaults, **self.own}
-        for field in attrs.fields(attrs.resolve_types(cls)):
-            if is_by_name(field.type) and field.name in self.defaults and field.name in self.own:
-                merged[field.name] = _over(self.defaults[field.name], self.own[field.name], depth=2)
-        return merged
-
-    def _placed(self, problem: Problem) -> Problem:
-        """A problem where it was written: in the account's own table, or in the defaults."""
-        if _is_written(problem.path, self.defaults) and not _is_written(problem.path, self.own):
-            return problem.under("defaults", self.platform)
-        return problem.under("accounts", self.name)
-
-
-def _over(below: object, above: object, *, depth: int) -> object:
-    """``above``; where both are tables, with the keys of ``below`` that it has not, down to ``depth``."""
-    if not (depth and isinstance(below, dict) and isinstance(above, dict)):
-        return above
-    both = {key: _over(below[key], above[key], depth=depth - 1) for key in below.keys() & above.keys()}
-    return {**below, **above, **both}
-
-
-def _is_written(path: tuple[str | int, ...], table: object) -> bool:
-    """Whether a table says something at a path, or at its beginning what is no table."""
-    for key in path:
-        if not isinstance(table, dict):
-            return True
-        if key not in table:
-            return False
-        table = table[key]
-    return bool(path)
-
-
-def _unreadable_secrets(account: PlatformConfig) -> Iterator[Problem]:
-    for field in attrs.fields(type(account)):
-        secret = getattr(account, field.name)
-        if isinstance(secret, Secret):
-            try:
-                secret.read()
-            except ConfigError as error:
-                yield Problem((field.name,), str(error))
 
 
 def _held_twice(accounts: list[PlatformConfig]) -> Iterator[Problem]:

@@ -36,7 +36,8 @@ def inner(kind: Any) -> Any:
 
 def unknown(key: str, known: Collection[str]) -> str:
     """What to say of a key that nobody declared."""
-    near = difflib.get_close_matches(key[:100], known, n=1)
+    snake = re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", key[:100]).lower()
+    near = [snake] if snake in known else difflib.get_close_matches(key[:100], known, n=1)
     return f"unknown key; did you mean {near[0]}?" if near else "unknown key"
 
 

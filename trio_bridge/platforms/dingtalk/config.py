@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import ClassVar, Literal
 
@@ -38,6 +38,10 @@ class DingTalk(CallbackSettings, CardSettings, DownloadSettings, PolicySettings,
     """
 
     platform: ClassVar[str] = "dingtalk"
+    aliases: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("app_key", "appKey", "clientId"), "client_id"),
+        **dict.fromkeys(("app_secret", "appSecret", "clientSecret"), "client_secret"),
+    }
 
     client_id: str
     """The app key of the app (``ding…``)."""
