@@ -129,6 +129,12 @@ async def test_a_url_needs_no_code(cloud: Cloud, internet: Internet) -> None:
     assert [connection.host for connection in internet.connections] == []
 
 
+async def test_a_code_alone_is_enough_for_the_api(desk: Desk, tmp_path: Path) -> None:
+    path = await desk.platform.api.download(desk.cloud.rest.files.put(b"later"), tmp_path)
+    assert path.parent == tmp_path
+    assert path.read_bytes() == b"later"
+
+
 async def test_an_expired_code_is_gone_for_good(desk: Desk) -> None:
     wanted = picture(desk.cloud)
     desk.cloud.rest.files.expire_codes()
@@ -307,7 +313,7 @@ async def test_a_compressed_answer_is_refused(desk: Desk, encoding: str) -> None
 
 
 def left_behind(desk: Desk) -> list[str]:
-    folder = desk.platform._downloads._files._temporary  # type: ignore[attr-defined]
+    folder = desk.platform.api._downloads._files._temporary
     return [] if folder is None else os.listdir(folder)
 
 

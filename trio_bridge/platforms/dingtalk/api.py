@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import attrs
 import trio
 
 from ...engine.ratelimit import TokenBucket
 from ...errors import RequestFailed
-from ...messages import Reply
+from ...messages import Attachment, PathLike, Reply
 from .api_docs import Docs
 from .api_messages import Kind
 from .api_results import ApiStatus, Probe, RecallResult, SendResult
 from .api_sending import Speaker
 from .config import DingTalk
+from .downloads import Downloads
 from .probing import Prober
 from .rest import Rest
 from .robot import Robot
@@ -42,6 +44,7 @@ class DingTalkApi:
     _tokens: tuple[AccessToken, AccessToken]
     _speaker: Speaker
     _prober: Prober
+    _downloads: Downloads
     _wall: Callable[[], float]
 
     # Messages
@@ -109,6 +112,12 @@ class DingTalkApi:
             return await self._speaker.recall(sent.process_query_keys, sent.conversation_id)
         return await self._speaker.recall([sent] if isinstance(sent, str) else sent, conversation_id)
 
+    # Files
+
+    async def download(self, wanted: Attachment | str, to: PathLike | None = None) -> Path:
+        """Fetch what an attachment refers to, or the file for a download code, as :meth:`Message.download` does."""
+        return await self._downloads.fetch(wanted, to)
+
     # The account itself
 
     def status(self) -> ApiStatus:
@@ -136,7 +145,12 @@ class DingTalkApi:
 
 
 def api_for(
-    config: DingTalk, rest: Rest, robot: Robot, tokens: tuple[AccessToken, AccessToken], wall: Callable[[], float]
+    config: DingTalk,
+    rest: Rest,
+    robot: Robot,
+    tokens: tuple[AccessToken, AccessToken],
+    downloads: Downloads,
+    wall: Callable[[], float],
 ) -> DingTalkApi:
     """The calls of one account. ``tokens`` are those of the newer API and of the older."""
     users = Users(rest)
@@ -148,6 +162,7 @@ def api_for(
         tokens=tokens,
         speaker=Speaker(robot),
         prober=Prober(tokens[0], rest.standing, wall),
+        downloads=downloads,
         wall=wall,
     )
 

@@ -57,7 +57,6 @@ class DingTalkPlatform(Platform):
     _courier: Courier
     _cards: Cards
     _callbacks: Callbacks
-    _downloads: Downloads
 
     def __attrs_post_init__(self) -> None:
         self.notices = self._manners.notices
@@ -132,7 +131,7 @@ class DingTalkPlatform(Platform):
         return await self._courier.send(outgoing)
 
     async def download(self, attachment: Attachment, to: PathLike | None) -> Path:
-        return await self._downloads.fetch(attachment, to)
+        return await self.api.download(attachment, to)
 
     async def check(self, hosts: Hosts) -> list[Finding]:
         return await AccountCheck(self._config, self._login, self._token, hosts).run()
@@ -154,18 +153,18 @@ async def open_dingtalk(config: DingTalk, services: Services) -> AsyncIterator[P
         token, old_token = AccessToken(config, http, standing), OldAccessToken(config, http, standing)
         rest = Rest(config, http, token, old_token, standing)
         robot = Robot(config, rest)
-        api = api_for(config, rest, robot, (token, old_token), services.environment.wall)
+        downloads = Downloads(config, rest, file_hosts, services.environment.files)
+        api = api_for(config, rest, robot, (token, old_token), downloads, services.environment.wall)
         uploads = Uploads(config, attrs.evolve(rest, http=upload_http), services.environment.disk)
         courier = Courier(config, rest, http, Sessions(config), services.environment.wall, robot, uploads)
         cards = Cards(config, rest, services.store, nursery)
         await cards.open()
-        downloads = Downloads(config, rest, file_hosts, services.environment.files)
         thinking = Thinking(config, rest, nursery)
         login = Login(config, http, network)
         callbacks = Callbacks(config, cards.owner)
         try:
             yield DingTalkPlatform(
-                api, config, login, token, Gate(config, services), Manners(config), thinking, courier, cards, callbacks, downloads
+                api, config, login, token, Gate(config, services), Manners(config), thinking, courier, cards, callbacks
             )
         finally:
             await cards.pause()
