@@ -14,6 +14,7 @@ from ...errors import ConfigError
 from ...transport.urls import is_loopback
 from .settings.callbacks import CallbackSettings
 from .settings.cards import CardSettings
+from .settings.conversations import ConversationSettings
 from .settings.downloads import DownloadSettings
 from .settings.groups import ReplyMode, is_reply_mode
 from .settings.lists import texts
@@ -31,7 +32,15 @@ def _base_url(url: str) -> str:
 
 
 @attrs.frozen(kw_only=True)
-class DingTalk(CallbackSettings, CardSettings, DownloadSettings, PolicySettings, UploadSettings, PlatformConfig):
+class DingTalk(
+    CallbackSettings,
+    CardSettings,
+    ConversationSettings,
+    DownloadSettings,
+    PolicySettings,
+    UploadSettings,
+    PlatformConfig,
+):
     """A DingTalk app with a robot, connected by Stream Mode.
 
     One account for each app: of two connections, each would get some of the messages, by chance.

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from ...messages import Attachment, Quote
 from .content import Skill, as_object, read_content
 from .frames import word
 from .quote import is_reply, read_quote
+from .settings.conversations import RESETS
 from .who import chat_id, host_id, is_group, sender_id, staff_id
-
-RESETS: Final = frozenset({"/new", "/reset", "/clear", "新会话", "重新开始", "清空对话"})
-"""Words that ask for a new conversation, as people know them from other robots."""
 
 
 class Extracted:

@@ -20,6 +20,7 @@ from .config import DingTalk
 from .failures import open_failure
 from .frames import word
 from .protocol import DingTalkProtocol
+from .scopes import scope_of
 
 OPEN_LIMIT: Final = 10.0
 """Seconds for the open call; a gateway that hangs is as good as none."""
@@ -63,7 +64,7 @@ class Login:
             allow_insecure=self._config.allow_insecure,
             transport=self._config.transport,
         ) as link:
-            yield Connection(link, DingTalkProtocol(self._config.handled))
+            yield Connection(link, DingTalkProtocol(self._config.handled, scope_of(self._config)))
 
     async def ask(self) -> Outcome:
         """What came of an open call. A ticket that is not used does nothing, and is worth nothing soon.

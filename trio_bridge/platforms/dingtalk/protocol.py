@@ -54,13 +54,17 @@ FAILURES: Final[Mapping[str, str]] = {CARD: card_answer(None), GRAPH: graph_answ
 class DingTalkProtocol:
     """DingTalk Stream for one connection. It remembers nothing between two calls.
 
-    ``handled`` are the topics of what is no message that somebody handles. The others are answered here.
+    ``handled`` are the topics of what is no message that somebody handles. The others are answered here. ``scope``
+    says which conversation a message belongs to.
     """
 
     beat_interval: float | None = None  # The server sends pings of its own; ours are those of the WebSocket.
 
-    def __init__(self, handled: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, handled: frozenset[str] = frozenset(), scope: Callable[[Mapping[str, Any]], str] = chat_id
+    ) -> None:
         self._handled = handled
+        self._scope = scope
 
     def receive(self, frames: Sequence[Frame]) -> Batch:
         """What the frames mean. A frame that was refused aloud (400, 404) is not counted as bad once more."""
@@ -114,7 +118,7 @@ class DingTalkProtocol:
             return
         if topic not in NOBODY_HOME:
             key = _key(envelope, text, data)
-            batch.deliveries.append(Delivery(key, _lane(data) or key, topic, text, envelope.message_id))
+            batch.deliveries.append(Delivery(key, self._lane(data) or key, topic, text, envelope.message_id))
         elif topic not in self._handled:
             _answer(envelope, batch, NOBODY_HOME[topic])
         elif topic == CARD:
@@ -124,6 +128,11 @@ class DingTalkProtocol:
         else:
             key = _key(envelope, text, {})
             batch.deliveries.append(Delivery(key, key, topic, text, envelope.message_id, answer_within=CALL_LIMIT))
+
+    def _lane(self, data: dict[str, Any]) -> str:
+        """The conversation. What is said to somebody whom the robot stands in for is none of the robot's own."""
+        chat, host = self._scope(data), host_id(data)
+        return f"host:{host}:{chat}" if host else chat
 
     def _take_event(self, envelope: Envelope, batch: Batch) -> None:
         """An event that can't be read is a success: it would otherwise come back for ever."""
@@ -188,12 +197,6 @@ def _key(envelope: Envelope, text: str, data: dict[str, Any]) -> str:
     if envelope.message_id is not None:
         return f"h:{envelope.message_id}"
     return f"d:{hashlib.sha256(text.encode()).hexdigest()[:32]}"
-
-
-def _lane(data: dict[str, Any]) -> str:
-    """The conversation. What is said to somebody whom the robot stands in for is none of the robot's own."""
-    chat, host = chat_id(data), host_id(data)
-    return f"host:{host}:{chat}" if host else chat
 
 
 def _reason(data: Any) -> str:
