@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
@@ -213,6 +213,10 @@ class PlatformConfig(AccountConfig, abc.ABC):
     @abc.abstractmethod
     def open_platform(self, services: Services) -> AbstractAsyncContextManager[Platform]:
         """Open what lives as long as the account: HTTP client, token cache, listener settings. No connection yet."""
+
+    def shared_store_keys(self) -> Iterable[str]:
+        """Keys that are of no use unless an operator can get at the store from outside."""
+        return ()
 
     def exclusive_key(self) -> str | None:
         """What only one process of this machine may hold at a time, e.g. a client id. ``None``: nothing."""

@@ -20,6 +20,7 @@ from .exits import ExitCode, say
 from .loading import load_config
 from .logs import LogFormat, set_up_logging
 from .outbox import outbox
+from .pairing import pairing
 from .serve import serve
 from .simulate import simulate
 from .stored import config_argument
@@ -44,6 +45,7 @@ def program() -> None:
 program.add_command(check)
 program.add_command(dead_letters)
 program.add_command(outbox)
+program.add_command(pairing)
 program.add_command(simulate)
 
 

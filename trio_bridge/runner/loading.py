@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +139,8 @@ def read_config(tables: Mapping[str, Any], file: Path, platforms: Registry = PLA
     agents = sections.agents()
     accounts = sections.accounts(agents)
     bindings = sections.bindings(agents, accounts)
+    if store.url == "memory:":
+        sections.problems += _out_of_reach(accounts.made)
     raise_if_any(sections.problems, file)
     return RunnerConfig(
         file=file,
@@ -148,6 +150,14 @@ def read_config(tables: Mapping[str, Any], file: Path, platforms: Registry = PLA
         agents=agents.made,
         bindings=bindings,
     )
+
+
+def _out_of_reach(accounts: Iterable[PlatformConfig]) -> Iterator[Problem]:
+    """What nobody could attend to, since the store is seen by nobody but the bridge itself."""
+    for account in accounts:
+        for key in account.shared_store_keys():
+            text = f"{getattr(account, key)} needs an operator, who can't get at memory: use sqlite:PATH as store.url"
+            yield Problem(("accounts", account.name, key), text)
 
 
 def raise_if_any(problems: list[Problem], file: Path) -> None:

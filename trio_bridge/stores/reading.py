@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import closing
 from operator import attrgetter
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import attrs
 
@@ -23,6 +23,7 @@ from ..engine.store import DeadLetter, OutgoingRow, OutgoingState
 from ..errors import StoreUnavailable
 from . import _sqlite_inbox as inbox
 from . import _sqlite_outbox as outbox
+from . import _sqlite_state as state
 from ._sqlite_connection import explain
 from ._sqlite_database import PATIENCE, Transaction
 from ._sqlite_schema import is_empty
@@ -59,6 +60,10 @@ class StoreReader:
             for name, number in self.accounts().items()
             for reply in outbox.by_state(self._transaction, number, UNSENT)
         ]
+
+    def state(self, account: str, scope: str) -> dict[str, Any]:
+        """The small state of an account under a scope."""
+        return state.load(self._transaction, self.accounts()[account], scope)
 
     def dead_letters(self) -> list[DeadLetter]:
         """Deliveries and replies that were given up, oldest first."""

@@ -116,6 +116,9 @@ class DingTalk(
 
         return open_dingtalk(self, services)
 
+    def shared_store_keys(self) -> Iterable[str]:
+        return ("dm_policy",) if self.dm_policy == "pairing" else ()
+
     def exclusive_key(self) -> str | None:
         """The app. What runs on this machine is a simulator, which anybody may share."""
         return None if is_loopback(host_of(self.endpoint)) else f"{self.platform}:{self.client_id}"
