@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ import trio
 
 from tests.docs.conftest import DOCS, Import
 from tests.docs.real import SECRET, move, moved, supply_secrets
-from trio_bridge import ConfigError, Secret, open_bridge
+from trio_bridge import ConfigError, Secret, open_account, open_bridge
 from trio_bridge.platforms.dingtalk.rest_gateway import DIRECT
 from trio_bridge.runner.loading import RunnerConfig, load_config
 from trio_bridge.testing.dingtalk import DingTalkSimulator
@@ -78,6 +79,20 @@ async def test_a_conversation_is_remembered(
         assert await dingtalk.ask("hello") == "that was message 1"
         assert await dingtalk.ask("hello") == "that was message 2"
         assert await dingtalk.ask("hello", sender="staff0002") == "that was message 1"
+
+
+async def test_what_was_sent_is_looked_at_and_not_kept(
+    autojump_clock: object, dingtalk: DingTalkSimulator, example: Import, tmp_path: Path
+) -> None:
+    settings = {"media_max_bytes": 1000, "reply_mode": "text"}
+    config, handler = dingtalk.config(**settings), example("looking.py").look
+    async with open_account(config, handler, files=tmp_path, environment=dingtalk.environment):
+        assert await dingtalk.ask("hello") == "Send me a picture."
+        await dingtalk.send_file(b"x" * 500)
+        assert (await dingtalk.next_reply()).text == "500 bytes, png"
+        await dingtalk.send_file(b"x" * 1001, "large.zip")
+        assert (await dingtalk.next_reply()).text.startswith("I can't look at that: the file is larger")
+    assert os.listdir(tmp_path) == []
 
 
 async def test_a_reminder_is_sent_once_and_says_how_it_ended(
