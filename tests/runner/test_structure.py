@@ -16,7 +16,7 @@ from trio_bridge.config import Secret
 from trio_bridge.errors import ConfigError
 from trio_bridge.platforms.registry import PLATFORMS
 from trio_bridge.runner.structure import Misfit, structure
-from trio_bridge.runner.wording import is_optional
+from trio_bridge.runner.wording import is_function, is_optional
 
 HERE = Path("/etc/bridge")
 
@@ -211,6 +211,8 @@ def kinds(cls: type[Any]) -> list[Any]:
 def is_strict(kind: Any) -> bool:
     """Whether a kind is one of those for which nothing is coerced."""
     if kind in (bool, int, float, str, Path, Secret):
+        return True
+    if is_function(kind):
         return True
     if is_optional(kind):
         return all(is_strict(arg) for arg in get_args(kind) if arg is not type(None))

@@ -6,6 +6,7 @@ import importlib
 import inspect
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
@@ -20,16 +21,32 @@ def load_handler(reference: str, search_path: Path) -> Agent | OpenableAgent:
     Raises:
       ConfigError: naming what is wrong with the reference, or what the module raised and where.
     """
+    handler = _named(reference, search_path)
+    if isinstance(handler, OpenableAgent):
+        return handler
+    return cast("Agent", _checked(handler, reference, "message", may_yield=True))
+
+
+def load_function(reference: str, search_path: Path, argument: str) -> Callable[..., Any]:
+    """The same for an async function of something else: ``argument`` is what people call it.
+
+    Raises:
+      ConfigError: as for :func:`load_handler`.
+    """
+    return _checked(_named(reference, search_path), reference, argument)
+
+
+def _named(reference: str, search_path: Path) -> object:
     module_name, colon, attribute = reference.partition(":")
     if not (colon and module_name and attribute):
         raise ConfigError(f'expected "package.module:function", not "{reference}"')
-    handler: object = _import(module_name, search_path)
+    found: object = _import(module_name, search_path)
     for name in attribute.split("."):
         try:
-            handler = getattr(handler, name)
+            found = getattr(found, name)
         except AttributeError:
             raise ConfigError(f"module {module_name} has no {attribute}") from None
-    return _checked(handler, reference)
+    return found
 
 
 def _import(name: str, search_path: Path) -> ModuleType:
@@ -58,16 +75,15 @@ def _raised(name: str, error: BaseException) -> str:
     return f"module {name} can't be imported: {cause}{where}"
 
 
-def _checked(handler: Any, reference: str) -> Agent | OpenableAgent:
-    """The handler itself, if it can be opened, or if calling it gives something to await or to iterate over."""
-    if isinstance(handler, OpenableAgent):
-        return handler
-    if not callable(handler):
+def _checked(function: Any, reference: str, argument: str, *, may_yield: bool = False) -> Callable[..., Any]:
+    """The function itself, if calling it gives something to await, or, where that will do, to iterate over."""
+    if not callable(function):
         raise ConfigError(f"{reference} is not callable")
-    if inspect.isclass(handler):
+    if inspect.isclass(function):
         raise ConfigError(f"{reference} is a class: name an instance of it, or a function")
-    called = inspect.unwrap(handler if inspect.isroutine(handler) else handler.__call__)
+    called = inspect.unwrap(function if inspect.isroutine(function) else function.__call__)
     written_here = inspect.isfunction(called) or inspect.ismethod(called)
-    if written_here and not (inspect.iscoroutinefunction(called) or inspect.isasyncgenfunction(called)):
-        raise ConfigError(f"{reference} is not async: expected async def {called.__name__}(message)")
-    return cast("Agent", handler)
+    if written_here and not (inspect.iscoroutinefunction(called) or (may_yield and inspect.isasyncgenfunction(called))):
+        what = "yields, and can't be awaited" if inspect.isasyncgenfunction(called) else "is not async"
+        raise ConfigError(f"{reference} {what}: expected async def {called.__name__}({argument})")
+    return cast("Callable[..., Any]", function)

@@ -44,12 +44,12 @@ def check(config: Path, timeout: float, as_json: bool) -> None:
     everything would run, with 1 if something would not.
     """
     set_up_logging(level="WARNING")
-    try:
-        loaded = load_config(config)
-    except ConfigError as error:
-        say(error.problems)
-        sys.exit(ExitCode.UNUSABLE)
-    with redirect_stdout(sys.stderr):  # what agents print is no part of the report
+    with redirect_stdout(sys.stderr):  # what modules of the user's print is no part of the report
+        try:
+            loaded = load_config(config)
+        except ConfigError as error:
+            say(error.problems)
+            sys.exit(ExitCode.UNUSABLE)
         preflight = Preflight(loaded, loaded.try_agents())
     sys.exit(trio.run(partial(try_everything, preflight, loaded.file, timeout, as_json=as_json)))
 

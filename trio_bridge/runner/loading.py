@@ -89,7 +89,7 @@ class RunnerConfig:
 
 
 def load_config(file: Path, platforms: Registry = PLATFORMS) -> RunnerConfig:
-    """What the file says.
+    """What the file says. Imports the modules whose functions its accounts name.
 
     Raises:
       ConfigError: with a line for each problem: file, key path, what was expected there.

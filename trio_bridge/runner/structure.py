@@ -3,7 +3,8 @@
 1. Nothing is coerced. ``"5"`` is not 5, ``true`` is not 1; only a whole number may stand where a number is declared,
    and where an id is. Lists of ids and names are read in the three forms that :mod:`trio_bridge.lists` knows.
 2. A key that is not declared is a problem, with a suggestion where one is near.
-3. A path is relative to the directory of the file, not to wherever the program was started.
+3. A path is relative to the directory of the file, not to wherever the program was started; a module that a function
+   is in is looked for there first.
 4. What was given for a secret is never repeated, whatever is wrong with it.
 """
 
@@ -17,10 +18,11 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 import attrs
 import cattrs
 
+from ..agents.python import load_function
 from ..config import Secret
 from ..errors import ConfigError
 from ..lists import text, text_or_none, texts, unfolded
-from .wording import described, expectation, inner, is_optional, key_path, kind_of, unknown
+from .wording import argument_of, described, expectation, inner, is_function, is_optional, key_path, kind_of, unknown
 
 T = TypeVar("T")
 
@@ -93,6 +95,11 @@ def strict_converter(directory: Path) -> cattrs.Converter:
                 return Secret(file=read_path(name, Path))
         raise Unfit
 
+    def read_function(value: object, kind: object) -> Callable[..., Any]:
+        if not isinstance(value, str):
+            raise Unfit
+        return load_function(value, directory, argument_of(kind))
+
     converter = cattrs.Converter()
     for plain in (bool, int, float, str):
         converter.register_structure_hook(plain, _read_plain)
@@ -100,6 +107,7 @@ def strict_converter(directory: Path) -> cattrs.Converter:
     converter.register_structure_hook(Secret, read_secret)
     converter.register_structure_hook_func(_is_choice, _read_choice)
     converter.register_structure_hook_func(_is_free, _read_free)
+    converter.register_structure_hook_func(is_function, read_function)
     converter.register_structure_hook_factory(is_optional, lambda kind: _read_optional(kind, converter))
     converter.register_structure_hook_factory(_is_list, lambda kind: _read_list(kind, converter))
     converter.register_structure_hook_factory(is_by_name, lambda kind: _read_by_name(kind, converter))

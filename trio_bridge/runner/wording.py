@@ -6,7 +6,7 @@ import difflib
 import json
 import re
 import types
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -27,6 +27,17 @@ NAMES: Mapping[Any, tuple[str, str]] = {
 
 def is_optional(kind: Any) -> bool:
     return get_origin(kind) in (Union, types.UnionType) and type(None) in get_args(kind) and len(get_args(kind)) == 2
+
+
+def is_function(kind: Any) -> bool:
+    """Whether a function of the user's own is to stand there."""
+    return get_origin(kind) is Callable
+
+
+def argument_of(kind: Any) -> str:
+    """What such a function would call what it gets: ``action`` for a CardAction."""
+    (argument, *_), _result = get_args(kind)
+    return str(re.findall("[A-Z][a-z]*", argument.__name__)[-1]).lower()
 
 
 def inner(kind: Any) -> Any:
@@ -57,6 +68,8 @@ def described(kind: Any) -> str:
         return NAMES[kind][0]
     if is_optional(kind):
         return described(inner(kind))
+    if is_function(kind):
+        return 'a function, as "package.module:function"'
     if get_origin(kind) is Literal:
         return one_of(get_args(kind))
     if get_origin(kind) is tuple:
