@@ -7,12 +7,18 @@ from typing import ClassVar
 
 import trio
 
+from .urls import Endpoint, proxy_for
+
 
 class Network(abc.ABC):
     """Opens and accepts byte streams. TLS is laid over them elsewhere."""
 
     honours_proxies: ClassVar[bool] = True
     """Whether the proxies that the environment names stand between us and this network's hosts."""
+
+    def is_proxied(self, endpoint: Endpoint) -> bool:
+        """Whether a proxy stands before an endpoint: it looks the name up then, and we never learn the address."""
+        return self.honours_proxies and proxy_for(endpoint) is not None
 
     @abc.abstractmethod
     async def connect_tcp(self, host: str, port: int) -> trio.abc.HalfCloseableStream:

@@ -13,7 +13,7 @@ from ...transport.http import HttpClient, open_http_client
 from ...transport.network import Network
 from ...transport.public import REFUSED_ADDRESS, PublicNetwork, is_public
 from ...transport.tcp import is_address
-from ...transport.urls import Endpoint, endpoint_of, is_loopback, proxy_for
+from ...transport.urls import Endpoint, endpoint_of, is_loopback
 from .config import DingTalk
 from .urls import split
 
@@ -40,6 +40,7 @@ class FileHosts:
 
         Raises:
           RequestFailed: nobody. The text names the host alone.
+          ConfigError: the URL of the account's proxy can't be read.
         """
         parts = split(url)
         if parts is None or parts.scheme not in ("http", "https"):
@@ -49,8 +50,7 @@ class FileHosts:
         except AccountRefused:  # a label that is empty, or too long
             raise _refused("the address of the file has no usable host") from None
         self._vet(endpoint)
-        proxied = self._network.honours_proxies and proxy_for(endpoint) is not None
-        return self._plain if proxied else self._direct
+        return self._plain if self._network.is_proxied(endpoint) else self._direct
 
     def _vet(self, endpoint: Endpoint) -> None:
         host, place = endpoint.host, f"the file is at {endpoint}"
