@@ -90,7 +90,7 @@ class Docs:
         path = f"/v1.0/doc/spaces/{_name(space_id)}/docs"
         body = {"spaceId": space_id, "parentDentryId": "", "name": encodable(name), "docType": "alidoc"}
         await self._turns.take()
-        doc = _doc(await answer_of(self._rest.call("POST", path, body)), name=name, type="alidoc")
+        doc = _doc(await answer_of(self._rest.call("POST", path, body)), name=encodable(name), type="alidoc")
         if not doc.id:
             raise OutcomeUnknown("DingTalk may have made the document, but did not say which one it is")
         return doc
@@ -120,10 +120,10 @@ class Docs:
 
 def _name(given: str) -> str:
     """An id as a part of a path. It can't lead to another one."""
-    name = quote(encodable(given), safe="")
-    if name in ("", ".", ".."):
+    # A quoted slash may be unquoted on the way.
+    if given in ("", ".", "..") or "/" in given or "\\" in given:
         raise RequestFailed(f"{given!r} is no id of a document or space", code="bad_target")
-    return name
+    return quote(encodable(given), safe="")
 
 
 def _items(answer: Mapping[str, Any]) -> tuple[Doc, ...]:

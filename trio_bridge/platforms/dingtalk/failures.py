@@ -84,6 +84,7 @@ def _refused(outcome: Outcome) -> BridgeError:
         code=outcome.code or outcome.category,
         details=list(outcome.scopes) or None,
         retry_after=outcome.retry_after,
+        payload=outcome.payload,
     )
 
 
