@@ -157,9 +157,9 @@ async def open_dingtalk(config: DingTalk, services: Services) -> AsyncIterator[P
         api = api_for(config, rest, robot, (token, old_token), downloads, services.environment.wall)
         uploads = Uploads(config, attrs.evolve(rest, http=upload_http), services.environment.disk)
         courier = Courier(config, rest, http, Sessions(config), services.environment.wall, robot, uploads)
-        cards = Cards(config, rest, services.store, nursery)
-        await cards.open()
         thinking = Thinking(config, rest, nursery)
+        cards = Cards(config, rest, services.store, nursery, thinking.unneeded)
+        await cards.open()
         login = Login(config, http, network)
         callbacks = Callbacks(config, cards.owner)
         try:

@@ -86,8 +86,9 @@ class Thinking:
         """What surrounds one run of the handler; ``None``: there are to be no marks."""
         return None if self.off else Attention(self, message)
 
-    def unneeded(self, message_id: str) -> None:
-        """People see in another way that the message is thought about."""
+    def unneeded(self, reply_key: str) -> None:
+        """People see the answer of that key grow: its message needs no mark."""
+        message_id = reply_key.rpartition("/")[0]
         attention = self._new.pop(message_id, None) or self._marked.get(message_id)
         if attention is not None and attention.over is not None:
             attention.over.set()

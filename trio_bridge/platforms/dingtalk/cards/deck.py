@@ -43,15 +43,23 @@ logger = logging.getLogger(__name__)
 
 
 class Cards:
-    """The cards of one account. Their tasks live in ``nursery``."""
+    """The cards of one account. Their tasks live in ``nursery``; ``on_card`` learns of each reply that grows in one."""
 
-    def __init__(self, config: DingTalk, rest: Rest, store: AccountStore, nursery: trio.Nursery) -> None:
+    def __init__(
+        self,
+        config: DingTalk,
+        rest: Rest,
+        store: AccountStore,
+        nursery: trio.Nursery,
+        on_card: Callable[[str], None] = lambda key: None,
+    ) -> None:
         self._config = config
         self._calls = CardCalls(config, rest)
         self._manner = Manner(interval=config.card_update_interval, most_updates=config.card_max_updates)
         self._store = store
         self._records = Records(store)
         self._nursery = nursery
+        self._on_card = on_card
         self._cards: dict[str, Card] = {}
         self._owners: OrderedDict[str, str] = OrderedDict()
         self._off_until = float("-inf")
@@ -196,6 +204,7 @@ class Cards:
         await self._make(key, card)
         if card.stage == "absent":
             return
+        self._on_card(key)
         await card.grow(lambda: while_growing(shown(text())), grown, over)
         if card.trouble is not None:
             self._note_trouble(card)
