@@ -157,6 +157,8 @@ async def open_desk(cloud: Cloud, **changes: Any) -> AsyncIterator[Desk]:
     account = config(**changes)
     store = await MemoryStore().open_account(account.name, platform="dingtalk")
     async with open_files(None, inline) as files:
-        environment = Environment(network=cloud.network, wall=lambda: EPOCH + trio.current_time(), files=files)
+        environment = Environment(
+            network=cloud.network, wall=lambda: EPOCH + trio.current_time(), disk=inline, files=files
+        )
         async with account.open_platform(Services(environment=environment, store=store)) as platform:
             yield Desk(cloud, platform)

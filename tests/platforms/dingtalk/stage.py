@@ -13,6 +13,7 @@ from trio_bridge.engine.account import Account
 from trio_bridge.engine.bridge import Bridge
 from trio_bridge.engine.dispatch import Handler
 from trio_bridge.engine.environment import Environment
+from trio_bridge.engine.executors import inline
 from trio_bridge.engine.store import Done, Store, Work
 from trio_bridge.messages import Message
 from trio_bridge.opening import open_account, open_bridge
@@ -108,7 +109,7 @@ async def simulated(
     network = MemoryNetwork()
     with trio.fail_after(LONGEST):
         async with DingTalkSimulator(network=network, seed=7, wall=wall, **options) as dingtalk:
-            yield Stage(network, dingtalk, Environment(network=network, rand=rand, wall=wall))
+            yield Stage(network, dingtalk, Environment(network=network, rand=rand, wall=wall, disk=inline))
     assert {fault.kind for fault in dingtalk.ledger.faults} <= set(faults), dingtalk.ledger.faults
 
 

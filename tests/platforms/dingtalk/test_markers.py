@@ -105,7 +105,25 @@ def test_a_fence_that_ended_hides_nothing_more() -> None:
 def test_files_come_in_the_order_of_the_text() -> None:
     text = f"one ![b](/b.png) two {PDF} three {marker('AUDIO', path='/c.wav')}"
     assert [name for _, _, name in named(text)] == ["b.png", "report.pdf", "c.wav"]
-    assert apart(text, sendable=True)[0] == "one  two  three "
+    assert apart(text, sendable=True)[0] == "one two three "
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        (f"{PDF} {PDF}  {PDF} end", "end"),
+        (f"one {PDF} two", "one two"),
+        (f"one{PDF} two", "one two"),
+        (f"one\n{PDF}\ntwo", "one\ntwo"),
+        (f"one\n\n{PDF} \n\ntwo", "one\n\ntwo"),
+        (f"one\n{PDF} {PDF}\ntwo", "one\ntwo"),
+        (f"{PDF}\n\ntwo", "two"),
+        (f"one\n{PDF}", "one\n"),
+    ],
+)
+def test_a_file_that_is_sent_leaves_no_gap(text: str, left: str) -> None:
+    assert apart(text, sendable=True)[0] == left
+    assert shown(text) == left
 
 
 def test_without_permission_each_leaves_a_note_with_its_name_and_no_path() -> None:

@@ -67,7 +67,7 @@ async def test_a_program_that_does_not_end_is_ended(
     script: Script, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(media_probe, "LIMIT", 0.05)
-    assert await probe(ffprobe=script("exec sleep 3600")).seconds(MP3, "audio/mpeg") is None
+    assert await probe(ffprobe=script("trap : TERM; while :; do sleep 0.05; done")).seconds(MP3, "audio/mpeg") is None
     [record] = caplog.records
     assert record.reason == "it did not end within 0.05 s"  # type: ignore[attr-defined]
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import trio
 
 from tests.platforms.dingtalk.cloud import CLIENT_ID, Cloud, Desk, in_group, open_desk
+from tests.platforms.dingtalk.media import PDF, PNG
 from trio_bridge.errors import AccountRefused, NotSent, OutcomeUnknown, RateLimited, RequestFailed
 from trio_bridge.messages import Attachment, Reply
 from trio_bridge.platforms.dingtalk.codes import SEND_TO_GROUP, SEND_TO_PEOPLE, TOKEN, WEBHOOK
@@ -175,11 +177,96 @@ async def test_nothing_is_not_sent(autojump_clock: trio.abc.Clock, desk: Desk, t
     assert not desk.cloud.requests
 
 
-async def test_attachments_are_refused(autojump_clock: trio.abc.Clock, desk: Desk) -> None:
-    with pytest.raises(RequestFailed) as caught:
-        await desk.answer(desk.cloud.say(), "see", attachments=[Attachment(path="a.png")])
-    assert caught.value.code == "unsupported"
-    assert not desk.cloud.requests
+async def test_files_go_after_the_text_by_the_api(autojump_clock: trio.abc.Clock, desk: Desk, tmp_path: Path) -> None:
+    for name, content in (("a.png", PNG), ("b.pdf", PDF)):
+        (tmp_path / name).write_bytes(content)
+    files = [Attachment(tmp_path / "a.png", "image"), Attachment(tmp_path / "b.pdf", name="report.pdf")]
+    assert len(await desk.answer(desk.cloud.say(), "see", attachments=files)) == 3
+    await desk.answer(desk.cloud.say(**in_group()), "", attachments=files[:1])
+    assert [(sent.via, sent.target, sent.text) for sent in desk.cloud.rest.sent] == [
+        ("webhook", "s1", "see"),
+        ("direct", "staff0001", "[image a.png]"),
+        ("direct", "staff0001", "[file report.pdf]"),
+        ("group", "cidGROUP", "[image a.png]"),
+    ]
+    assert {body["robotCode"] for body in [*desk.cloud.bodies(PEOPLE), *desk.cloud.bodies(GROUP)]} == {CLIENT_ID}
+
+
+async def test_the_parts_of_a_reply_do_not_depend_on_its_files(autojump_clock: trio.abc.Clock, cloud: Cloud) -> None:
+    reply = Reply("one\n![x](/srv/x.png)\ntwo", [Attachment("/srv/y.pdf")])
+    async with open_desk(cloud, media_roots=["/srv"]) as desk:
+        parts = desk.platform.parts(reply)
+        assert desk.platform.parts(reply) == parts
+    assert [(part.text, [str(file.path) for file in part.attachments]) for part in parts] == [
+        ("one\ntwo", []),
+        ("", ["/srv/x.png"]),
+        ("", ["/srv/y.pdf"]),
+    ]
+
+
+async def test_an_answer_may_name_files_below_the_roots(
+    autojump_clock: trio.abc.Clock, cloud: Cloud, tmp_path: Path
+) -> None:
+    (tmp_path / "x.png").write_bytes(PNG)
+    async with open_desk(cloud, media_roots=[tmp_path]) as desk:
+        await desk.answer(cloud.say(), f"![x]({tmp_path}/x.png) ![h](/etc/hostname) ![n]({tmp_path}/n.png) end")
+    assert [(sent.via, sent.text) for sent in cloud.rest.sent] == [
+        ("webhook", "end"),
+        ("direct", "[image x.png]"),
+        ("webhook", "(file hostname could not be sent)"),
+        ("webhook", "(file n.png could not be sent)"),
+    ]
+
+
+async def test_without_roots_no_file_of_an_answer_is_touched(
+    autojump_clock: trio.abc.Clock, desk: Desk, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "x.png").write_bytes(PNG)
+    await desk.answer(desk.cloud.say(), f"See ![x]({tmp_path}/x.png)")
+    assert [sent.text for sent in desk.cloud.rest.sent] == ["See (file x.png could not be sent)"]
+    assert not desk.cloud.rest.media.uploaded
+    assert "an answer names files, and media_roots allows none" in caplog.text
+
+
+async def test_a_refused_file_of_an_answer_is_told_to_people_by_name_and_to_the_log_by_path(
+    autojump_clock: trio.abc.Clock, cloud: Cloud, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "notes.txt").write_bytes(b"hello")
+    async with open_desk(cloud, media_roots=[tmp_path]) as desk:
+        marker = f'[DINGTALK_FILE]{{"path": "{tmp_path}/notes.txt"}}[/DINGTALK_FILE]'
+        await desk.answer(cloud.say(sessionWebhook=None), f"{marker} end")
+    assert [sent.text for sent in cloud.rest.sent] == ["end", "(file notes.txt could not be sent)"]
+    [record] = caplog.records
+    assert record.path == str(tmp_path / "notes.txt")  # type: ignore[attr-defined]
+    assert "40004" in record.reason  # type: ignore[attr-defined]
+
+
+async def test_outsiders_get_the_text_and_no_file(autojump_clock: trio.abc.Clock, cloud: Cloud, tmp_path: Path) -> None:
+    (tmp_path / "x.png").write_bytes(PNG)
+    async with open_desk(cloud, media_roots=[tmp_path]) as desk:
+        with pytest.raises(RequestFailed) as caught:
+            await desk.answer(cloud.say(senderStaffId=""), "see", attachments=[Attachment(tmp_path / "x.png")])
+        await desk.answer(cloud.say(senderStaffId=""), f"![x]({tmp_path}/x.png) end")
+    assert caught.value.code == "staffId.missing"
+    assert [sent.text for sent in cloud.rest.sent] == ["see", "end", "(file x.png could not be sent)"]
+    assert not cloud.rest.media.uploaded
+
+
+async def test_other_robots_are_mentioned_by_their_names(autojump_clock: trio.abc.Clock, cloud: Cloud) -> None:
+    async with open_desk(cloud, mention_aliases={"helper": "$:LWCP_v1:$helper"}) as desk:
+        await desk.answer(cloud.say(**in_group()), "@helper please")
+        await desk.answer(cloud.say(), "**@helper**")
+        await desk.answer(cloud.say(sessionWebhook=None), "@helper please")
+    first, second = cloud.bodies(WEBHOOK)
+    assert first == {
+        "msgtype": "text",
+        "text": {"content": "@staff0001 @$:LWCP_v1:$helper please"},
+        "at": {"atUserIds": ["staff0001"], "atDingtalkIds": ["$:LWCP_v1:$helper"], "isAtAll": False},
+    }
+    assert second["markdown"]["text"] == "**@$:LWCP_v1:$helper**"
+    assert second["at"] == {"atDingtalkIds": ["$:LWCP_v1:$helper"], "isAtAll": False}
+    assert json.loads(cloud.bodies(PEOPLE)[0]["msgParam"]) == {"content": "@helper please"}
+    assert not cloud.gateway.ledger.faults
 
 
 async def test_a_lone_surrogate_in_an_answer_is_replaced(autojump_clock: trio.abc.Clock, desk: Desk) -> None:

@@ -13,7 +13,7 @@ place of ``FILE``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import unquote
@@ -59,13 +59,7 @@ class Named(Attachment):
 
 def shown(text: str) -> str:
     """An answer as it may be shown while it grows: without files, and without what may become one at its end."""
-    if "[" not in text:
-        return text
-    kept, done = list[str](), 0
-    for start, end, _ in _found(text, growing=True):
-        kept.append(text[done:start])
-        done = _past_line(text, start, end)
-    return "".join((*kept, text[done:]))
+    return _replaced(text, lambda file: "", growing=True) if "[" in text else text
 
 
 def apart(text: str, *, sendable: bool) -> tuple[str, tuple[Named, ...]]:
@@ -73,23 +67,43 @@ def apart(text: str, *, sendable: bool) -> tuple[str, tuple[Named, ...]]:
 
     In place of what can't be sent, which is everything unless ``sendable``, the text has a note.
     """
-    if "[" not in text:
-        return text, ()
-    files, kept, done = list[Named](), list[str](), 0
-    for start, end, named in _found(text, growing=False):
-        kept.append(text[done:start])
-        if sendable and named.path is not None and len(files) < FILES:
-            files.append(named)
-            done = _past_line(text, start, end)
-        else:
-            kept.append(note(named.name))
-            done = end
-    return "".join((*kept, text[done:])), tuple(files)
+    files: list[Named] = []
+
+    def taken(file: Named) -> str:
+        if not sendable or file.path is None or len(files) == FILES:
+            return note(file.name)
+        files.append(file)
+        return ""
+
+    return (_replaced(text, taken, growing=False) if "[" in text else text), tuple(files)
 
 
 def note(name: str) -> str:
     """What people read in place of a file."""
     return f"(file {name} could not be sent)" if name else "(a file could not be sent)"
+
+
+def _replaced(text: str, by: Callable[[Named], str], *, growing: bool) -> str:
+    """The text with something else, or nothing, in place of each file."""
+    kept, before, done = list[str](), "", 0
+    for start, end, file in _found(text, growing=growing):
+        words = by(file)
+        kept.append(text[done:start] + words)
+        before = (before + kept[-1])[-2:]
+        done = end if words else _past(before, text, end)
+    return "".join((*kept, text[done:]))
+
+
+def _past(before: str, text: str, end: int) -> int:
+    """Where the text goes on after a file that leaves nothing: no space is doubled, and no line left empty for it."""
+    if before and not before[-1].isspace():
+        return end
+    while text[end : end + 1] == " ":
+        end += 1
+    if before[-1:] == " " or text[end : end + 1] != "\n":
+        return end
+    loose = before in ("", "\n\n")
+    return end + 2 if loose and text[end + 1 : end + 2] == "\n" else end + 1
 
 
 def _found(text: str, *, growing: bool) -> Iterator[tuple[int, int, Named]]:
@@ -108,14 +122,6 @@ def _found(text: str, *, growing: bool) -> Iterator[tuple[int, int, Named]]:
             yield start, at, _named(path, "image")
     if growing and not fence and (half := _half(text, at)) >= 0:
         yield half, len(text), Named()
-
-
-def _past_line(text: str, start: int, end: int) -> int:
-    """Where the text goes on: a file alone on its line takes the line with it, and one of two empty lines around it."""
-    if (start and text[start - 1] != "\n") or text[end : end + 1] != "\n":
-        return end
-    loose = not start or text[start - 2 : start] == "\n\n"
-    return end + 2 if loose and text[end + 1 : end + 2] == "\n" else end + 1
 
 
 def _marker(text: str, sign: re.Match[str], *, growing: bool) -> tuple[Named, int]:

@@ -74,7 +74,12 @@ class Probe:
             with trio.move_on_after(LIMIT) as limit:
                 try:
                     ended = await trio.run_process(
-                        argv, stdin=file.fileno(), capture_stdout=True, stderr=subprocess.DEVNULL, check=False
+                        argv,
+                        stdin=file.fileno(),
+                        capture_stdout=True,
+                        stderr=subprocess.DEVNULL,
+                        check=False,
+                        deliver_cancel=_kill,
                     )
                 except OSError as error:
                     return self._failed(argv[0], error.strerror or "it can't be started")
@@ -88,6 +93,11 @@ class Probe:
         fields = {**self._labels, "program": program, "reason": reason}
         logger.warning("a medium goes as a file: nothing is known about it", extra=fields)
         return b""
+
+
+async def _kill(process: trio.Process) -> None:
+    """It keeps nothing that it would have to put in order."""
+    process.kill()
 
 
 def _fill(file: IO[bytes], content: bytes) -> None:

@@ -54,6 +54,8 @@ class Courier:
     def parts(self, reply: Reply) -> list[Reply]:
         """The reply in pieces that DingTalk takes at a time: its text, then the files that it names or brings."""
         text, named = apart(reply.text, sendable=bool(self._config.media_roots))
+        if text != reply.text and not self._config.media_roots:
+            logger.warning("an answer names files, and media_roots allows none", extra=self._config.labels)
         files = [Piece(attachments=(file,), first=False) for file in (*named, *reply.attachments)]
         if files and not text.strip():
             return [*files]
