@@ -8,7 +8,7 @@ from typing import ClassVar
 import attrs
 import pytest
 
-from trio_bridge.config import AccountConfig, Secret
+from trio_bridge.config import AccountConfig, Proxy, Secret
 from trio_bridge.errors import ConfigError
 
 
@@ -176,3 +176,58 @@ def test_a_first_delay_beyond_the_cap_is_the_cap() -> None:
 
 def test_all_secrets_of_an_account_are_known() -> None:
     assert Letters(name="sales").secrets() == (Secret(text="hush"), Secret(env="SECOND"))
+
+
+# Proxies
+
+
+@pytest.mark.parametrize(
+    ("written", "url"),
+    [
+        ("http://proxy.example:3128", "http://proxy.example:3128"),
+        ("http://me:p%40ss@[::1]:3128/", "http://me:p%40ss@[::1]:3128/"),
+        ("", None),
+        ("none", None),
+    ],
+)
+def test_a_proxy_is_a_url_or_none_at_all(written: str, url: str | None) -> None:
+    account = Letters(name="sales", proxy=written)
+    assert account.proxy is not None
+    assert account.proxy.url() == url
+    assert Letters(name="sales").proxy is None
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["proxy.example:3128", "https://me:s3cret@proxy.example", "socks5://me:s3cret@proxy.example:1080", "http://", "no",
+     "http://me:s3cret@proxy.example:99999", "http://[::1", "http://me:s3cret@proxy.example:0", "http://x.example/pac"],
+)  # fmt: skip
+def test_what_is_no_proxy_is_refused_and_not_repeated(written: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match=r"^proxy: expected the URL of an HTTP proxy") as refused:
+        Letters(name="sales", proxy=written)
+    assert "s3cret" not in str(refused.value)
+    monkeypatch.setenv("PROXY_URL", written)
+    proxy = Letters(name="sales", proxy=Secret(env="PROXY_URL")).proxy
+    assert proxy is not None
+    with pytest.raises(ConfigError, match="expected the URL"):
+        proxy.url()
+
+
+def test_a_proxy_and_what_is_in_it_are_taken_out_of_a_text() -> None:
+    proxy = Proxy.of("http://me:p%40ss@proxy.example:3128")
+    assert proxy.mask("by http://me:p%40ss@proxy.example:3128: p%40ss, p@ss") == "by ***: ***, ***"
+    assert Proxy.of("none").mask("none of it") == "none of it"
+    assert Proxy.of(Secret(env="NOBODY_SET_THIS")).mask("text") == "text"
+
+
+def test_a_secret_is_taken_out_of_a_text() -> None:
+    assert Secret(text="hush").mask("hush, hush") == "***, ***"
+    assert Secret(env="NOBODY_SET_THIS").mask("hush") == "hush"
+
+
+def test_row_62_no_way_to_look_at_an_account_shows_its_secrets() -> None:
+    account = Letters(name="a", key=Secret(text="tell-nobody"), proxy="http://me:tell-nobody@proxy.example:1")
+    for seen in (repr(account), str(attrs.asdict(account)), str(attrs.astuple(account)), f"{account.secrets()}"):
+        assert "tell-nobody" not in seen
+    assert account == attrs.evolve(account)
+    assert hash(account.key) == hash(Secret(text="tell-nobody"))

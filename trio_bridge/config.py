@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
+from urllib.parse import unquote, urlsplit
 
 import attrs
 
@@ -23,7 +25,8 @@ positive_or_none: Validator = attrs.validators.optional(attrs.validators.gt(0))
 not_negative: Validator = attrs.validators.ge(0)
 
 
-@attrs.frozen(repr=False)
+# No class of attrs: ``attrs.asdict`` of a configuration would open it, and show what is in it.
+@dataclass(frozen=True, repr=False)
 class Secret:
     """A secret: given as text, or to be read from an environment variable or a file at each attempt.
 
@@ -32,9 +35,11 @@ class Secret:
 
     text: str | None = None
     env: str | None = None
-    file: Path | None = attrs.field(default=None, converter=attrs.converters.optional(Path))
+    file: str | Path | None = None
 
-    def __attrs_post_init__(self) -> None:
+    def __post_init__(self) -> None:
+        if isinstance(self.file, str):
+            object.__setattr__(self, "file", Path(self.file))  # the same file is the same secret
         if [self.text, self.env, self.file].count(None) != 2:
             raise ConfigError("a secret is a string, { env = NAME } or { file = PATH }")
 
@@ -65,10 +70,69 @@ class Secret:
             raise ConfigError(f"{source} is empty")
         return secret
 
+    def mask(self, text: str) -> str:
+        """``text`` without the secret in it."""
+        try:
+            return text.replace(self.read(), "***")
+        except ConfigError:
+            return text  # there is none now, so nobody was told it
+
     def __repr__(self) -> str:
+        name = type(self).__name__
         if self.text is not None:
-            return "Secret(***)"
-        return f"Secret(env={self.env!r})" if self.env is not None else f"Secret(file={str(self.file)!r})"
+            return f"{name}(***)"
+        return f"{name}(env={self.env!r})" if self.env is not None else f"{name}(file={str(self.file)!r})"
+
+
+class Proxy(Secret):
+    """The URL of an HTTP proxy, which may hold a password; ``none`` or nothing for no proxy at all."""
+
+    @classmethod
+    def of(cls, value: str | Secret) -> Proxy:
+        source = value if isinstance(value, Secret) else Secret(text=value)
+        return cls(text=source.text, env=source.env, file=source.file)
+
+    def read(self) -> str:
+        """The URL as it is now, or ``none``.
+
+        Raises:
+          ConfigError: it can't be read, or is no such URL. It is not repeated.
+        """
+        url = super().read() if self.text != "" else NO_PROXY
+        if url != NO_PROXY and not _is_http_proxy(url):
+            raise ConfigError(f'expected the URL of an HTTP proxy, http://HOST:PORT, or "{NO_PROXY}"')
+        return url
+
+    def url(self) -> str | None:
+        """The same with ``None`` for no proxy."""
+        url = self.read()
+        return None if url == NO_PROXY else url
+
+    def mask(self, text: str) -> str:
+        """``text`` without the URL, and without the password in it."""
+        try:
+            url = self.url()
+        except ConfigError:
+            return text
+        password = urlsplit(url).password if url else None
+        for hidden in filter(None, (url, password, unquote(password or ""))):
+            text = text.replace(hidden, "***")
+        return text
+
+
+NO_PROXY = "none"
+
+
+def _is_http_proxy(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme == "http" and bool(parts.hostname) and parts.port != 0 and parts.path in ("", "/")
+    except ValueError:  # a port out of range, a bracket left open
+        return False
+
+
+def _to_proxy(value: str | Secret | None) -> Proxy | None:
+    return None if value is None else Proxy.of(value)
 
 
 def _name_is_usable(instance: Any, attribute: attrs.Attribute[str], name: str) -> None:
@@ -158,8 +222,17 @@ class AccountConfig:
     """Trust the certificates in this PEM file, and no others. Verification is never switched off."""
     allow_insecure: bool = False
     """Allow ``http:`` and ``ws:`` to addresses that are not loopback."""
+    proxy: Proxy | None = attrs.field(default=None, converter=_to_proxy)
+    """The HTTP proxy through which every connection of the account goes, also those to this machine:
+    ``http://user:password@host:3128``. ``none``: never through one. Default: what ``HTTPS_PROXY``, ``HTTP_PROXY``,
+    ``ALL_PROXY`` and ``NO_PROXY`` say."""
 
     def __attrs_post_init__(self) -> None:
+        if self.proxy is not None and self.proxy.text is not None:
+            try:
+                self.proxy.read()
+            except ConfigError as error:
+                raise ConfigError(f"proxy: {error}") from None
         if self.queue_size < self.workers:
             raise ConfigError(f"queue_size: expected at least workers ({self.workers}), not {self.queue_size}")
         if self.pong_timeout > self.ping_interval:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from trio_bridge.config import Secret
+from trio_bridge.config import Proxy, Secret
 from trio_bridge.errors import ConfigError
 from trio_bridge.platforms.dingtalk.config import DingTalk
 from trio_bridge.runner.loading import read_config
@@ -105,4 +105,26 @@ def test_every_other_key_has_one_spelling_and_it_is_suggested() -> None:
         "requireMention: unknown key; did you mean require_mention?",
         "dedupeTTL: unknown key; did you mean dedupe_ttl?",
         "allowedUsers: unknown key; did you mean allowed_users?",
+    ]
+
+
+@pytest.mark.parametrize("written", ["none", "http://me:s3cret@proxy.example:3128", ""])
+def test_a_proxy_may_be_none(written: str) -> None:
+    assert read(proxy=written).proxy == Proxy.of(written)
+
+
+def test_a_proxy_may_be_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROXY_URL", "http://me:s3cret@proxy.example:3128")
+    proxy = read(proxy={"env": "PROXY_URL"}).proxy
+    assert proxy is not None
+    assert proxy.url() == "http://me:s3cret@proxy.example:3128"
+
+
+def test_what_is_wrong_with_a_proxy_is_said_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = 'proxy: expected the URL of an HTTP proxy, http://HOST:PORT, or "none"'
+    assert problems(proxy="socks5://me:s3cret@proxy.example:1080") == [line]
+    monkeypatch.setenv("PROXY_URL", "socks5://me:s3cret@proxy.example:1080")
+    assert problems(proxy={"env": "PROXY_URL"}) == [line]
+    assert problems(proxy=False) == [
+        'proxy: expected a URL, "none", { env = NAME } or { file = PATH }, not a truth value'
     ]

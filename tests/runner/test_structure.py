@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trio_bridge.agents.config import AGENTS
-from trio_bridge.config import Secret
+from trio_bridge.config import Proxy, Secret
 from trio_bridge.errors import ConfigError
 from trio_bridge.platforms.registry import PLATFORMS
 from trio_bridge.runner.structure import Misfit, structure
@@ -210,7 +210,7 @@ def kinds(cls: type[Any]) -> list[Any]:
 
 def is_strict(kind: Any) -> bool:
     """Whether a kind is one of those for which nothing is coerced."""
-    if kind in (bool, int, float, str, Path, Secret):
+    if kind in (bool, int, float, str, Path, Proxy, Secret):
         return True
     if is_function(kind):
         return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from ssl import PROTOCOL_TLS_SERVER, SSLContext
 
 import trio
@@ -96,6 +96,29 @@ async def speaking(
         nursery.start_soon(trio.serve_listeners, talk, [listener])
         yield network.port_of(listener)
         nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def forwarding(network: Network, heads: list[bytes], *, host: str = "127.0.0.1") -> AsyncIterator[int]:
+    """Within the block a proxy takes everybody where they ask, and keeps what they asked."""
+
+    async def pump(source: trio.abc.HalfCloseableStream, sink: trio.abc.HalfCloseableStream) -> None:
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            async for data in source:
+                await sink.send_all(bytes(data))
+            await sink.send_eof()
+
+    async def tunnel(stream: trio.abc.HalfCloseableStream) -> None:
+        heads.append(head := await read_head(stream))
+        place, _, port = head.split()[1].decode().rpartition(":")
+        async with stream, await network.connect_tcp(place, int(port)) as onward:
+            await stream.send_all(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(pump, stream, onward)
+                nursery.start_soon(pump, onward, stream)
+
+    async with speaking(network, tunnel, host=host) as port:
+        yield port
 
 
 async def read_head(stream: trio.abc.Stream) -> bytes:

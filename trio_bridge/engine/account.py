@@ -292,7 +292,7 @@ class Account:
         logger.info("started", extra=fields)
         try:
             with tenure.scope:
-                services = Services(environment=self._environment, store=self._store)
+                services = Services.of(self.config, self._environment, self._store)
                 async with self.config.open_platform(services) as platform:
                     life = self._life = Life(
                         self.config,

@@ -19,7 +19,7 @@ SILENT: Final = "try again; if it stays so, ask whoever keeps the host"
 _STAGES: Final[Mapping[str, str]] = {
     "dns": "check how the host's name is spelt, and this machine's resolver",
     "tcp": "check host and port, and whether a firewall lets this machine out",
-    "proxy": "check the proxy in HTTPS_PROXY or HTTP_PROXY; NO_PROXY makes exceptions",
+    "proxy": "check the account's proxy, or else HTTPS_PROXY and HTTP_PROXY; NO_PROXY makes exceptions",
     "tls": "check that there is TLS at this host and port, and that nothing on the way breaks it",
     "login": SILENT,
 }

@@ -8,11 +8,13 @@ from typing import Final
 import attrs
 import trio
 
+from ..config import Proxy
 from ..errors import AccountRefused, HandshakeFailed
 from ..transport.reach import Reached, reach
 from ..transport.urls import PORTS, Endpoint, address_of, endpoint_of, is_loopback, proxy_for
 from .environment import Environment
 from .findings import Finding, finding_of, worst
+from .ways import network_through
 
 DAY: Final = 86_400.0
 
@@ -42,7 +44,7 @@ class Hosts:
     """Tries hosts: name, connection, TLS, clock. Nothing is left open, and nothing of an account is shown to them."""
 
     _environment: Environment
-    _trials: dict[tuple[Endpoint, Path | None], _Trial] = attrs.field(factory=dict, init=False)
+    _trials: dict[tuple[Endpoint, Path | None, Proxy | None], _Trial] = attrs.field(factory=dict, init=False)
 
     @property
     def findings(self) -> dict[str, list[Finding]]:
@@ -50,30 +52,37 @@ class Hosts:
         return {trial.name: trial.findings for trial in self._trials.values() if trial.findings is not None}
 
     async def trouble(
-        self, check: str, url: str, *, ca_file: Path | None = None, allow_insecure: bool = False
+        self,
+        check: str,
+        url: str,
+        *,
+        ca_file: Path | None = None,
+        allow_insecure: bool = False,
+        proxy: Proxy | None = None,
     ) -> Finding | None:
         """Why ``check`` can't be made at the host of a URL; ``None``: the host can be reached.
 
-        With ``ca_file`` the host is trusted by that file and nothing else.
+        With ``ca_file`` the host is trusted by that file and nothing else. ``proxy`` is the account's own.
         """
         try:
             endpoint = endpoint_of(url, allow_insecure=allow_insecure)
         except AccountRefused as error:
             return finding_of(check, error)
-        trial = self._trials.setdefault((endpoint, ca_file), _Trial(_named(endpoint, ca_file)))
+        trial = self._trials.setdefault((endpoint, ca_file, proxy), _Trial(_named(endpoint, ca_file, proxy)))
         async with trial.lock:  # whoever waits takes over if the one who tries is cut off
             if trial.findings is None:
-                trial.findings = await self._try(endpoint, ca_file)
+                trial.findings = await self._try(endpoint, ca_file, proxy)
         if worst(trial.findings) != "failed":
             return None
         return Finding(check, "failed", f"not tried: {trial.name} can't be reached", "see what is said of that host")
 
-    async def _try(self, endpoint: Endpoint, ca_file: Path | None) -> list[Finding]:
+    async def _try(self, endpoint: Endpoint, ca_file: Path | None, proxy: Proxy | None) -> list[Finding]:
         findings: list[Finding] = []
         try:
-            findings += await self._way(endpoint)
+            findings += await self._way(endpoint, proxy)
             before = self._environment.wall()
-            reached = await reach(endpoint, network=self._environment.network, ca_file=ca_file)
+            network = network_through(proxy, self._environment.network)
+            reached = await reach(endpoint, network=network, ca_file=ca_file)
         except HandshakeFailed as error:
             return [*findings, finding_of(error.stage, error)]
         except AccountRefused as error:
@@ -83,13 +92,16 @@ class Hosts:
             findings.append(clock(reached.date, before, self._environment.wall()))
         return findings
 
-    async def _way(self, endpoint: Endpoint) -> list[Finding]:
+    async def _way(self, endpoint: Endpoint, own: Proxy | None) -> list[Finding]:
         """Who looks the name up, and what comes of it."""
         network = self._environment.network
-        proxy = proxy_for(endpoint) if network.honours_proxies else None
+        if own is not None:
+            proxy, who = own.url(), "account"
+        else:
+            proxy, who = proxy_for(endpoint) if network.honours_proxies else None, "environment"
         if proxy is not None:
             place = address_of(proxy)
-            return [Finding("proxy", "ok", f"through the proxy {place.host}:{place.port}, as the environment says")]
+            return [Finding("proxy", "ok", f"through the proxy {place.host}:{place.port}, as the {who} says")]
         addresses = await network.look_up(endpoint.host, endpoint.port)
         if addresses == [endpoint.host]:
             return []
@@ -119,12 +131,13 @@ def clock(date: float, before: float, after: float) -> Finding:
     return Finding("clock", "warning", text, f"let it be set from the network, by NTP{harm}")
 
 
-def _named(endpoint: Endpoint, ca_file: Path | None) -> str:
-    """A base URL as a person would write it, and the file that is trusted there."""
+def _named(endpoint: Endpoint, ca_file: Path | None, proxy: Proxy | None) -> str:
+    """A base URL as a person would write it, the file that is trusted there, and whether the way is the account's."""
     host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
     port = "" if endpoint.port == PORTS[endpoint.scheme] else f":{endpoint.port}"
     pinned = "" if ca_file is None else f" ({ca_file})"
-    return f"{endpoint.scheme}://{host}{port}{pinned}"
+    way = "" if proxy is None else " (its own proxy)"
+    return f"{endpoint.scheme}://{host}{port}{pinned}{way}"
 
 
 def _days(seconds: float) -> str:

@@ -19,6 +19,7 @@ from .environment import Environment
 from .findings import Finding
 from .hosts import Hosts
 from .store import AccountStore
+from .ways import network_through
 
 
 @attrs.frozen
@@ -204,6 +205,12 @@ class Services:
     environment: Environment
     store: AccountStore
     """For the platform's own small state: tokens, identities."""
+
+    @classmethod
+    def of(cls, config: AccountConfig, environment: Environment, store: AccountStore) -> Services:
+        """What one account gets: the world as it sees it, through the proxy that it names."""
+        network = network_through(config.proxy, environment.network)
+        return cls(environment=attrs.evolve(environment, network=network), store=store)
 
 
 @attrs.frozen(kw_only=True)

@@ -159,7 +159,7 @@ class Preflight:
             return [Finding("account", "skipped", "disabled: not tried")]
         # Its own store may be in use, and has nothing that a trial needs.
         store = await MemoryStore().open_account(config.name, platform=config.platform)
-        async with config.open_platform(Services(environment=self._environment, store=store)) as platform:
+        async with config.open_platform(Services.of(config, self._environment, store)) as platform:
             return await platform.check(self._hosts)
 
 
@@ -176,8 +176,5 @@ def _without_secrets(text: str, config: Any) -> str:
     values = attrs.asdict(config, recurse=False).values() if config is not None else ()
     for value in values:
         if isinstance(value, Secret):
-            try:
-                text = text.replace(value.read(), "***")
-            except ConfigError:
-                continue  # there is none now, so nobody was told it
+            text = value.mask(text)
     return text

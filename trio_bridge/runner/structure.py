@@ -19,7 +19,7 @@ import attrs
 import cattrs
 
 from ..agents.python import load_function
-from ..config import Secret
+from ..config import Proxy, Secret
 from ..errors import ConfigError
 from ..lists import text, text_or_none, texts, unfolded
 from .wording import argument_of, described, expectation, inner, is_function, is_optional, key_path, kind_of, unknown
@@ -85,14 +85,14 @@ def strict_converter(directory: Path) -> cattrs.Converter:
             raise Unfit
         return directory / value
 
-    def read_secret(value: object, _: object) -> Secret:
+    def read_secret(value: object, kind: type[Secret]) -> Secret:
         match value:
-            case str() if value:
-                return Secret(text=value)
+            case str() if value or kind is Proxy:
+                return kind(text=value)
             case {"env": str(name), **rest} if name and not rest:
-                return Secret(env=name)
+                return kind(env=name)
             case {"file": name, **rest} if not rest:
-                return Secret(file=read_path(name, Path))
+                return kind(file=read_path(name, Path))
         raise Unfit
 
     def read_function(value: object, kind: object) -> Callable[..., Any]:
@@ -104,7 +104,8 @@ def strict_converter(directory: Path) -> cattrs.Converter:
     for plain in (bool, int, float, str):
         converter.register_structure_hook(plain, _read_plain)
     converter.register_structure_hook(Path, read_path)
-    converter.register_structure_hook(Secret, read_secret)
+    for kind in (Secret, Proxy):
+        converter.register_structure_hook(kind, read_secret)
     converter.register_structure_hook_func(_is_choice, _read_choice)
     converter.register_structure_hook_func(_is_free, _read_free)
     converter.register_structure_hook_func(is_function, read_function)

@@ -12,7 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import attrs
 
-from ..config import Secret
+from ..config import Proxy, Secret
 
 NAMES: Mapping[Any, tuple[str, str]] = {
     bool: ("true or false", "truth values"),
@@ -21,6 +21,7 @@ NAMES: Mapping[Any, tuple[str, str]] = {
     str: ("a string", "strings"),
     Path: ("a path", "paths"),
     Secret: ("a string, { env = NAME } or { file = PATH }", "secrets"),
+    Proxy: ('a URL, "none", { env = NAME } or { file = PATH }', "URLs"),
 }
 """What a person calls a type, one and many of it."""
 
@@ -59,7 +60,7 @@ def expectation(kind: Any, validator: Any, value: object) -> str:
 
 
 def _holds_secret(kind: Any) -> bool:
-    return kind is Secret or any(_holds_secret(arg) for arg in get_args(kind))
+    return kind in (Secret, Proxy) or any(_holds_secret(arg) for arg in get_args(kind))
 
 
 def described(kind: Any) -> str:

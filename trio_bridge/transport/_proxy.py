@@ -16,7 +16,7 @@ from .network import Network
 from .urls import Endpoint, address_of
 
 
-async def open_tunnel(proxy: str, endpoint: Endpoint, *, network: Network) -> trio.abc.Stream:
+async def open_tunnel(proxy: str, endpoint: Endpoint, *, network: Network) -> trio.abc.HalfCloseableStream:
     """A stream to ``endpoint`` through the proxy whose URL is given. Messages name it without its credentials.
 
     Raises:

@@ -92,7 +92,11 @@ class AccountCheck:
 
     async def _trouble(self, check: str, url: str) -> Finding | None:
         return await self.hosts.trouble(
-            check, url, ca_file=self.config.ca_file, allow_insecure=self.config.allow_insecure
+            check,
+            url,
+            ca_file=self.config.ca_file,
+            allow_insecure=self.config.allow_insecure,
+            proxy=self.config.proxy,
         )
 
 
