@@ -17,11 +17,13 @@ from .api_results import ApiStatus, Probe, RecallResult, SendResult
 from .api_sending import Speaker
 from .config import DingTalk
 from .downloads import Downloads
+from .markers import FileKind
 from .probing import Prober
 from .rest import Rest
 from .robot import Robot
 from .targets import address
 from .tokens import AccessToken
+from .uploads import Uploads
 from .users import Users
 from .writing import messages
 
@@ -45,6 +47,7 @@ class DingTalkApi:
     _speaker: Speaker
     _prober: Prober
     _downloads: Downloads
+    _uploads: Uploads
     _wall: Callable[[], float]
 
     # Messages
@@ -118,6 +121,18 @@ class DingTalkApi:
         """Fetch what an attachment refers to, or the file for a download code, as :meth:`Message.download` does."""
         return await self._downloads.fetch(wanted, to)
 
+    async def upload(self, path: PathLike, *, kind: FileKind = "file", name: str = "") -> str:
+        """Hand in a file of this machine, and return its media id, for messages that show it.
+
+        It is kept as ``kind`` if it is that, by its content and the ending of its name, and else as a file: what may
+        show it then is :class:`~trio_bridge.dingtalk.File`. ``name`` is what it is called instead of its own name.
+
+        Raises:
+          RequestFailed: it can't be read, is too large, or DingTalk says no to it.
+          RateLimited, NotSent, ConnectionLost, AccountRefused, ConfigError: it was not taken now.
+        """
+        return await self._uploads.upload(Path(path), kind=kind, name=name)
+
     # The account itself
 
     def status(self) -> ApiStatus:
@@ -150,6 +165,7 @@ def api_for(
     robot: Robot,
     tokens: tuple[AccessToken, AccessToken],
     downloads: Downloads,
+    uploads: Uploads,
     wall: Callable[[], float],
 ) -> DingTalkApi:
     """The calls of one account. ``tokens`` are those of the newer API and of the older."""
@@ -163,6 +179,7 @@ def api_for(
         speaker=Speaker(robot),
         prober=Prober(tokens[0], rest.standing, wall),
         downloads=downloads,
+        uploads=uploads,
         wall=wall,
     )
 
