@@ -39,12 +39,13 @@ _DONE: Reply = {"success": True, "result": True}
 
 
 class Cards:
-    """The cards of all apps. ``undeliverable``: ids of spaces in which no delivery succeeds."""
+    """The cards of all apps."""
 
     def __init__(self, desk: Desk) -> None:
         self.known: dict[str, Card] = {}
         """By outTrackId, in the order of their creation."""
         self.undeliverable: set[str] = set()
+        """Staff ids and conversation ids where no card can be delivered."""
         self._desk = desk
         self._latest: dict[str, list[Call]] = {}
         """The calls about a card that may still be under way."""

@@ -115,7 +115,7 @@ class RestGateway:
 
     @property
     def reworded(self) -> list[Sent]:
-        """Cards in :attr:`sent` that got another text afterwards, in order: each as it was from then on."""
+        """Cards in ``sent`` that got another text afterwards, in order: each as it was from then on."""
         return self.desk.reworded
 
     def routes(self) -> Mapping[tuple[str, str], Route]:
