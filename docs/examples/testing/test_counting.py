@@ -15,7 +15,8 @@ async def test_an_answer_grows_and_comes_to_its_end(autojump_clock, dingtalk):
         assert await dingtalk.ask("count") == "1 2 3 "
     (card,) = dingtalk.cards
     assert card.texts[-3:] == ["1 ", "1 2 ", "1 2 3 "]
-    assert card.ended and not card.went_back
+    assert card.ended
+    assert not card.went_back
 
 
 async def test_a_busy_platform_takes_nothing_off_an_answer(autojump_clock, dingtalk):
