@@ -2,6 +2,7 @@
 
 from .command import Command, CommandFailed
 from .echo import Echo
+from .extracting import extract_text
 from .openai import OpenAI
 from .protocol import Agent, OpenableAgent
 from .python import load_handler
@@ -16,5 +17,6 @@ __all__ = [
     "OpenableAgent",
     "Route",
     "Router",
+    "extract_text",
     "load_handler",
 ]

@@ -1,0 +1,33 @@
+"""The text in files that people send, for agents that understand only text."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import trio
+
+PROGRAM: Final = Path(__file__).with_name("_text_of_file.py")
+
+LIMIT: Final = 50_000
+"""Characters: about as much as a model reads at a time."""
+
+PATIENCE: Final = 20.0
+"""Seconds for one file."""
+
+
+async def extract_text(path: str | os.PathLike[str], *, limit: int = LIMIT) -> str | None:
+    """The first ``limit`` characters of the text in a file; ``None`` where nobody can read it.
+
+    Plain text in whatever form (``.txt``, ``.md``, ``.csv``, ``.json`` …), ``.docx``, and ``.pdf`` where the extra
+    ``pdf`` is installed; the file's name does not matter. A process of its own reads it, with bounded memory and for at
+    most 20 seconds: files come from strangers. What is damaged, or a bomb, or takes longer, is ``None`` too.
+    """
+    command = [sys.executable, "-I", str(PROGRAM), os.fspath(path), str(limit)]
+    with trio.move_on_after(PATIENCE):
+        done = await trio.run_process(command, capture_stdout=True, stderr=subprocess.DEVNULL, check=False)
+        return done.stdout.decode() if done.returncode == 0 else None
+    return None
