@@ -114,6 +114,7 @@ async def test_a_program_is_told_of_the_message(sh: Sh) -> None:
         "TRIO_BRIDGE_PLATFORM=dingtalk",
         "TRIO_BRIDGE_SENDER_ID=s1",
         "TRIO_BRIDGE_SENDER_NAME=Mei",
+        "TRIO_BRIDGE_SYSTEM_PROMPT=",
     ]
 
 

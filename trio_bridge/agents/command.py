@@ -146,6 +146,7 @@ def told(message: Message) -> dict[str, str]:
         "SENDER_ID": message.sender.id,
         "SENDER_NAME": message.sender.name,
         "MESSAGE_ID": message.id,
+        "SYSTEM_PROMPT": message.system_prompt,
     }
     return {f"TRIO_BRIDGE_{name}": _as_variable(value) for name, value in variables.items()}
 

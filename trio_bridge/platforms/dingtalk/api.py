@@ -8,6 +8,7 @@ from pathlib import Path
 import attrs
 import trio
 
+from ...engine.pairing import Pairing
 from ...engine.ratelimit import TokenBucket
 from ...errors import RequestFailed
 from ...messages import Attachment, PathLike, Reply
@@ -21,6 +22,7 @@ from .markers import FileKind
 from .probing import Prober
 from .rest import Rest
 from .robot import Robot
+from .settings.policies import Directory
 from .targets import address
 from .tokens import AccessToken
 from .uploads import Uploads
@@ -41,6 +43,8 @@ class DingTalkApi:
     """Documents of the organisation."""
     users: Users
     """The ids of people."""
+    pairing: Pairing
+    """Who asks to be heard, and who was let in, with ``dm_policy = "pairing"``."""
     _config: DingTalk
     _rest: Rest
     _tokens: tuple[AccessToken, AccessToken]
@@ -135,6 +139,10 @@ class DingTalkApi:
 
     # The account itself
 
+    def directory(self) -> Directory:
+        """The people and the groups that the configuration names."""
+        return self._config.directory()
+
     def status(self) -> ApiStatus:
         """How the account stands with DingTalk. Nothing is asked for."""
         now, standing = trio.current_time(), self._rest.standing
@@ -166,6 +174,7 @@ def api_for(
     tokens: tuple[AccessToken, AccessToken],
     downloads: Downloads,
     uploads: Uploads,
+    pairing: Pairing,
     wall: Callable[[], float],
 ) -> DingTalkApi:
     """The calls of one account. ``tokens`` are those of the newer API and of the older."""
@@ -173,6 +182,7 @@ def api_for(
     return DingTalkApi(
         docs=Docs(rest, users, TokenBucket(config.rate_limit, 1)),
         users=users,
+        pairing=pairing,
         config=config,
         rest=rest,
         tokens=tokens,

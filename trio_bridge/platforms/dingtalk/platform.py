@@ -155,7 +155,10 @@ async def open_dingtalk(config: DingTalk, services: Services) -> AsyncIterator[P
         robot = Robot(config, rest)
         downloads = Downloads(config, rest, file_hosts, services.environment.files)
         uploads = Uploads(config, attrs.evolve(rest, http=upload_http), services.environment.disk)
-        api = api_for(config, rest, robot, (token, old_token), downloads, uploads, services.environment.wall)
+        gate = Gate(config, services)
+        api = api_for(
+            config, rest, robot, (token, old_token), downloads, uploads, gate.pairing, services.environment.wall
+        )
         courier = Courier(config, rest, http, Sessions(config), services.environment.wall, robot, uploads)
         thinking = Thinking(config, rest, nursery)
         cards = Cards(config, rest, services.store, nursery, thinking.unneeded)
@@ -164,7 +167,7 @@ async def open_dingtalk(config: DingTalk, services: Services) -> AsyncIterator[P
         callbacks = Callbacks(config, cards.owner)
         try:
             yield DingTalkPlatform(
-                api, config, login, token, Gate(config, services), Manners(config), thinking, courier, cards, callbacks
+                api, config, login, token, gate, Manners(config), thinking, courier, cards, callbacks
             )
         finally:
             await cards.pause()
