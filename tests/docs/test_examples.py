@@ -18,6 +18,7 @@ import trio
 from tests.docs.conftest import DOCS, Import
 from tests.docs.real import SECRET, move, moved, supply_secrets
 from trio_bridge import ConfigError, Secret, open_account, open_bridge
+from trio_bridge.platforms.dingtalk.gateway_calls import Answer
 from trio_bridge.platforms.dingtalk.rest_gateway import DIRECT
 from trio_bridge.runner.loading import RunnerConfig, load_config
 from trio_bridge.testing.dingtalk import DingTalkSimulator
@@ -111,6 +112,25 @@ async def test_a_reminder_is_sent_once_and_says_how_it_ended(
     refused, unknown = capsys.readouterr().out.splitlines()
     assert refused.startswith("refused for good: ")
     assert unknown.startswith("nobody knows")
+
+
+async def test_many_are_told_and_it_is_taken_back(
+    autojump_clock: object, dingtalk: DingTalkSimulator, example: Import, capsys: Shown
+) -> None:
+    telling, people = example("telling.py"), [f"staff{number:04d}" for number in range(50)]
+    log = dingtalk.rest.docs.add("space1", "whom it did not reach")
+    dingtalk.rest.flow_controlled.add("staff0001")
+    dingtalk.rest.scripts.add(DIRECT, Answer(body='{"processQueryKey":"forgotten"}'), Answer(status=504))
+    async with dingtalk.open_account() as account:
+        invited = await telling.invite(account, people, log.id)
+        assert log.paragraphs == []
+        assert len(capsys.readouterr().out.splitlines()) == 20
+        await telling.cancel(account, invited)
+        assert [sent.target for sent in dingtalk.sent] == [*people[40:], "cidTeam"]
+        assert len(dingtalk.rest.recalls.recalled) == 1
+        await telling.invite(account, people, log.id)
+        (line,) = log.paragraphs
+        assert line.startswith("staff0001: limited, ")
 
 
 async def test_accounts_come_and_go(
