@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 import trio
 
+from tests.engine.conftest import OpenFake
+from tests.engine.fake import FakeServer
 from trio_bridge.engine.executors import T, in_thread, inline
 from trio_bridge.engine.files import CHUNK, LEFT_OVER, Files, Receive, beside, open_files
-from trio_bridge.errors import StoreUnavailable
-from trio_bridge.messages import PathLike
+from trio_bridge.errors import RequestFailed, StoreUnavailable
+from trio_bridge.messages import Attachment, Conversation, Message, PathLike, Sender
 
 
 def giving(pieces: Iterable[bytes]) -> Receive:
@@ -201,3 +203,22 @@ async def test_what_a_dead_process_left_unfinished_is_taken_away(tmp_path: Path)
 
 def test_the_folder_lies_beside_the_store() -> None:
     assert beside(Path("/var/lib/bridge.db")) == Path("/var/lib/bridge-files")
+
+
+async def test_a_platform_without_files_says_so(
+    autojump_clock: object, server: FakeServer, open_fake: OpenFake
+) -> None:
+    async def fetch(message: Message) -> str:
+        with pytest.raises(RequestFailed, match="this platform has no files to fetch"):
+            await message.download(Attachment(), "nowhere")
+        return "told"
+
+    async with open_fake(fetch):
+        (await server.connection()).push("anything")
+        await server.until(lambda: bool(server.answers))
+
+
+async def test_a_message_that_no_bridge_delivered_has_none_either() -> None:
+    message = Message(platform="fake", account="a", id="1", conversation=Conversation("c"), sender=Sender("s"), text="")
+    with pytest.raises(RuntimeError, match="not delivered by a bridge"):
+        await message.download(Attachment())

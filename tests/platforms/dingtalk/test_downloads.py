@@ -19,6 +19,7 @@ from trio_bridge.platforms.dingtalk.downloads import AT_A_TIME, REDIRECTS
 from trio_bridge.platforms.dingtalk.gateway_calls import Answer
 from trio_bridge.platforms.dingtalk.gateway_files import DOWNLOAD, FILE
 from trio_bridge.transport.memory import MemoryNetwork
+from trio_bridge.transport.proxied import ProxiedNetwork
 from trio_bridge.transport.server import serve_listener
 
 PUBLIC, INSIDE = "93.184.216.34", "10.0.0.7"
@@ -235,6 +236,19 @@ async def test_what_a_proxy_stands_before_is_called_through_it(
         with pytest.raises(NotSent, match=r"connecting to 10\.0\.0\.1:3128: Connection refused"):
             await desk.platform.download(at("http://inside.example/file"), None)
         await refusal(desk, at("http://10.0.0.7/file"), "refused_address")
+
+
+async def test_the_proxy_of_the_account_is_one_like_any_other(cloud: Cloud, internet: Internet) -> None:
+    script(cloud, Answer(body=b"x"))
+    # As an account lends it to its platform.
+    cloud.network = ProxiedNetwork(internet, lambda: "http://10.0.0.1:3128")
+    async with open_desk(cloud, allow_insecure=True) as desk:
+        with pytest.raises(NotSent, match=r"connecting to 10\.0\.0\.1:3128: Connection refused"):
+            await desk.platform.download(at("http://inside.example/file"), None)
+    cloud.network = ProxiedNetwork(internet, lambda: None)
+    async with hosts(cloud, f"{PUBLIC}:80"), open_desk(cloud, allow_insecure=True) as desk:
+        await refusal(desk, at("http://inside.example/file"), "refused_address")
+        await desk.platform.download(at(f"http://files.example{FILE}"), None)
 
 
 # Redirects.
