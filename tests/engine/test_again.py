@@ -10,9 +10,12 @@ from trio.testing import MockClock
 
 from tests.engine.conftest import OpenFake
 from tests.engine.fake import FakeServer
+from trio_bridge.engine.outbox import ERROR_MARK
+from trio_bridge.engine.store import NewOutgoing, Work
 from trio_bridge.errors import ConnectionLost, RateLimited
 from trio_bridge.messages import Message
 from trio_bridge.stores.memory import MemoryStore
+from trio_bridge.wire.protocol import Delivery
 
 
 async def test_the_state_can_be_read_before_the_transaction(
@@ -132,3 +135,20 @@ async def test_a_handler_that_was_told_when_to_come_again_does_not_come_before(
         assert account.alarms == {"dead_letters"}
         assert account.generation == 1
     assert [late - early for early, late in itertools.pairwise(runs)] == pytest.approx([pause])
+
+
+async def test_the_stream_of_a_message_that_is_buried_with_its_process_ends_with_a_mark(
+    autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
+) -> None:
+    """It would be open for ever, and look as if somebody were writing."""
+    store = MemoryStore()
+    account = await store.open_account("sales", platform="fake")
+    delivery = Delivery(key="m1", lane="lane", topic="", data="{}")
+    done = await account.work(Work(now=0.0, accept=[delivery], room=1, room_bytes=100))
+    await account.work(Work(now=0.0, claim=[done.accepted[0].seq]))
+    for key in ("m1/1", "m2/1"):
+        await account.enqueue([NewOutgoing(key, "lane", "lane", "", state="open")], now=1_790_000_000.0)
+    async with open_fake(None, store=store, name="sales", max_attempts=1):
+        await trio.sleep(10)
+    assert server.answers == [("m1/1", ERROR_MARK)]
+    assert [row.key for row in await account.outgoing(["open"])] == ["m2/1"]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from weakref import WeakValueDictionary
 
 import attrs
@@ -112,7 +112,9 @@ class Outbox:
 
     async def open(self) -> None:
         """Take up what an earlier life of the account left: called once, before :meth:`run`."""
-        self.given_up = sum(letter.box == "outbox" for letter in await self._store.dead_letters())
+        letters = await self._store.dead_letters()
+        self.given_up = sum(letter.box == "outbox" for letter in letters)
+        await self._close_streams({letter.key for letter in letters if letter.box == "inbox"})
         now = self._environment.wall()
         offset = trio.current_time() - now
         for row in await self._store.outgoing(["pending", "unknown"]):
@@ -125,6 +127,13 @@ class Outbox:
             if row.not_before > now:
                 # Clamped: the wall clock may have been wrong when this was written, or be wrong now.
                 self._lanes.hold_back(row.lane, min(row.not_before, now + LONGEST_LIFE) + offset)
+
+    async def _close_streams(self, buried: Set[str]) -> None:
+        """End the streams of messages that were buried with a process: nobody will go on with them."""
+        rows = await self._store.outgoing(["open"]) if buried else []
+        lost = [row.key for row in rows if row.key.rpartition("/")[0] in buried]
+        if lost:
+            await self._store.change([OutgoingChange(key, state="pending", text=ERROR_MARK) for key in lost])
 
     @property
     def depth(self) -> int:

@@ -75,7 +75,7 @@ class Cards:
             self._nursery.start_soon(self._sweep, left, name=f"{self._config.name}/stuck cards")
 
     async def pause(self) -> None:
-        """The account stops: nobody knows when a card that looks busy will go on, so it says that it was interrupted."""
+        """The account stops: a card that looks busy says that it was interrupted, for nobody knows when it will go on."""
         with trio.move_on_after(PAUSE_LIMIT, shield=True):
             async with trio.open_nursery() as nursery:
                 for card in self._cards.values():
