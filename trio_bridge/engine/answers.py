@@ -83,8 +83,8 @@ class Answers:
             with trio.CancelScope(deadline=asked.deadline) as limit:
                 async with self._slots:
                     asked.answer = await walled(self._process, asked.delivery)
-            if limit.cancelled_caught:
-                self._counters.failed += 1
+            self._counters.failed += limit.cancelled_caught
+            if limit.cancel_called:  # Whoever does not heed a cancellation has come to an end, and too late.
                 logger.warning("no answer in time: the empty one is sent", extra=fields)
         except HandlerFailed as failure:
             asked.failed = True
