@@ -98,7 +98,10 @@ class DingTalk(
     def system_prompt_in(self, conversation_id: str) -> str:
         """What whoever answers in a conversation is told: what its group says, or the account."""
         group = self.groups.get(conversation_id)
-        return self.system_prompt if group is None or group.system_prompt is None else group.system_prompt
+        said = self.system_prompt if group is None or group.system_prompt is None else group.system_prompt
+        if self.media_prompt and self.media_roots:
+            return f"{said}\n\n{self.media_prompt}" if said else self.media_prompt
+        return said
 
     def _client_id_problems(self) -> Iterable[str]:
         if not self.client_id or any(character.isspace() for character in self.client_id):

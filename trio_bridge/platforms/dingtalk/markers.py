@@ -67,6 +67,8 @@ def apart(text: str, *, sendable: bool) -> tuple[str, tuple[Named, ...]]:
 
     In place of what can't be sent, which is everything unless ``sendable``, the text has a note.
     """
+    if "[" not in text:
+        return text, ()
     files: list[Named] = []
 
     def taken(file: Named) -> str:
@@ -75,7 +77,7 @@ def apart(text: str, *, sendable: bool) -> tuple[str, tuple[Named, ...]]:
         files.append(file)
         return ""
 
-    return (_replaced(text, taken, growing=False) if "[" in text else text), tuple(files)
+    return _replaced(text, taken, growing=False), tuple(files)
 
 
 def note(name: str) -> str:

@@ -54,12 +54,14 @@ class Courier:
     def parts(self, reply: Reply) -> list[Reply]:
         """The reply in pieces that DingTalk takes at a time: its text, then the files that it names or brings."""
         text, named = apart(reply.text, sendable=bool(self._config.media_roots))
-        if text != reply.text and not self._config.media_roots:
-            logger.warning("an answer names files, and media_roots allows none", extra=self._config.labels)
-        files = [Piece(attachments=(file,), first=False) for file in (*named, *reply.attachments)]
-        if files and not text.strip():
-            return [*files]
-        return [*pieces(attrs.evolve(reply, text=text), self._config), *files]
+        if text != reply.text:
+            reply = attrs.evolve(reply, text=text)
+            if not self._config.media_roots:
+                logger.warning("an answer names files, and media_roots allows none", extra=self._config.labels)
+        if not named and not reply.attachments:
+            return [*pieces(reply, self._config)]
+        said = pieces(reply, self._config) if text.strip() else []
+        return [*said, *(Piece(attachments=(file,), first=False) for file in (*named, *reply.attachments))]
 
     async def send(self, outgoing: Outgoing) -> str | None:
         """Send one piece. Returns the API's id of it; webhooks give none."""
@@ -101,7 +103,9 @@ class Courier:
         self._rest.standing.check()
         self._sessions.use(target.webhook, now)
         text, robots = self._aliases.applied(message.text)
-        body = attrs.evolve(message, text=text).for_webhook(self._mention(target, reply), robots)
+        if robots:
+            message = attrs.evolve(message, text=text)
+        body = message.for_webhook(self._mention(target, reply), robots)
         try:
             # Without the access token: it is none of the webhook's business.
             answer = await self._http.request("POST", target.webhook, json=body)

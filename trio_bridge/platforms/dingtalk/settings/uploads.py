@@ -26,6 +26,8 @@ class UploadSettings:
     video if ``media_cover`` is set too. Empty: as files, but for recordings in WAV, whose length is in their header."""
     media_cover: str = ""
     """The program ``ffmpeg``, by name or path: it makes the picture that stands for a video."""
+    media_prompt: str = ""
+    """What agents are told about naming files, after their ``system_prompt``, while there are ``media_roots``."""
     mention_aliases: Mapping[str, str] = attrs.field(factory=dict, hash=False)
     """Other robots by the names that answers use: ``@name`` in an answer by session webhook mentions the one with this
     id (``chatbotUserId`` in what it receives)."""
