@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -30,6 +31,7 @@ from trio_bridge.runner.simulating.dingtalk_script import (
     Press,
     Push,
     Say,
+    Send,
     Silence,
     Wait,
 )
@@ -395,3 +397,26 @@ async def test_without_being_told_it_ends_only_when_it_is_asked_to(theatre: Thea
 async def test_to_be_cut_short_is_not_to_be_done(theatre: Theatre, autojump_clock: MockClock) -> None:
     assert not await theatre.play(CONNECTED, Say(say="hello", after=100), finish_after=50)
     assert theatre.wrong == ["it was ended before all was done"]
+
+
+@pytest.mark.parametrize(("name", "kind"), [("a.PNG", "image"), ("a.pdf", "file"), ("报告", "file")])
+async def test_send_sends_a_file_of_this_machine(
+    autojump_clock: MockClock, theatre: Theatre, tmp_path: Path, name: str, kind: str
+) -> None:
+    sent = []
+
+    async def look(message: Message) -> str:
+        sent.append((message.conversation.id, message.sender.id, message.attachments[0]))
+        return "seen"
+
+    (tmp_path / name).write_bytes(b"x")
+    step = Send(send=tmp_path / name, sender="staff0007", conversation="cidGROUP")
+    assert await theatre.play(CONNECTED, step, ANSWERED, Duplicate(duplicate=1), handler=look)
+    [(conversation, sender, attachment)] = sent
+    assert (conversation, sender, attachment.kind) == ("cidGROUP", "staff0007", kind)
+    assert attachment.name == ("" if kind == "image" else name)
+
+
+async def test_send_needs_a_file_to_send(autojump_clock: MockClock, theatre: Theatre, tmp_path: Path) -> None:
+    assert not await theatre.play(CONNECTED, Send(send=tmp_path / "nowhere"))
+    assert any(f"{tmp_path}/nowhere: No such file or directory" in words for words in theatre.told("unmet"))

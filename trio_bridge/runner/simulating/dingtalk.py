@@ -31,6 +31,7 @@ from .dingtalk_script import (
     Press,
     Push,
     Say,
+    Send,
     Silence,
     Wait,
 )
@@ -43,6 +44,7 @@ TOLD = 20
 """Messages whose story is told when something is missing; the others are counted."""
 REASONS = 5
 """Reasons why a step may have waited in vain: they are told in one line."""
+PICTURES = frozenset({".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp"})
 COUNTS = ("pushed", "acked", "answered", "redelivered", "undelivered", "unacked", "unanswered", "answered_twice")
 
 INVITATION = """\
@@ -101,6 +103,8 @@ class DingTalkStage:
         match step:
             case Say():
                 await self._say(step)
+            case Send():
+                await self._send(step)
             case Push():
                 self._newest.append(dingtalk.push(step.push, topic=step.topic, client_id=self._client(step.client)))
             case Event():
@@ -183,6 +187,20 @@ class DingTalkStage:
                 changes=step.fields,
             )
             self._newest.append(pushed)
+
+    async def _send(self, step: Send) -> None:
+        try:
+            content = await self._dingtalk.environment.disk(step.send.read_bytes)
+        except OSError as error:
+            raise Unmet(f"{step.send}: {error.strerror}") from None
+        pushed = await self._dingtalk.send_file(
+            content,
+            "" if step.send.suffix.lower() in PICTURES else step.send.name,
+            sender=step.sender,
+            conversation=step.conversation,
+            client_id=self._client(step.client),
+        )
+        self._newest.append(pushed)
 
     async def _press(self, step: Press) -> None:
         cards = [card for card in self._dingtalk.cards if card.shown and card.streams]

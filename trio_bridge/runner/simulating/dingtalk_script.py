@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 import attrs
@@ -11,6 +12,7 @@ from ...config import Secret, positive
 from ...errors import ConfigError
 from ...platforms.dingtalk.gateway_cards import CREATE_AND_DELIVER, DELIVER, INSTANCES, STREAMING
 from ...platforms.dingtalk.gateway_emotion import RECALL, REPLY
+from ...platforms.dingtalk.gateway_files import DOWNLOAD, FILE
 from ...platforms.dingtalk.gateway_frames import ROBOT, encode
 from ...platforms.dingtalk.gateway_model import Rules
 from ...platforms.dingtalk.rest_gateway import DIRECT, GROUP, OPEN, TOKEN, WEBHOOK
@@ -31,6 +33,8 @@ CALLS: Mapping[str, str] = {
     "card_stream": STREAMING,
     "emotion": REPLY,
     "emotion_recall": RECALL,
+    "download": DOWNLOAD,
+    "file": FILE,
 }
 """Name → path of the calls that can be made to fail, with the method where the path has several."""
 
@@ -66,6 +70,17 @@ class Say(Aimed):
     """Seconds between two repetitions."""
     fields: dict[str, Any] = attrs.field(factory=dict, validator=_is_json)
     """Fields of the robot data that differ: ``{ msgtype = "picture", content = { downloadCode = "…" } }``."""
+
+
+@attrs.frozen(kw_only=True)
+class Send(Aimed):
+    """Have a person send a file of this machine."""
+
+    send: Path
+    """What ends like a picture is sent as one."""
+    sender: str = "staff0001"
+    conversation: str | None = None
+    """A group, as for ``say``."""
 
 
 @attrs.frozen(kw_only=True)
@@ -169,6 +184,7 @@ class Expect(Step):
 
 VERBS: Mapping[str, type[Step]] = {
     "say": Say,
+    "send": Send,
     "push": Push,
     "event": Event,
     "press": Press,
