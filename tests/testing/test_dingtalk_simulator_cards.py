@@ -7,6 +7,7 @@ from tests.testing.world import APP, SECRET, ack, acknowledge, read
 from trio_bridge.platforms.dingtalk.gateway_cards import CREATE_AND_DELIVER, INSTANCES, STREAMING
 from trio_bridge.platforms.dingtalk.gateway_frames import CARD
 from trio_bridge.platforms.dingtalk.rest_gateway import TOKEN
+from trio_bridge.testing._dingtalk_robot import direct_conversation
 
 
 @pytest.fixture
@@ -90,6 +91,22 @@ async def test_the_press_of_a_button_is_a_callback_and_its_answer_changes_the_ca
     assert data["value"] == data["content"]
     assert card.data == {"config": "{}", "msgContent": "Sure?", "state": "done"}
     assert card.private == {"staff0001": {"voted": "true"}}
+    assert [look.by for look in card.history] == ["createAndDeliver", "answer"]
+
+
+@pytest.mark.parametrize(
+    ("space", "model", "user"),
+    [
+        ("IM_ROBOT.staff0007", "imRobotOpenDeliverModel", "staff0007"),
+        ("IM_GROUP.cidTEAM", "imGroupOpenDeliverModel", "staff0001"),
+    ],
+)
+async def test_a_button_is_pressed_by_whoever_got_the_card(autojump_clock, world, cards, space, model, user):
+    await cards.create(openSpaceId=f"dtv1.card//{space}", **{model: {"robotCode": APP}})
+    press = await pressed(world, {})
+    data = json.loads(press.pushed.letter.data)
+    cid = "cidTEAM" if "GROUP" in space else direct_conversation(APP, user)
+    assert (data["userId"], data["spaceId"]) == (user, cid)
 
 
 async def test_an_answer_that_replaces_everything_does_so(autojump_clock, world, cards):

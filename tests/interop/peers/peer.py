@@ -2,7 +2,8 @@
 
 It says in lines of JSON what it was given, and runs until its standard input ends. What a person writes may tell it how
 to behave: ``bot: silent 2`` (leave the first two deliveries of this message without an acknowledgement), ``bot: reply``
-(through the session webhook), ``bot: hold`` (keep back the acknowledgement until somebody writes ``bot: release``).
+(through the session webhook), ``bot: card`` (in a card that grows), ``bot: hold`` (keep back the acknowledgement until
+somebody writes ``bot: release``).
 """
 
 from __future__ import annotations
@@ -60,6 +61,11 @@ class Robot(sdk.ChatbotHandler):
                     raise RuntimeError("silent, as told")
             case ["bot:", "reply"]:
                 say(replied=self.reply_text("pong", sdk.ChatbotMessage.from_dict(data)))
+            case ["bot:", "card"]:
+                card = self.ai_markdown_card_start(sdk.ChatbotMessage.from_dict(data), title="A title")
+                card.ai_streaming("Hel")
+                card.ai_streaming("lo", append=True)
+                card.ai_finish("Hello, you")
             case ["bot:", "hold"]:
                 await self.released.wait()
             case ["bot:", "release"]:

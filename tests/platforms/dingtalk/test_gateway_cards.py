@@ -144,6 +144,13 @@ def test_a_card_that_rests_before_it_is_delivered_is_a_reply_from_its_delivery(w
     assert world.gateway.ledger.summary().unmatched_replies == 1
 
 
+def test_a_person_gets_a_card_from_the_robot_of_the_app_and_a_group_is_told_which_robot(world):
+    world.create()
+    assert world.deliver(imRobotOpenDeliverModel={"spaceType": "IM_ROBOT"})[0] == 200
+    status, error = world.deliver(group=True, imGroupOpenDeliverModel={})
+    assert (status, error["code"]) == (400, "invalidParameter.robotCode.notExsit")
+
+
 def test_a_card_in_two_places_is_a_message_in_each(world):
     pushed = [world.say(1), world.say(2, group=True)]
     world.create()
@@ -197,7 +204,7 @@ def test_a_card_without_the_type_of_its_user_is_taken_and_never_shown(world, cha
 def test_the_text_is_the_variable_that_was_streamed_into_or_else_the_one_that_is_named(world):
     world.create(cardData={"cardParamMap": {"answer": "A", "msgContent": "B", "other": "C"}})
     assert world.card.text == "B"
-    world.update(sys_full_json_obj='{"order":["answer"]}')
+    world.update(sys_full_json_obj='{"order":["msgTitle","nothing","answer"]}', msgTitle="T")
     assert world.card.text == "A"
     for broken in ("{", "[]", '{"order":7}', '{"order":[]}'):
         world.update(sys_full_json_obj=broken)
@@ -220,6 +227,7 @@ def test_a_reader_who_saw_less_after_more_was_shown_calls_that_overtook(world):
 def test_a_card_that_is_left_looking_as_if_more_were_to_come_is_named(world):
     world.create()
     world.deliver()
+    world.create(outTrackId="card_2", cardData={"cardParamMap": {"flowStatus": "1"}})
     assert not world.card.moves
     world.stream("Hello")
     assert world.rest.cards.unfinished == [world.card]
@@ -234,7 +242,7 @@ def test_a_card_that_is_left_looking_as_if_more_were_to_come_is_named(world):
     world.update(flowStatus="2")
     world.stream("And")
     world.update(flowStatus="3")
-    assert world.card.moves  # it is still streamed into
+    assert (world.card.moves, world.card.streaming) == (False, True)  # some bots end like this
 
 
 # One reply.
@@ -262,6 +270,17 @@ def test_a_card_that_is_taken_up_again_stays_one_reply_with_its_newest_text(worl
     (reply,) = world.gateway.ledger.record(pushed).replies
     assert (reply.text, reply.via, reply.card, reply.at) == ("Hello, you", "card", "card_1", 1.0)
     assert world.gateway.ledger.summary().replies == 1
+
+
+def test_another_reply_to_the_same_message_keeps_its_text(world):
+    pushed = world.say()
+    for card in ("card_1", "card_2"):
+        world.create(outTrackId=card)
+        world.deliver(outTrackId=card)
+        world.update(track_id=card, flowStatus="3", msgContent=card)
+    world.update(msgContent="Another")
+    assert [reply.text for reply in world.gateway.ledger.record(pushed).replies] == ["Another", "card_2"]
+    assert [sent.text for sent in world.rest.sent] == ["Another", "card_2"]
 
 
 # Refusals.

@@ -72,6 +72,8 @@ class Theatre:
     calls: Calls
     answer: Mapping[str, Any] = attrs.Factory(dict)
     """What it says to the press of a button."""
+    pause: float = 0.0
+    """Seconds of rest before each call."""
     deaf_to: str = ""
     """A topic that it never acknowledges."""
     network: MemoryNetwork = attrs.Factory(MemoryNetwork)
@@ -124,6 +126,7 @@ class Theatre:
         login = {"appKey": "dingbot", "appSecret": "any"}
         token = json.loads((await http.request("POST", url + TOKEN, json=login)).body)["accessToken"]
         for method, path, body in self.calls:
+            await trio.sleep(self.pause)
             headers = [("x-acs-dingtalk-access-token", token)]
             reply = await http.request(method, url + path, headers=headers, json={"outTrackId": "card_1", **body})
             self.statuses.append(reply.status)
@@ -163,6 +166,12 @@ async def test_a_card_that_was_left_half_done_is_wrong(autojump_clock: MockClock
     theatre = Theatre((CREATE, stream("Hel")))
     assert not await theatre.play(CONNECTED, HELLO, SOME_TIME, answers="any")
     assert theatre.wrong == ["the card card_1 never came to its end: 'Hel'"]
+
+
+async def test_a_card_that_grows_is_waited_for(autojump_clock: MockClock) -> None:
+    theatre = Theatre(WHOLE, pause=0.9)
+    assert await theatre.play(CONNECTED, HELLO, SOME_TIME, answers="any")
+    assert theatre.told("replied") == ["message 0: answered after 3.6 s: Hello"]
 
 
 @pytest.mark.parametrize(

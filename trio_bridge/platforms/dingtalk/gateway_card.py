@@ -21,6 +21,8 @@ RESTING = frozenset({"3", "5"})
 
 TEXT_KEY = "msgContent"
 """The variable of the text where no call has named another one."""
+TITLE_KEY = "msgTitle"
+"""A variable that is shown with the others, and is no part of the text."""
 
 
 @attrs.frozen
@@ -74,7 +76,9 @@ class Card:
     @property
     def text(self) -> str:
         """The text on it."""
-        return self.data.get(self.text_key or self._named_key(), "")
+        if self.text_key:
+            return self.data.get(self.text_key, "")
+        return next(filter(None, map(self.data.get, self._shown_keys())), "")
 
     @property
     def flow_status(self) -> str:
@@ -88,8 +92,8 @@ class Card:
 
     @property
     def moves(self) -> bool:
-        """Whether its reader is shown that more is to come, in whichever way."""
-        return self.shown and (self.flow_status in MOVING or self.streaming)
+        """Whether its reader is shown that more is to come."""
+        return self.shown and not self.ended and (self.flow_status in MOVING or self.streaming)
 
     @property
     def shown(self) -> bool:
@@ -136,6 +140,8 @@ class Card:
         if self.shown:
             self.history.append(Look(now, by, self.text, self.flow_status))
 
-    def _named_key(self) -> str:
+    def _shown_keys(self) -> Sequence[str]:
+        """The variables that may hold the text, in the order in which they are shown."""
         order = as_object(self.data.get("sys_full_json_obj", "")).get("order")
-        return str(order[0]) if isinstance(order, list) and order else TEXT_KEY
+        named = [key for key in order if isinstance(key, str) and key != TITLE_KEY] if isinstance(order, list) else []
+        return named or [TEXT_KEY]

@@ -185,7 +185,8 @@ class Cards:
             model = body.get(field)
             if not isinstance(model, dict):
                 raise Refused(400, f"param.{field}", f"{field}: expected an object")
-            self._desk.check_robot(app, model)
+            if kind == "IM_GROUP" or "robotCode" in model:  # a person gets it from the robot of the app
+                self._desk.check_robot(app, model)
             found.append((kind, (place, name)))
         return found
 
