@@ -325,3 +325,27 @@ def test_every_key_is_read_from_a_file(tmp_path: Path) -> None:
     assert account.media_roots == (tmp_path / "charts", Path("/srv/reports"))
     assert (account.media_probe, account.media_cover, account.media_prompt) == ("ffprobe", "ffmpeg", "Name files so.")
     assert account.mention_aliases == {"helper": "$:LWCP_v1:$helper"}
+
+
+async def test_a_file_is_found_again_by_a_process_that_was_started_elsewhere(
+    autojump_clock: MockClock, stage: Stage, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(root)
+    stage.dingtalk.rest.scripts.add(UPLOAD, Answer(status=503))
+    async with stage.account() as account:
+        receipt = await account.send("user:staff0001", Reply("", [Attachment("b.pdf")]))
+        monkeypatch.chdir(root.parent)
+        await receipt.wait_sent()
+    assert texts(stage) == ["[file b.pdf]"]
+
+
+async def test_what_was_received_is_downloaded_before_it_is_passed_on(
+    autojump_clock: MockClock, stage: Stage, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An attachment without a path is none to send, whatever lies in the folder of the process."""
+    monkeypatch.chdir(root)
+    (root / "None").write_bytes(PDF)
+    async with stage.account() as account:
+        receipt = await account.send("user:staff0001", Reply("", [Attachment(source={"code": "x"})]))
+        with pytest.raises(RequestFailed, match="without a path"):
+            await receipt.wait_sent()
