@@ -265,6 +265,24 @@ async def test_a_router_chooses_who_answers(
         assert (await dingtalk.ask("tea", conversation="cidOther")).endswith(" tea")
 
 
+async def test_the_file_with_policies_hears_whom_its_comments_say(
+    autojump_clock: object, dingtalk: DingTalkSimulator, load: Import
+) -> None:
+    config = load("heard.toml")
+    async with open_bridge(moved(config, dingtalk), config.build_agent(), environment=dingtalk.environment) as bridge:
+        told = await dingtalk.ask("a stranger", sender="staff0002")
+        [request] = await bridge.account("sales").api.pairing.requests()
+        assert request.code in told
+        await dingtalk.say("elsewhere", conversation="cidOther")
+        await dingtalk.say("not to the robot", conversation="cidTeam", mention=False)
+        await dingtalk.say("not to you", conversation="cidLobby", sender="staff0003")
+        await dingtalk.ask("alone")
+        await dingtalk.ask("in the team", conversation="cidTeam", sender="staff0003")
+        await dingtalk.ask("by the door", conversation="cidLobby", sender="staff0002", mention=False)
+    answers = [sent.text for sent in dingtalk.sent]
+    assert answers == [told, "alone", "@staff0003 in the team", "@staff0002 by the door"]
+
+
 async def test_the_file_for_dingtalk_hears_whom_its_comments_say(
     autojump_clock: object, dingtalk: DingTalkSimulator, load: Import
 ) -> None:

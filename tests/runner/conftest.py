@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -33,6 +33,7 @@ class Letters(PlatformConfig):
     friends: tuple[str, ...] = ()
     shelves: tuple[Shelf, ...] = ()
     shelf: Shelf | None = None
+    rooms: Mapping[str, Shelf] = attrs.field(factory=dict, hash=False)
     mode: Literal["slow", "fast"] = "slow"
 
     def __attrs_post_init__(self) -> None:

@@ -78,6 +78,29 @@ def test_defaults_lie_under_every_account_of_their_platform(load: Load) -> None:
     assert (support.workers, support.senders) == (3, 9)
 
 
+def test_tables_by_names_lie_over_the_defaults_name_by_name_and_key_by_key(load: Load) -> None:
+    text = """
+[defaults.letters.rooms]
+hall = { width = 1, label = "all" }
+attic = { width = 2 }
+"""
+    own = '[accounts.sales.rooms]\nhall = { width = 3 }\ncellar = { width = 4, label = "deep" }\n'
+    [sales] = load(text + SALES + own).accounts
+    rooms = {name: (room.width, room.label) for name, room in sales.rooms.items()}  # type: ignore[attr-defined]
+    assert rooms == {"hall": (3, "all"), "attic": (2, ""), "cellar": (4, "deep")}
+
+
+def test_a_mistake_in_a_table_by_name_is_said_where_it_stands(problems: Problems) -> None:
+    text = "[defaults.letters.rooms]\nhall = { width = 1, colour = 2 }\nattic = 5\n"
+    assert problems(text + SALES + "rooms.hall = { width = 'wide' }\nrooms.cellar = {}\n") == [
+        "defaults.letters.rooms.hall.colour: unknown key",
+        'accounts.sales.rooms.hall.width: expected a number > 0, not "wide"',
+        "defaults.letters.rooms.attic: expected a table, not 5",
+        "accounts.sales.rooms.cellar.width: missing: expected a number",
+    ]
+    assert problems(text + SALES + "rooms = 5\n") == ["accounts.sales.rooms: expected a table, not 5"]
+
+
 def test_defaults_may_name_the_agent(load: Load) -> None:
     config = load('[defaults.letters]\nagent = "e"\n[agents.e]\nkind = "echo"\n' + SALES, agent="")
     assert config.answering() == {("agents", "e"): ["sales"]}

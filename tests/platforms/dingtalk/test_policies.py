@@ -117,6 +117,7 @@ SAMPLES: dict[str, Any] = {
     "client_secret": "secret",
     "groups": {"cidG": {"enabled": False, "require_mention": True, "allow_from": ["mei"], "reply_mode": "text"}},
     "endpoint": BASE,
+    "proxy": "none",
 }
 
 
