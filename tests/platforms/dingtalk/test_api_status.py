@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import traceback
 from pathlib import Path
 
 import attrs
@@ -10,7 +12,7 @@ import trio
 
 import trio_bridge as tb
 from tests.platforms.dingtalk.stage import EPOCH, simulated
-from trio_bridge.platforms.dingtalk.codes import OLD_TOKEN, OPEN, SEND_TO_GROUP, TOKEN
+from trio_bridge.platforms.dingtalk.codes import OLD_TOKEN, OPEN, SEND_TO_GROUP, TOKEN, USER
 from trio_bridge.platforms.dingtalk.gateway_calls import Answer
 from trio_bridge.platforms.dingtalk.gateway_model import Rules
 
@@ -169,3 +171,88 @@ async def test_a_stopped_account_has_no_api(autojump_clock: trio.abc.Clock) -> N
         await bridge.stop("dingtalk")
         with pytest.raises(tb.AccountStopped):
             bridge.account("dingtalk").api.status()
+
+
+async def test_a_banned_address_does_not_connect_again(autojump_clock: trio.abc.Clock) -> None:
+    async with simulated() as stage, stage.account() as account:
+        await account.wait_ready()
+        stage.dingtalk.rest.scripts.add(SEND_TO_GROUP, BAN)
+        with pytest.raises(tb.RateLimited):
+            await account.api.send("cidTeam", "one too many")
+        at = trio.current_time()
+        stage.dingtalk.drop_connections()
+        await stage.dingtalk.wait_until(lambda: len(stage.dingtalk.opened) == 2)
+        assert 300 <= stage.called_at[1] - at < 400
+        assert stage.dingtalk.rest.calls[OPEN] == 2
+
+
+async def test_a_ban_that_the_open_call_meets_is_everybodys(autojump_clock: trio.abc.Clock) -> None:
+    async with simulated() as stage:
+        stage.dingtalk.rest.scripts.add(OPEN, BAN)
+        async with stage.account() as account:
+            await stage.dingtalk.wait_until(lambda: bool(stage.dingtalk.open_calls))
+            await trio.testing.wait_all_tasks_blocked()
+            with pytest.raises(tb.NotSent):
+                await account.api.send("cidTeam", "hi")
+            await account.wait_ready()
+            assert trio.current_time() >= 300
+            assert (await account.api.send("cidTeam", "hi")).ok
+
+
+# Traps.
+
+
+async def test_trap_12_each_account_has_a_token_of_its_own(autojump_clock: trio.abc.Clock) -> None:
+    async with simulated() as stage:
+        async with stage.bridge([stage.dingtalk.config(name) for name in ("sales", "hr")]) as bridge:
+            for account in bridge.accounts.values():
+                await account.wait_ready()
+                for _ in range(2):
+                    assert (await account.api.send("ann", "hi")).ok
+        # The simulator takes a robot only with the token of its own app.
+        assert [sent.client_id for sent in stage.dingtalk.sent] == ["dingsimulatedsales"] * 2 + ["dingsimulatedhr"] * 2
+        assert stage.dingtalk.rest.calls[TOKEN] == 2
+
+
+async def test_trap_63_a_bad_token_is_fetched_anew_once(autojump_clock: trio.abc.Clock) -> None:
+    async with simulated() as stage, stage.account() as account:
+        await account.wait_ready()
+        await account.api.send("cidTeam", "hi")
+        stage.dingtalk.rest.expire_tokens()
+        assert (await account.api.send("cidTeam", "again")).ok
+        assert (stage.dingtalk.rest.calls[SEND_TO_GROUP], stage.dingtalk.rest.calls[TOKEN]) == (3, 2)
+
+
+async def test_trap_68_the_robot_of_another_app_is_refused(autojump_clock: trio.abc.Clock) -> None:
+    async with simulated() as stage:
+        stage.dingtalk.add_app("dingother", "secret")
+        for robot_code, code in (("dingother", "auth"), ("nobody", "notExsit")):
+            async with stage.account(robot_code=robot_code) as account:
+                await account.wait_ready()
+                with pytest.raises(tb.RequestFailed) as caught:
+                    await account.api.send("ann", "hi")
+                assert caught.value.code == f"invalidParameter.robotCode.{code}"
+
+
+async def test_trap_57_no_secret_is_shown(autojump_clock: trio.abc.Clock, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    shown: list[str] = []
+    async with simulated() as stage, stage.account() as account:
+        await account.wait_ready()
+        refused = Answer(status=400, body='{"code":"no","message":"no"}')
+        for path in (SEND_TO_GROUP, USER, TOKEN, OLD_TOKEN):
+            stage.dingtalk.rest.scripts.add(path, Answer(ending="swallow"), refused, Answer(body="<html>"))
+        for _ in range(4):
+            for ask in (
+                account.api.send("cidTeam", "hi"),
+                account.api.users.union_id("ann"),
+                account.api.docs.read("doc", operator="ann"),
+            ):
+                try:
+                    shown.append(repr(await ask))
+                except tb.BridgeError as error:
+                    shown += traceback.format_exception(error)
+            shown += [repr(await account.api.probe()), repr(account.api), repr(account.api.status())]
+            await trio.sleep(61)
+    shown += [f"{record.getMessage()} {vars(record)}" for record in caplog.records]
+    assert not [text for text in shown if "secret-of" in text or "token-" in text]

@@ -10,7 +10,7 @@ import trio
 from tests.platforms.dingtalk.cloud import CLIENT_ID, SECRET, Cloud, Desk, open_desk
 from trio_bridge.config import Secret
 from trio_bridge.errors import AccountRefused, ConfigError, HandshakeFailed, RateLimited
-from trio_bridge.platforms.dingtalk.codes import OPEN
+from trio_bridge.platforms.dingtalk.codes import BAN, OPEN
 from trio_bridge.platforms.dingtalk.gateway_calls import Answer
 from trio_bridge.platforms.dingtalk.login import with_ticket
 from trio_bridge.platforms.dingtalk.protocol import DingTalkProtocol
@@ -99,6 +99,7 @@ async def test_every_answer_to_the_open_call_says_what_to_do_next(
     with pytest.raises(error) as caught:
         await connect(desk)
     assert type(caught.value) is error
+    await trio.sleep(BAN)
     await connect(desk)
 
 

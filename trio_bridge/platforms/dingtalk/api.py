@@ -35,8 +35,8 @@ class DingTalkApi:
     """DingTalk, as the account may use it: ``account.api``.
 
     What is called here is done at once and once: nothing is kept for a restart, and nothing is sent again.
-    :meth:`Account.send` is for what must arrive. Calls that send wait for their turn, as DingTalk counts them
-    (``rate_limit``).
+    :meth:`~trio_bridge.Account.send` is for what must arrive. Calls that send wait for their turn, as DingTalk counts
+    them (``rate_limit``).
     """
 
     docs: Docs
@@ -61,9 +61,9 @@ class DingTalkApi:
     ) -> SendResult:
         """Say something to a person, or to each of many.
 
-        A text is sent as :meth:`Account.send` would show it, in pieces if it is long; after a piece that failed
-        nothing more is sent to whom it failed for. What becomes of it is told for each person; but if one alone was
-        named, by a text and not by a list of them, and got nothing, then the reason is raised. ``title`` is for
+        A text is sent as :meth:`~trio_bridge.Account.send` would show it, in pieces if it is long; after a piece that
+        failed nothing more is sent to whom it failed for. What becomes of it is told for each person; but if one alone
+        was named, by a text and not by a list of them, and got nothing, then the reason is raised. ``title`` is for
         markdown that has none of its own.
 
         Raises:
@@ -122,7 +122,10 @@ class DingTalkApi:
     # Files
 
     async def download(self, wanted: Attachment | str, to: PathLike | None = None) -> Path:
-        """Fetch what an attachment refers to, or the file for a download code, as :meth:`Message.download` does."""
+        """Fetch what an attachment refers to, or the file for a download code.
+
+        It is the same as :meth:`~trio_bridge.Message.download`, without a message.
+        """
         return await self._downloads.fetch(wanted, to)
 
     async def upload(self, path: PathLike, *, kind: FileKind = "file", name: str = "") -> str:

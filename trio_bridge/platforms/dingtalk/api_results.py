@@ -23,7 +23,7 @@ class Delivered:
     now, as the person got too much. ``filtered``: the person is kept away from the robot. ``failed``: it was not
     taken. ``unknown``: it may have been sent, and is not sent again."""
     process_query_keys: tuple[str, ...] = ()
-    """One for each piece that was sent, for :meth:`DingTalkApi.recall`."""
+    """One for each piece that was sent, for :meth:`~trio_bridge.dingtalk.DingTalkApi.recall`."""
     error: BridgeError | None = None
     """Why it, or the rest of it, did not get there."""
 
@@ -84,7 +84,8 @@ class Probe:
     at: float
     """When DingTalk was asked, in seconds since the epoch."""
     error: BridgeError | None = None
-    """Why there is no yes: :exc:`AccountRefused` where they are wrong, anything else where nobody could tell."""
+    """Why there is no yes: :exc:`~trio_bridge.AccountRefused` where they are wrong, anything else where nobody could
+    tell."""
 
     @property
     def ok(self) -> bool:
@@ -108,4 +109,4 @@ class ApiStatus:
     quota_gone_at: float | None
     """When DingTalk last said that the organisation's calls of the month are used up, in seconds since the epoch."""
     probe: Probe | None
-    """What the last :meth:`DingTalkApi.probe` came to."""
+    """What the last :meth:`~trio_bridge.dingtalk.DingTalkApi.probe` came to."""

@@ -31,6 +31,11 @@ class _Progress:
     keys: list[str] = attrs.Factory(list)
     error: BridgeError | None = None
 
+    def took(self, outcome: Outcome) -> None:
+        """One more piece was sent."""
+        if outcome.message_id is not None:
+            self.keys.append(outcome.message_id)
+
     def fail(self, state: DeliveredState, error: BridgeError) -> None:
         self.state, self.error = state, error
 
@@ -72,7 +77,7 @@ class Speaker:
             if outcome.category != "ok":
                 _fail([group], failure(outcome))
                 break
-            group.keys.append(outcome.message_id or "")
+            group.took(outcome)
         return group.freeze()
 
     async def recall(self, keys: Iterable[str], conversation_id: str) -> RecallResult:
@@ -124,7 +129,7 @@ def _reached(batch: Iterable[_Progress], outcome: Outcome) -> list[_Progress]:
         if each.recipient in without:
             each.fail(*without[each.recipient])
         else:
-            each.keys.append(outcome.message_id or "")
+            each.took(outcome)
             reached.append(each)
     return reached
 

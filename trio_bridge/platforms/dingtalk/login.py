@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import attrs
 
 from ...engine.platform import Connection
-from ...errors import HandshakeFailed, NotSent, OutcomeUnknown
+from ...errors import HandshakeFailed, NotSent, OutcomeUnknown, RateLimited
 from ...transport.client import open_websocket
 from ...transport.http import HttpClient
 from ...transport.limits import stage_limit
@@ -21,6 +21,7 @@ from .failures import open_failure
 from .frames import word
 from .protocol import DingTalkProtocol
 from .scopes import scope_of
+from .standing import Standing
 
 OPEN_LIMIT: Final = 10.0
 """Seconds for the open call; a gateway that hangs is as good as none."""
@@ -41,6 +42,7 @@ class Login:
     _config: DingTalk
     _http: HttpClient
     _network: Network
+    _standing: Standing = attrs.field(factory=Standing)
     _refusal: tuple[int, str] = (0, "")
     _repeated: int = 0
 
@@ -49,11 +51,15 @@ class Login:
         """One connection, on which messages may arrive from now on.
 
         Raises:
-          ConnectionLost, RateLimited: try again.
+          ConnectionLost, RateLimited: try again. While the address of this machine is banned, nothing is asked.
           AccountRefused: the credentials are wrong, or forbidden three times in the same words.
           ConfigError: the secret can't be read.
         """
-        outcome = await self.ask()
+        try:
+            self._standing.check()
+        except NotSent as error:
+            raise RateLimited(f"the open call: {error}", retry_after=error.retry_after) from error
+        outcome = self._standing.note(await self.ask())
         if outcome.category != "ok":
             raise open_failure(outcome, repeated=self._repetitions(outcome))
         self._refusal, self._repeated = (0, ""), 0

@@ -39,8 +39,9 @@ class Prober:
         async with self._asking:
             age = trio.current_time() - self._asked_at
             if self.last is None or age >= (GOOD_FOR if self.last.ok else BAD_FOR):
-                self._asked_at = trio.current_time()
-                self.last = Probe(at=self._wall(), error=await self._trouble())
+                asked_at, at = trio.current_time(), self._wall()
+                self.last = Probe(at=at, error=await self._trouble())
+                self._asked_at = asked_at
             return self.last
 
     async def _trouble(self) -> BridgeError | None:
