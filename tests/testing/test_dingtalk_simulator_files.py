@@ -11,10 +11,11 @@ from trio_bridge.engine.executors import inline
 from trio_bridge.platforms.dingtalk.gateway_calls import Answer
 from trio_bridge.platforms.dingtalk.gateway_files import FILE
 from trio_bridge.testing.dingtalk import DingTalkSimulator
+from trio_bridge.testing.fixtures import dingtalk
 from trio_bridge.transport.http import open_http_client
 from trio_bridge.transport.memory import MemoryNetwork
 
-pytest_plugins = ["trio_bridge.testing.fixtures"]
+__all__ = ["dingtalk"]
 
 
 async def describe(message: Message) -> str:

@@ -14,8 +14,9 @@ from trio_bridge.platforms.dingtalk.gateway_calls import Answer
 from trio_bridge.platforms.dingtalk.gateway_files import FILE
 from trio_bridge.stores.sqlite import inline, open_sqlite
 from trio_bridge.testing.dingtalk import DingTalkSimulator
+from trio_bridge.testing.fixtures import dingtalk
 
-pytest_plugins = ["trio_bridge.testing.fixtures"]
+__all__ = ["dingtalk"]
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")
 

@@ -82,8 +82,8 @@ def test_a_refusal_has_the_status_that_the_call_would_have(tmp_path: Path, call:
         (
             "steps = [{ after = 1 }]",
             [
-                "steps[0]: expected one of the keys say, push, event, press, duplicate, disconnect, drop, silence, "
-                "fail, wait, expect"
+                "steps[0]: expected one of the keys say, send, push, event, press, duplicate, disconnect, drop, "
+                "silence, fail, wait, expect"
             ],
         ),
         ("steps = [{ sya = 'x' }]", ["steps[0].sya: unknown key; did you mean say?"]),
