@@ -226,6 +226,8 @@ class AccountConfig:
     """The HTTP proxy through which every connection of the account goes, also those to this machine:
     ``http://user:password@host:3128``. ``none``: never through one. Default: what ``HTTPS_PROXY``, ``HTTP_PROXY``,
     ``ALL_PROXY`` and ``NO_PROXY`` say."""
+    debug: bool = False
+    """Log every frame and every call, with what people write, and without secrets and addresses that hold any."""
 
     def __attrs_post_init__(self) -> None:
         if self.proxy is not None and self.proxy.text is not None:
@@ -246,6 +248,10 @@ class AccountConfig:
     @property
     def backoff(self) -> Backoff:
         return Backoff(first=self.backoff_min, cap=max(self.backoff_min, self.backoff_max))
+
+    def base_urls(self) -> tuple[str, ...]:
+        """Beginnings of addresses whose paths hold no secrets: a log may show them."""
+        return ()
 
     def secrets(self) -> tuple[Secret, ...]:
         """The secrets of the account: a change of one ends a quarantine."""

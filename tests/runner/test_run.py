@@ -114,6 +114,17 @@ async def test_two_groups_and_a_person_are_answered_by_three_agents(start: Start
     assert [text.split()[-1] for text in heard] == ["one", "two", "three", "hi", "hi"]
 
 
+async def test_debug_shows_the_wire_whatever_else_is_logged(start: Start) -> None:
+    async with open_dingtalk() as dingtalk:
+        async with start(dingtalk.url, "--log-level", "WARNING", more="debug = true\n") as program:
+            assert await dingtalk.ask("hi there") == "you said hi there"
+            await program.wait_logged("frame received")
+            assert await program.end(signal.SIGTERM) == 0
+    assert "hi there" in program.log
+    assert "hush" not in program.log
+    assert "DEBUG   dingtalk:sales: call method=POST" in program.log
+
+
 async def test_what_was_in_hand_at_a_kill_is_answered_by_the_next_process(start: Start) -> None:
     async with open_dingtalk() as dingtalk:
         async with start(dingtalk.url, clerk=SLOW_CLERK) as program:

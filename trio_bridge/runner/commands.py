@@ -18,7 +18,7 @@ from .dead_letters import dead_letters
 from .demo import run_demo
 from .exits import ExitCode, say
 from .loading import load_config
-from .logs import LogFormat, set_up_logging
+from .logs import LogFormat, log_the_wire, set_up_logging
 from .outbox import outbox
 from .pairing import pairing
 from .serve import serve
@@ -74,4 +74,6 @@ def run(config: Path, log_format: LogFormat, log_level: str) -> None:
     except ConfigError as error:
         say(error.problems)
         sys.exit(ExitCode.UNUSABLE)
+    if any(account.debug for account in loaded.accounts):
+        log_the_wire()
     sys.exit(trio.run(serve, loaded, agent, Console()))

@@ -26,6 +26,8 @@ CAUSES = 4
 """Errors of a chain that are told: the last one, and what led to it."""
 TALKATIVE = ("httpx", "httpcore", "websockets", "trio-websocket", "hypercorn")
 
+WIRE = "trio_bridge.transport.wirelog"
+
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -37,6 +39,11 @@ def set_up_logging(log_format: LogFormat = "human", level: str = "INFO") -> None
     logging.captureWarnings(True)
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def log_the_wire() -> None:
+    """Let accounts that ask for it log what they say and hear, whatever else is logged."""
+    logging.getLogger(WIRE).setLevel(logging.DEBUG)
 
 
 class _Stderr(logging.StreamHandler[TextIO]):

@@ -21,6 +21,7 @@ from .network import Network
 from .tls import open_stream, ssl_context
 from .urls import endpoint_of
 from .websocket import Websocket
+from .wirelog import LoggedWebsocket
 
 HANDSHAKES: dict[Transport, Handshake] = {
     "websockets": open_with_core,
@@ -66,7 +67,7 @@ async def open_websocket(
     try:
         async with HANDSHAKES[transport](stream, terms) as websocket:
             try:
-                yield websocket
+                yield websocket if network.log is None else LoggedWebsocket(websocket, network.log)
             finally:
                 await websocket.aclose()
     finally:

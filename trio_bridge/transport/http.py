@@ -10,7 +10,7 @@ import json
 import ssl
 import zlib
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Self, TypedDict, Unpack
 
@@ -235,6 +235,7 @@ class HttpClient:
         self.silence = silence
         self.max_size = max_size
         self._allow_insecure = allow_insecure
+        self._log = network.log
         self._pools = {
             scheme: httpcore.AsyncConnectionPool(
                 ssl_context=UNUSED,
@@ -255,14 +256,11 @@ class HttpClient:
           OutcomeUnknown: it was written, and no whole answer came.
           AccountRefused: the certificate, the proxy or the URL can't be used as configured.
         """
-        call = self._call(method, url, headers, parts)
-        with trio.move_on_after(self.total):
-            answer = await call.open()
-            try:
-                return HttpReply(answer.status, answer.headers, await answer.read(self.max_size))
-            finally:
-                await answer.aclose()
-        raise call.failure(f"no answer within {self.total:g} s")
+        with self._watched(method, url, parts):
+            reply = await self._request(self._call(method, url, headers, parts))
+        if self._log is not None:
+            self._log.answer(method, url, reply.status, reply.body)
+        return reply
 
     @asynccontextmanager
     async def stream(
@@ -272,15 +270,30 @@ class HttpClient:
 
         Between two pieces :attr:`silence` seconds may pass. How much it reads is up to the caller.
         """
-        call = self._call(method, url, headers, parts)
-        with trio.move_on_after(self.total) as limit:
-            answer = await call.open()
-        if limit.cancelled_caught:
-            raise call.failure(f"no answer within {self.total:g} s")
+        with self._watched(method, url, parts):
+            call = self._call(method, url, headers, parts)
+            with trio.move_on_after(self.total) as limit:
+                answer = await call.open()
+            if limit.cancelled_caught:
+                raise call.failure(f"no answer within {self.total:g} s")
+        if self._log is not None:
+            self._log.answer(method, url, answer.status, None)
         try:
             yield answer
         finally:
             await answer.aclose()
+
+    async def _request(self, call: Call) -> HttpReply:
+        with trio.move_on_after(self.total):
+            answer = await call.open()
+            try:
+                return HttpReply(answer.status, answer.headers, await answer.read(self.max_size))
+            finally:
+                await answer.aclose()
+        raise call.failure(f"no answer within {self.total:g} s")
+
+    def _watched(self, method: str, url: str, parts: Parts) -> AbstractContextManager[None]:
+        return nullcontext() if self._log is None else self._log.calling(method, url, parts)
 
     async def aclose(self) -> None:
         for pool in self._pools.values():

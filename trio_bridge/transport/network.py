@@ -8,6 +8,7 @@ from typing import ClassVar
 import trio
 
 from .urls import Endpoint, proxy_for
+from .wirelog import WireLog
 
 
 class Network(abc.ABC):
@@ -15,6 +16,11 @@ class Network(abc.ABC):
 
     honours_proxies: ClassVar[bool] = True
     """Whether the proxies that the environment names stand between us and this network's hosts."""
+
+    @property
+    def log(self) -> WireLog | None:
+        """Where it is written down what goes over connections of this network."""
+        return None
 
     def is_proxied(self, endpoint: Endpoint) -> bool:
         """Whether a proxy stands before an endpoint: it looks the name up then, and we never learn the address."""

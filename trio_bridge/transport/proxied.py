@@ -1,4 +1,4 @@
-"""A network that is reached through one proxy, whatever the environment says."""
+"""Networks as single accounts see them: through a proxy of their own, or with a log of what they say."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import trio
 from ._proxy import open_tunnel
 from .network import Network
 from .urls import Endpoint
+from .wirelog import WireLog
 
 
 @attrs.define(eq=False)
@@ -39,6 +40,37 @@ class ProxiedNetwork(Network):
         if proxy is None:
             return await self._network.connect_tcp(host, port)
         return await open_tunnel(proxy, Endpoint("tcp", host, port), network=self._network)
+
+    async def look_up(self, host: str, port: int) -> list[str]:
+        return await self._network.look_up(host, port)
+
+    async def listen_tcp(self, host: str, port: int) -> trio.abc.Listener[trio.abc.HalfCloseableStream]:
+        return await self._network.listen_tcp(host, port)
+
+    def port_of(self, listener: trio.abc.Listener[trio.abc.HalfCloseableStream]) -> int:
+        return self._network.port_of(listener)
+
+
+@attrs.define(eq=False)
+class LoggedNetwork(Network):
+    """Another network, over which everything is written down."""
+
+    _network: Network
+    _log: WireLog
+
+    @property
+    def honours_proxies(self) -> bool:  # type: ignore[override]  # That of the network behind.
+        return self._network.honours_proxies
+
+    @property
+    def log(self) -> WireLog | None:
+        return self._log
+
+    def is_proxied(self, endpoint: Endpoint) -> bool:
+        return self._network.is_proxied(endpoint)
+
+    async def connect_tcp(self, host: str, port: int) -> trio.abc.HalfCloseableStream:
+        return await self._network.connect_tcp(host, port)
 
     async def look_up(self, host: str, port: int) -> list[str]:
         return await self._network.look_up(host, port)

@@ -15,6 +15,7 @@ import trio
 
 from ..errors import HandshakeFailed, RequestFailed
 from .network import Network
+from .wirelog import WireLog
 
 REFUSED_ADDRESS: Final = "refused_address"
 """The code of the error."""
@@ -74,6 +75,10 @@ class PublicNetwork(Network):
                 except HandshakeFailed:
                     continue  # the next one may answer
         return await self._network.connect_tcp(last, port)
+
+    @property
+    def log(self) -> WireLog | None:
+        return self._network.log
 
     async def look_up(self, host: str, port: int) -> list[str]:
         addresses = await self._network.look_up(host, port)

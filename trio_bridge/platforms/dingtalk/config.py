@@ -122,6 +122,9 @@ class DingTalk(
     def shared_store_keys(self) -> Iterable[str]:
         return ("dm_policy",) if self.dm_policy == "pairing" else ()
 
+    def base_urls(self) -> tuple[str, ...]:
+        return (f"{self.endpoint}/", f"{self.oapi_endpoint}/")
+
     def exclusive_key(self) -> str | None:
         """The app. What runs on this machine is a simulator, which anybody may share."""
         return None if is_loopback(host_of(self.endpoint)) else f"{self.platform}:{self.client_id}"

@@ -69,9 +69,13 @@ class Gate:
         groups = {*config.groups, *config.group_allow_from, *config.free_response_chats} - {"", "*"}
         self._rules = {conversation_id: _rule(config, conversation_id) for conversation_id in groups}
         self._patterns = list(_usable(config))
+        self._introduced = False
 
     async def admits(self, message: Message) -> bool:
         sender, chatbot = sender_id(message.raw), word(message.raw.get("chatbotUserId"))
+        if not self._introduced and chatbot:
+            self._introduced = True
+            log.debug("the robot's own id", extra={**self._config.labels, "chatbot_user_id": chatbot})
         if (sender and sender == chatbot) or not self._allowed.have(message.raw):
             return False
         if message.conversation.kind == "direct":
