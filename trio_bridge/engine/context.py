@@ -204,15 +204,24 @@ class HandlerContext:
     ) -> Completion:
         """The completion of a message that was handled."""
         claim = self._held.held.claim
+        outgoing = (*outgoing, *self._promised(""))
         changes = self._closings(filled={new.key for new in outgoing}) if self._unfinished else ()
         return Completion(claim.seq, claim.fence, "done", outgoing=outgoing, changes=changes, state=state)
 
     def buried(self, error: str) -> Completion:
         """The completion of a message that was given up."""
         claim, notice = self._held.held.claim, self._platform.notices.failed
-        outgoing = (self._notice("failed", notice),) if notice and self.begun and self._message is not None else ()
+        told = (self._notice("failed", notice),) if notice and self.begun and self._message is not None else ()
+        outgoing = (*told, *self._promised(ERROR_MARK))
         changes = self._closings()
         return Completion(claim.seq, claim.fence, "dead", error=error, outgoing=outgoing, changes=changes)
+
+    def _promised(self, text: str) -> tuple[NewOutgoing, ...]:
+        """A first reply that people wait for, if nobody said one."""
+        key = f"{self._delivery.key}/1"
+        if self._message is None or self._replies or not self._platform.awaits(key):
+            return ()
+        return (self._new_outgoing(key, Reply(text)),)
 
     def _committed(self, completion: Completion) -> None:
         self.completed = True

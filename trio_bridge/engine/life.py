@@ -1,4 +1,4 @@
-"""One life of an account: from start to stop. Everything that lives above generations is made here, and ends here."""
+"""One life of an account: from start to stop. All that lives above generations is made here, and ends here."""
 
 from __future__ import annotations
 

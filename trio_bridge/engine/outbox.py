@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Set
-from pathlib import Path
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from weakref import WeakValueDictionary
 
 import attrs
@@ -129,7 +129,7 @@ class Outbox:
                 # Clamped: the wall clock may have been wrong when this was written, or be wrong now.
                 self._lanes.hold_back(row.lane, min(row.not_before, now + LONGEST_LIFE) + offset)
 
-    async def _close_streams(self, buried: Set[str]) -> None:
+    async def _close_streams(self, buried: AbstractSet[str]) -> None:
         """End the streams of messages that were buried with a process: nobody will go on with them."""
         rows = await self._store.outgoing(["open"]) if buried else []
         lost = [row.key for row in rows if row.key.rpartition("/")[0] in buried]
@@ -143,7 +143,7 @@ class Outbox:
 
     def compose(self, key: str, lane: str, target: str, reply: Reply, *, open_: bool = False) -> NewOutgoing:
         """A reply in the form that the store keeps."""
-        attachments = [{"path": _place(item.path), "kind": item.kind, "name": item.name} for item in reply.attachments]
+        attachments = [{"path": str(item.path), "kind": item.kind, "name": item.name} for item in reply.attachments]
         return NewOutgoing(
             key=key,
             lane=lane,
@@ -324,11 +324,6 @@ class Outbox:
     def _follow(self, key: str, state: ReceiptState, error: str = "") -> None:
         if (receipt := self._receipts.get(key)) is not None:
             receipt.move(state, error)
-
-
-def _place(path: Path | None) -> str | None:
-    """Where a file is, also for a process that is started somewhere else."""
-    return None if path is None else str(path.absolute())
 
 
 def _reply_of(row: OutgoingRow) -> Reply:

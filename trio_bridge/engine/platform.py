@@ -19,7 +19,7 @@ from .environment import Environment
 from .findings import Finding
 from .hosts import Hosts
 from .store import AccountStore
-from .ways import network_of
+from .ways import network_through
 
 
 @attrs.frozen
@@ -157,6 +157,10 @@ class Platform(abc.ABC):
         """
         return outgoing.reply
 
+    def awaits(self, key: str) -> bool:
+        """Whether people were told that a reply will come. Then it does, be it an empty one."""
+        return False
+
     async def is_repeatable(self, key: str) -> bool:
         """Whether nothing is seen twice if a reply is sent again that may have been sent."""
         return self.sends_are_keyed
@@ -208,8 +212,8 @@ class Services:
 
     @classmethod
     def of(cls, config: AccountConfig, environment: Environment, store: AccountStore) -> Services:
-        """What one account gets: the world as it sees it."""
-        network = network_of(config, environment.network)
+        """What one account gets: the world as it sees it, through the proxy that it names."""
+        network = network_through(config.proxy, environment.network)
         return cls(environment=attrs.evolve(environment, network=network), store=store)
 
 

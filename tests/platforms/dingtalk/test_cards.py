@@ -7,6 +7,7 @@ import trio
 from trio.testing import MockClock
 
 from tests.platforms.dingtalk.stage import Stage, simulated
+from trio_bridge.engine.store import OutgoingChange
 from trio_bridge.messages import Message
 from trio_bridge.platforms.dingtalk.gateway_calls import Answer
 from trio_bridge.platforms.dingtalk.gateway_card import Card
@@ -332,3 +333,107 @@ async def test_a_thousand_streams_keep_to_the_pace_of_the_app(autojump_clock: Mo
         cards = stage.dingtalk.rest.cards.known.values()
         assert {card.text for card in cards} == {"1 2 3 4 5 "}
         assert {card.flow_status for card in cards} == {"3"}
+
+
+# Messages that wait.
+
+
+async def slow(message: Message) -> str | None:
+    await trio.sleep(10)
+    if "fail" in message.text:
+        raise ValueError(message.text)
+    return None if "silent" in message.text else f"you said {message.text}"
+
+
+async def test_a_message_that_waits_is_told_so_in_the_card_that_takes_its_answer(autojump_clock: MockClock) -> None:
+    async with (
+        simulated() as stage,
+        stage.account(slow, busy_ack=True, busy_texts=["{ahead} before you"], thinking_emotion=False) as account,
+    ):
+        await account.wait_ready()
+        pushed = [await stage.dingtalk.say(word) for word in ("one", "two", "three")]
+        await grown(stage, "1 before you")
+        await stage.dingtalk.wait_replied(pushed[2])
+        await trio.sleep(1)
+        assert the_card(stage).texts == ["1 before you", "you said two"]
+        assert [(sent.via, sent.text) for sent in stage.dingtalk.sent] == [
+            ("webhook", "you said one"),
+            ("card", "you said two"),
+            ("webhook", "you said three"),
+        ]
+
+
+@pytest.mark.parametrize(("said", "shown", "status"), [("silent", "…", "3"), ("fail", "⚠ (interrupted)", "5")])
+async def test_a_card_that_promised_an_answer_is_ended_without_one(
+    said: str, shown: str, status: str, autojump_clock: MockClock
+) -> None:
+    async with simulated() as stage, stage.account(slow, busy_ack=True, max_attempts=1) as account:
+        await account.wait_ready()
+        for word in ("one", said):
+            await stage.dingtalk.say(word)
+        await trio.sleep(30)
+        assert (the_card(stage).text, the_card(stage).flow_status) == (shown, status)
+
+
+async def test_an_answer_that_grows_goes_on_in_the_card_that_promised_it(autojump_clock: MockClock) -> None:
+    async with simulated() as stage, stage.account(counts, busy_ack=True, busy_texts=["wait"]) as account:
+        await account.wait_ready()
+        for word in ("one", "two"):
+            pushed = await stage.dingtalk.say(word)
+        await stage.dingtalk.wait_replied(pushed)
+        await trio.sleep(1)
+        first, second = sorted(stage.dingtalk.rest.cards.known.values(), key=lambda card: "wait" in card.texts)
+        assert second.texts[0] == "wait"
+        assert first.text == second.text == "1 2 3 4 5 "
+
+
+async def test_who_is_not_heard_is_not_told_to_wait(autojump_clock: MockClock) -> None:
+    async with simulated() as stage, stage.account(slow, busy_ack=True, allowed_users=["staff0001"]) as account:
+        await account.wait_ready()
+        await stage.dingtalk.say("one", conversation="cidTEAM")
+        await stage.dingtalk.say("two", conversation="cidTEAM", sender="stranger")
+        await trio.sleep(30)
+        assert not stage.dingtalk.rest.cards.known
+
+
+async def test_a_promise_holds_over_a_restart(autojump_clock: MockClock) -> None:
+    store = MemoryStore()
+    tuning = {"store": store, "busy_ack": True, "busy_texts": ["wait"]}
+    async with simulated() as stage:
+        with trio.move_on_after(1000) as killed:
+            async with stage.account(slow, **tuning) as account:
+                await account.wait_ready()
+                for word in ("one", "two"):
+                    await stage.dingtalk.say(word)
+                await grown(stage, "wait")
+                await trio.sleep(0.1)
+                killed.cancel()
+                await trio.sleep_forever()
+        async with stage.account(slow, **tuning):
+            await grown(stage, "you said two")
+            assert the_card(stage).texts[0] == "wait"
+
+
+# What an earlier life left behind.
+
+
+async def test_a_card_whose_reply_is_gone_is_ended_at_the_start(autojump_clock: MockClock) -> None:
+    """Its message was purged, say. Nobody will go on with it."""
+    store = MemoryStore()
+    async with simulated() as stage:
+        with trio.move_on_after(1000) as killed:
+            async with stage.account(counts, store=store) as account:
+                await account.wait_ready()
+                await stage.dingtalk.say("count")
+                await grown(stage, "1 2 ")
+                await trio.sleep(0.1)
+                killed.cancel()
+                await trio.sleep_forever()
+        kept = await store.open_account(account.name, platform="dingtalk")
+        (row,) = await kept.outgoing(["open"])
+        await kept.change([OutgoingChange(row.key, state="dead")])
+        async with stage.account(None, store=store):
+            await grown(stage, "⚠ (interrupted)")
+            await trio.sleep(10)
+            assert (the_card(stage).flow_status, the_card(stage).errored) == ("5", True)
+        assert await kept.load("dingtalk:cards") == {}

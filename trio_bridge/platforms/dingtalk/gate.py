@@ -69,14 +69,19 @@ class Gate:
         groups = {*config.groups, *config.group_allow_from, *config.free_response_chats} - {"", "*"}
         self._rules = {conversation_id: _rule(config, conversation_id) for conversation_id in groups}
         self._patterns = list(_usable(config))
-        self._introduced = False
+
+    def surely_admits(self, message: Message) -> bool:
+        """Whether the message will be heard, as far as that is known without asking anybody."""
+        if not self._may_speak(message):
+            return False
+        if message.conversation.kind == "direct":
+            policy = self._config.dm_policy
+            return policy == "open" or (policy != "disabled" and self._direct.have(message.raw))
+        rule = self._rules.get(message.conversation.id, self._everywhere)
+        return rule.heard and rule.people.have(message.raw) and (message.mentioned or not rule.needs_mention)
 
     async def admits(self, message: Message) -> bool:
-        sender, chatbot = sender_id(message.raw), word(message.raw.get("chatbotUserId"))
-        if not self._introduced and chatbot:
-            self._introduced = True
-            log.debug("the robot's own id", extra={**self._config.labels, "chatbot_user_id": chatbot})
-        if (sender and sender == chatbot) or not self._allowed.have(message.raw):
+        if not self._may_speak(message):
             return False
         if message.conversation.kind == "direct":
             return self._config.dm_policy == "open" or await self._lets_in(message)
@@ -88,6 +93,10 @@ class Gate:
         if not rule.people.have(message.raw):
             return False
         return message.mentioned or not rule.needs_mention or await self._matches(message.text)
+
+    def _may_speak(self, message: Message) -> bool:
+        sender, chatbot = sender_id(message.raw), word(message.raw.get("chatbotUserId"))
+        return not (sender and sender == chatbot) and self._allowed.have(message.raw)
 
     async def _lets_in(self, message: Message) -> bool:
         """Whether ``dm_policy`` has anything but a notice for whoever speaks."""

@@ -19,6 +19,7 @@ from ...transport.http import open_http_client
 from ...wire.protocol import Delivery
 from .api import DingTalkApi, api_for
 from .callbacks import Callbacks
+from .cards.busy import BusyCards
 from .cards.deck import Cards
 from .checking import AccountCheck
 from .config import DingTalk
@@ -57,15 +58,17 @@ class DingTalkPlatform(Platform):
     _courier: Courier
     _cards: Cards
     _callbacks: Callbacks
+    _busy: BusyCards = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self._busy = BusyCards(self._config, self._cards, self._gate, lambda delivery: self.message(delivery, None))
         self.notices = self._manners.notices
         self.shares_memory = self._config.shared_memory_across_conversations
 
     def connect(self) -> AbstractAsyncContextManager[Connection]:
         return self._login.connect()
 
-    def message(self, delivery: Delivery, context: MessageContext) -> Message | None:
+    def message(self, delivery: Delivery, context: MessageContext | None) -> Message | None:
         """What a robot message says; ``None`` where it says nothing, or nothing that anybody can read."""
         if delivery.topic == EVENTS:  # Kept when somebody handled events.
             return None
@@ -99,6 +102,9 @@ class DingTalkPlatform(Platform):
     async def admits(self, message: Message) -> bool:
         return await self._gate.admits(message) and not await self._manners.heeds(message)
 
+    def arrived(self, delivery: Delivery, ahead: int) -> None:
+        self._busy.arrived(delivery, ahead)
+
     def attending(self, message: Message) -> AbstractAsyncContextManager[None] | None:
         return self._thinking.attending(message)
 
@@ -120,6 +126,9 @@ class DingTalkPlatform(Platform):
 
     async def finish(self, outgoing: Outgoing) -> Reply | None:
         return await self._cards.finish(outgoing)
+
+    def awaits(self, key: str) -> bool:
+        return self._cards.is_announced(key)
 
     async def is_repeatable(self, key: str) -> bool:
         return self._cards.is_repeatable(key)
@@ -163,7 +172,7 @@ async def open_dingtalk(config: DingTalk, services: Services) -> AsyncIterator[P
         thinking = Thinking(config, rest, nursery)
         cards = Cards(config, rest, services.store, nursery, thinking.unneeded)
         await cards.open()
-        login = Login(config, http, network, standing)
+        login = Login(config, http, network)
         callbacks = Callbacks(config, cards.owner)
         try:
             yield DingTalkPlatform(

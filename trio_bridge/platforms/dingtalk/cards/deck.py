@@ -68,14 +68,19 @@ class Cards:
         """Take up what an earlier life left; cards whose reply is gone are brought to their end meanwhile."""
         await self._records.open()
         waiting = {row.key for row in await self._store.outgoing(["open", "pending", "sending", "unknown"])}
-        left = [(key, record) for key, record in self._records.items() if key not in waiting]
+        buried = {letter.key for letter in await self._store.dead_letters() if letter.box == "inbox"}
+        left = [
+            (key, record)
+            for key, record in self._records.items()
+            if key not in waiting and (not record.announced or key.rpartition("/")[0] in buried)
+        ]
         for record in self._records.all():
             self._remember(record)
         if left:
             self._nursery.start_soon(self._sweep, left, name=f"{self._config.name}/stuck cards")
 
     async def pause(self) -> None:
-        """The account stops: a card that looks busy says that it was interrupted, for nobody knows when it will go on."""
+        """The account stops: a card that looks busy says that it was interrupted. Nobody knows when it will go on."""
         with trio.move_on_after(PAUSE_LIMIT, shield=True):
             async with trio.open_nursery() as nursery:
                 for card in self._cards.values():
@@ -213,7 +218,7 @@ class Cards:
         """Make the card, known to the store before and after. Without a store there is no card."""
         if card.stage != "new":
             return
-        record = Record(card.id, asked_by=card.asker)
+        record = Record(card.id, asked_by=card.asker, announced=bool(text))
         try:
             await self._records.put(key, record)
             if await card.make(text):

@@ -21,6 +21,8 @@ class Record:
     """Our own id of it, ``outTrackId`` to DingTalk."""
     asked_by: str = ""
     """The staff id of whoever asked the question that it answers."""
+    announced: bool = False
+    """It was made before there was a reply: that will come when its message is handled."""
     delivered: bool = False
     """People can see it."""
     stuck: bool = False

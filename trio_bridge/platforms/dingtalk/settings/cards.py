@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 
 from ....config import not_negative, positive
+from .lists import texts
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -21,3 +22,10 @@ class CardSettings:
     """Calls about cards per second. DingTalk takes 20 of each kind from an app."""
     card_max_updates: int = attrs.field(default=100, validator=not_negative)
     """Updates of one card while it grows; after them only the whole answer is shown."""
+    busy_ack: bool = False
+    """Say in a card that a message waits for others of its conversation, of one at a time. The card takes the answer
+    later."""
+    busy_texts: tuple[str, ...] = attrs.field(
+        default=("⏳ 排队中，前面还有 {ahead} 条消息。One moment, please: {ahead} before you.",), converter=texts
+    )
+    """What it says, one of them by chance; ``{ahead}`` is how many wait before it."""

@@ -1,0 +1,51 @@
+"""Cards for messages that wait while their conversation is busy. The answer will stand in the same card."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+
+from ....messages import Message
+from ....wire.protocol import Delivery
+from ..config import DingTalk
+from ..gate import Gate
+from ..targets import answer_to
+from .deck import Cards
+
+
+class BusyCards:
+    """Says of a message that waits that it was seen: of one at a time in each conversation.
+
+    ``read`` is how a delivery becomes a message.
+    """
+
+    def __init__(self, config: DingTalk, cards: Cards, gate: Gate, read: Callable[[Delivery], Message | None]) -> None:
+        self._texts = config.busy_texts if config.busy_ack else ()
+        self._cards = cards
+        self._gate = gate
+        self._read = read
+        self._last: dict[str, str] = {}
+        """The newest reply that was announced, by lane."""
+
+    def arrived(self, delivery: Delivery, ahead: int) -> None:
+        """A message waits behind ``ahead`` others. Who may not be heard is told nothing."""
+        if not self._texts or self._is_told(delivery.lane):
+            return
+        message = self._read(delivery)
+        if message is not None and self._gate.surely_admits(message):
+            key = first_reply(delivery.key)
+            text = self._texts[zlib.crc32(key.encode()) % len(self._texts)]
+            self._cards.announce(key, answer_to(message.raw), text.replace("{ahead}", str(ahead)))
+            self._last[delivery.lane] = key
+
+    def _is_told(self, lane: str) -> bool:
+        key = self._last.get(lane)
+        if key is not None and not self._cards.is_announced(key):
+            del self._last[lane]
+            key = None
+        return key is not None
+
+
+def first_reply(key: str) -> str:
+    """The key of the first reply to a message."""
+    return f"{key}/1"
