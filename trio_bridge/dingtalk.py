@@ -1,4 +1,4 @@
-"""What is said to ``account.api`` of a DingTalk account, and what it answers.
+"""What is said to ``account.api`` of a DingTalk account, and what it answers; what presses, events and calls are.
 
 Whoever only hears and answers messages needs nothing of it.
 """
@@ -8,17 +8,25 @@ from .platforms.dingtalk.api_docs import Doc, Docs, Node
 from .platforms.dingtalk.api_media import Audio, File, Video
 from .platforms.dingtalk.api_messages import ActionCard, Image, Kind, Link, Markdown, Text
 from .platforms.dingtalk.api_results import ApiStatus, Delivered, Probe, RecallResult, SendResult
+from .platforms.dingtalk.card_action import CardAction, CardUpdate
+from .platforms.dingtalk.event import Event
+from .platforms.dingtalk.graph_call import GraphRequest, GraphResponse
 from .platforms.dingtalk.users import Users
 
 __all__ = [
     "ActionCard",
     "ApiStatus",
     "Audio",
+    "CardAction",
+    "CardUpdate",
     "Delivered",
     "DingTalkApi",
     "Doc",
     "Docs",
+    "Event",
     "File",
+    "GraphRequest",
+    "GraphResponse",
     "Image",
     "Kind",
     "Link",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import sys
@@ -19,6 +20,7 @@ from tests.docs.conftest import DOCS, Import
 from tests.docs.real import SECRET, move, moved, supply_secrets
 from trio_bridge import ConfigError, Secret, open_account, open_bridge
 from trio_bridge.platforms.dingtalk.gateway_calls import Answer
+from trio_bridge.platforms.dingtalk.gateway_frames import GRAPH
 from trio_bridge.platforms.dingtalk.rest_gateway import DIRECT
 from trio_bridge.runner.loading import RunnerConfig, load_config
 from trio_bridge.testing.dingtalk import DingTalkSimulator
@@ -71,27 +73,6 @@ async def test_every_way_to_answer(
     async with dingtalk.open_account(getattr(example("answering.py"), handler)):
         await dingtalk.say("good day")
         assert [(await dingtalk.next_reply()).text for _ in answers] == answers
-
-
-async def test_files_are_sent_after_the_text(
-    autojump_clock: object,
-    dingtalk: DingTalkSimulator,
-    example: Import,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    sending = example("sending_files.py")
-    sending.REPORTS.mkdir()
-    (sending.REPORTS / "w7.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    (sending.REPORTS / "w7.pdf").write_bytes(b"%PDF-1.7")
-    async with dingtalk.open_account(sending.report) as account:
-        await dingtalk.say("w7")
-        seen = [(await dingtalk.next_reply()).text for _ in range(3)]
-        await sending.circulate(account, sending.REPORTS / "w7.pdf", ["staff0001", "staff0002"])
-    assert seen == ["**Report w7**", "[image w7.png]", "[file Report w7.pdf]"]
-    assert [sent.text for sent in dingtalk.sent[3:]] == ["[file w7.pdf]", "[file w7.pdf]"]
-    assert len(dingtalk.rest.media.uploaded) == 3
 
 
 async def test_a_conversation_is_remembered(
@@ -207,12 +188,12 @@ async def test_an_agent_of_ones_own_is_opened_and_answers(
 @pytest.fixture
 def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A directory with what the files name; what is imported from there is forgotten afterwards."""
-    for name in ("shop.py", "glossary.py", "answer"):
+    for name in ("shop.py", "glossary.py", "stopping.py", "noticing.py", "answer"):
         copy(EXAMPLES / name, tmp_path)
     write_words(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     yield tmp_path
-    for module in ("shop", "glossary"):
+    for module in ("shop", "glossary", "stopping", "noticing"):
         sys.modules.pop(module, None)
 
 
@@ -317,3 +298,45 @@ async def test_the_file_for_dingtalk_hears_whom_its_comments_say(
         await dingtalk.ask("hello", conversation="cidTeam")
     heard = [sent.text.removeprefix("@staff0001").strip() for sent in dingtalk.sent]
     assert heard == ["bot: price?", "just so", "hello"]
+
+
+async def test_whoever_asked_can_stop_an_answer_and_nobody_else(
+    autojump_clock: object, dingtalk: DingTalkSimulator, load: Import
+) -> None:
+    config = load("callbacks.toml")
+    async with open_bridge(moved(config, dingtalk), config.build_agent(), environment=dingtalk.environment):
+        await dingtalk.wait_until(lambda: bool(dingtalk.connections))
+        await dingtalk.say("count", sender="staff0007", conversation="cidTeam")
+        await dingtalk.wait_until(lambda: any(card.shown for card in dingtalk.cards))
+        [card] = dingtalk.cards
+        await trio.sleep(5)
+        answer = await dingtalk.press(card, "stop", user="staff0001")
+        notice = {"notice": "Only whoever asked can stop this."}
+        assert answer.response["userPrivateData"]["cardParamMap"] == notice
+        await trio.sleep(5)
+        answer = await dingtalk.press(card, "stop", user="staff0007")
+        assert answer.response["cardData"]["cardParamMap"] == {"stopped": "true"}
+        assert (await dingtalk.next_reply()).text.endswith("11 … stopped")
+
+
+async def test_people_who_come_are_counted_once(
+    autojump_clock: object, dingtalk: DingTalkSimulator, load: Import, at_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = load("callbacks.toml")
+    monkeypatch.chdir(at_home)
+    (at_home / "people.json").write_text("[]")
+    async with open_bridge(moved(config, dingtalk), config.build_agent(), environment=dingtalk.environment):
+        await dingtalk.wait_until(lambda: bool(dingtalk.connections))
+        dingtalk.event("user_add_org", {"userId": ["staff0001", "staff0002"]})
+        await trio.sleep(1)
+        dingtalk.event("user_leave_org", {"userId": ["staff0001"]})
+        dingtalk.event("user_add_org", {"userId": ["staff0001"]})
+        await trio.sleep(1)
+        counted = {}
+        for uri in ("/people", "/weather"):
+            called = dingtalk.push({"requestLine": {"method": "GET", "uri": uri}}, topic=GRAPH)
+            await dingtalk.wait_acked(called)
+            [ack] = dingtalk.ledger.record(called).acks
+            counted[uri] = json.loads(ack.data)["response"]
+        assert counted["/people"]["body"] == '{"count": 2}'
+        assert counted["/weather"]["statusLine"]["code"] == 404

@@ -13,7 +13,7 @@ from trio.testing import MockClock
 
 from tests.platforms.dingtalk.conftest import lines
 from tests.platforms.dingtalk.stage import Listener, Stage, simulated
-from trio_bridge.platforms.dingtalk import CardAction, CardUpdate, GraphRequest, GraphResponse
+from trio_bridge.dingtalk import CardAction, CardUpdate, GraphRequest, GraphResponse
 from trio_bridge.platforms.dingtalk.callbacks import Callbacks
 from trio_bridge.platforms.dingtalk.frames import CARD, GRAPH
 from trio_bridge.platforms.dingtalk.ledger import Acked, Pushed

@@ -15,8 +15,8 @@ from trio.testing import MockClock
 
 from tests.platforms.dingtalk.conftest import lines
 from tests.platforms.dingtalk.stage import Listener, SlowStore, Stage, simulated
+from trio_bridge.dingtalk import Event
 from trio_bridge.messages import Message
-from trio_bridge.platforms.dingtalk import Event
 from trio_bridge.platforms.dingtalk.event import read_event
 from trio_bridge.platforms.dingtalk.frames import DELEGATE, EVENTS
 from trio_bridge.platforms.dingtalk.protocol import DingTalkProtocol

@@ -17,14 +17,15 @@ class CallbackSettings:
     """Keys about what is no message. DingTalk is asked for what somebody handles, and for nothing else."""
 
     on_card_action: CardHandler | None = attrs.field(default=None, validator=function_or_none)
-    """Called when somebody presses something on a card: ``async def on_card_action(action)``, a
-    :class:`~trio_bridge.platforms.dingtalk.CardAction`. What it returns within 1.5 s changes the card."""
+    """Called when somebody presses something on a card, with a :class:`~trio_bridge.dingtalk.CardAction`. What it
+    returns within 1.5 s changes the card: a :class:`~trio_bridge.dingtalk.CardUpdate`, or ``None``."""
     on_event: EventHandler | None = attrs.field(default=None, validator=function_or_none)
-    """Called for each event of the organisation: ``async def on_event(event)``, an
-    :class:`~trio_bridge.platforms.dingtalk.Event`. Stored, tried again and given up like a message."""
+    """Called for each :class:`~trio_bridge.dingtalk.Event` of the organisation. Events are stored, tried again and
+    given up like messages."""
     on_graph: GraphHandler | None = attrs.field(default=None, validator=function_or_none)
-    """Called when DingTalk calls the app as it would an HTTP server: ``async def on_graph(request)``, a
-    :class:`~trio_bridge.platforms.dingtalk.GraphRequest`. What it returns within 10 s is the response."""
+    """Called when DingTalk calls the app as it would call an HTTP server, with a
+    :class:`~trio_bridge.dingtalk.GraphRequest`. What it returns within 10 s is the response: a
+    :class:`~trio_bridge.dingtalk.GraphResponse`, a dict or a str."""
     subscribe_delegate: bool = False
     """Hear also what is said to people in whose name the robot answers. They are messages like any other;
     ``message.raw["hostingContext"]`` names the person."""
