@@ -16,7 +16,7 @@ Rules, as the platform keeps them or as it is safest to assume:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from .gateway_calls import Call
 from .gateway_card import Card, CardCall, Laid
@@ -29,7 +29,7 @@ DELIVER = "/v1.0/card/instances/deliver"
 CREATE_AND_DELIVER = "/v1.0/card/instances/createAndDeliver"
 STREAMING = "/v1.0/card/streaming"
 
-_SPACES: Mapping[str, tuple[str, Any]] = {
+_SPACES: Mapping[str, tuple[str, Literal["user", "group"]]] = {
     "IM_GROUP": ("imGroupOpenDeliverModel", "group"),
     "IM_ROBOT": ("imRobotOpenDeliverModel", "user"),
 }
