@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -150,6 +152,22 @@ async def test_an_error_now_and_then_changes_nothing(autojump_clock: MockClock) 
                 await stage.dingtalk.wait_replied(await stage.dingtalk.say("hello"))
         await trio.sleep(10)
         assert asked(stage) == (10, 5)
+
+
+async def test_nothing_is_kept_of_messages_that_are_through(autojump_clock: MockClock) -> None:
+    messages = list[weakref.ref[Message]]()
+
+    async def handler(message: Message) -> None:
+        messages.append(weakref.ref(message))
+        await trio.sleep(float(message.text))
+
+    async with simulated() as stage, stage.account(handler, handler_timeout=2.5, max_attempts=1) as account:
+        await account.wait_ready()
+        for index, takes in enumerate((0, 0.5, 2, 3)):
+            await stage.dingtalk.say(str(takes), sender=f"p{index}")
+        await trio.sleep(20)
+        gc.collect()
+        assert [message() for message in messages] == [None] * 4
 
 
 # Ends

@@ -115,13 +115,16 @@ class Thinking:
                 continue  # Whoever woke us may be through already.
             await trio.sleep_until(self._due())
             while self._due() <= trio.current_time():
-                key = next(iter(self._new))
-                attention = self._marked[key] = self._new.pop(key)
-                attention.over = trio.Event()
-                self._nursery.start_soon(self._mark, attention, attention.over, name=f"{self._name}/emotion")
+                self._mark_oldest()
 
     def _due(self) -> float:
         return next(iter(self._new.values())).since + PATIENCE if self._new else float("inf")
+
+    def _mark_oldest(self) -> None:
+        key = next(iter(self._new))
+        attention = self._marked[key] = self._new.pop(key)
+        attention.over = trio.Event()
+        self._nursery.start_soon(self._mark, attention, attention.over, name=f"{self._name}/emotion")
 
     async def _mark(self, attention: Attention, over: trio.Event) -> None:
         body = {
