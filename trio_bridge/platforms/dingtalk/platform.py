@@ -172,7 +172,7 @@ async def open_dingtalk(config: DingTalk, services: Services) -> AsyncIterator[P
         thinking = Thinking(config, rest, nursery)
         cards = Cards(config, rest, services.store, nursery, thinking.unneeded)
         await cards.open()
-        login = Login(config, http, network)
+        login = Login(config, http, network, standing)
         callbacks = Callbacks(config, cards.owner)
         try:
             yield DingTalkPlatform(
