@@ -181,6 +181,17 @@ async def test_without_a_folder_there_is_a_private_one_that_goes_with_the_bridge
     assert not path.parent.exists()
 
 
+@pytest.mark.parametrize("place", [None, "files"])
+async def test_a_folder_that_was_taken_away_is_made_anew(tmp_path: Path, place: str | None) -> None:
+    async with open_files(None if place is None else tmp_path / place, inline) as files:
+        first = await files.keep(giving([b"x"]), "a")
+        first.unlink()
+        first.parent.rmdir()
+        again = await files.keep(giving([b"y"]), "a")
+        assert again.read_bytes() == b"y"
+        assert mode(again.parent) == 0o700
+
+
 async def test_a_folder_that_nothing_lands_in_is_not_made(tmp_path: Path) -> None:
     async with open_files(tmp_path / "files", inline) as files:
         await files.keep(giving([]), "x", tmp_path / "elsewhere")

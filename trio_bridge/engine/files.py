@@ -83,7 +83,7 @@ class Files:
     _directory: Path | None = attrs.field(converter=attrs.converters.optional(_absolute))
     _disk: Executor
     _new_id: Callable[[], str] = _new_id
-    _is_ready: bool = attrs.field(default=False, init=False)
+    _is_swept: bool = attrs.field(default=False, init=False)
     _temporary: Path | None = attrs.field(default=None, init=False)
 
     async def keep(self, receive: Receive, name: str, to: PathLike | None = None) -> Path:
@@ -126,17 +126,17 @@ class Files:
             raise StoreUnavailable(f"a received file can't be kept in {where}: {reason}") from error
 
     def _folder(self, to: PathLike | None) -> Path:
-        """Where the file is written."""
+        """Where the file is written. Ours is made anew where somebody took it away."""
         if to is not None:
             return _folder_of(Path(to).absolute())
         if self._directory is None:
-            if self._temporary is None:
+            if self._temporary is None or not self._temporary.is_dir():
                 self._temporary = Path(tempfile.mkdtemp(prefix="trio-bridge-"))
             return self._temporary
-        if not self._is_ready:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not self._is_swept:
             _sweep(self._directory)
-            self._is_ready = True
+            self._is_swept = True
         return self._directory
 
     def _place(self, name: str, to: PathLike | None) -> Path:

@@ -111,7 +111,7 @@ async def test_neither_a_content_type_nor_our_token_goes_to_the_host(desk: Desk)
     assert call.headers["accept-encoding"] == "identity"
 
 
-async def test_a_name_is_made_harmless_and_a_missing_one_is_made_up(desk: Desk) -> None:
+async def test_trap_21_a_name_is_made_harmless_and_a_missing_one_is_made_up(desk: Desk) -> None:
     code = desk.cloud.rest.files.put(b"x")
     hostile = Attachment(kind="file", name="../../etc/passwd\0.txt", source={"code": code})
     path = await desk.platform.download(hostile, None)
@@ -176,7 +176,7 @@ NOT_CALLED = [
 
 
 @pytest.mark.parametrize("url", NOT_CALLED)
-async def test_an_address_that_is_not_public_is_not_called(cloud: Cloud, internet: Internet, url: str) -> None:
+async def test_trap_70_an_address_that_is_not_public_is_not_called(cloud: Cloud, internet: Internet, url: str) -> None:
     places = (f"{INSIDE}:80", f"{INSIDE}:443", f"{PUBLIC}:80", "127.0.0.1:9999", "169.254.169.254:80")
     async with hosts(cloud, *places), open_desk(cloud, allow_insecure=True) as desk:
         await refusal(desk, at(url + "?secret"), "refused_address")
@@ -184,7 +184,7 @@ async def test_an_address_that_is_not_public_is_not_called(cloud: Cloud, interne
 
 
 @pytest.mark.parametrize("location", [url for url in NOT_CALLED if not url.startswith(("//", "http:///"))])
-async def test_nor_is_one_behind_a_redirect(cloud: Cloud, internet: Internet, location: str) -> None:
+async def test_trap_70_nor_is_one_behind_a_redirect(cloud: Cloud, internet: Internet, location: str) -> None:
     script(cloud, redirect(location))
     async with hosts(cloud, f"{INSIDE}:80", f"{PUBLIC}:80", "127.0.0.1:9999"):
         async with open_desk(cloud, allow_insecure=True) as desk:
@@ -297,7 +297,7 @@ async def test_a_size_that_is_told_is_enough_to_refuse(desk: Desk) -> None:
     assert body.taken < 10
 
 
-async def test_an_endless_answer_is_left_at_the_limit(cloud: Cloud) -> None:
+async def test_trap_21_an_endless_answer_is_left_at_the_limit(cloud: Cloud) -> None:
     body, limit = Endless(), 1_000_000
     script(cloud, Answer(body=body))
     async with open_desk(cloud, media_max_bytes=limit) as desk:

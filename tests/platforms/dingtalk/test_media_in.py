@@ -105,7 +105,9 @@ async def test_a_file_lands_beside_the_store_unless_somebody_says_where(
     assert (await where(files=tmp_path / "elsewhere")).parent == tmp_path / "elsewhere"
 
 
-async def test_a_message_of_pictures_alone_has_the_text_that_was_configured(dingtalk: DingTalkSimulator) -> None:
+async def test_trap_21_a_message_of_pictures_alone_has_the_text_that_was_configured(
+    dingtalk: DingTalkSimulator,
+) -> None:
     async def answer(message: Message) -> str:
         return f"<{message.text}>"
 
