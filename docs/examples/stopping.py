@@ -3,6 +3,7 @@
 from collections import defaultdict
 
 import trio
+
 import trio_bridge as tb
 from trio_bridge.dingtalk import CardAction, CardUpdate
 

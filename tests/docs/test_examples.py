@@ -75,6 +75,27 @@ async def test_every_way_to_answer(
         assert [(await dingtalk.next_reply()).text for _ in answers] == answers
 
 
+async def test_files_are_sent_after_the_text(
+    autojump_clock: object,
+    dingtalk: DingTalkSimulator,
+    example: Import,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sending = example("sending_files.py")
+    sending.REPORTS.mkdir()
+    (sending.REPORTS / "w7.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (sending.REPORTS / "w7.pdf").write_bytes(b"%PDF-1.7")
+    async with dingtalk.open_account(sending.report) as account:
+        await dingtalk.say("w7")
+        seen = [(await dingtalk.next_reply()).text for _ in range(3)]
+        await sending.circulate(account, sending.REPORTS / "w7.pdf", ["staff0001", "staff0002"])
+    assert seen == ["**Report w7**", "[image w7.png]", "[file Report w7.pdf]"]
+    assert [sent.text for sent in dingtalk.sent[3:]] == ["[file w7.pdf]", "[file w7.pdf]"]
+    assert len(dingtalk.rest.media.uploaded) == 3
+
+
 async def test_a_conversation_is_remembered(
     autojump_clock: object, dingtalk: DingTalkSimulator, example: Import
 ) -> None:
@@ -320,11 +341,9 @@ async def test_whoever_asked_can_stop_an_answer_and_nobody_else(
 
 
 async def test_people_who_come_are_counted_once(
-    autojump_clock: object, dingtalk: DingTalkSimulator, load: Import, at_home: Path, monkeypatch: pytest.MonkeyPatch
+    autojump_clock: object, dingtalk: DingTalkSimulator, load: Import
 ) -> None:
     config = load("callbacks.toml")
-    monkeypatch.chdir(at_home)
-    (at_home / "people.json").write_text("[]")
     async with open_bridge(moved(config, dingtalk), config.build_agent(), environment=dingtalk.environment):
         await dingtalk.wait_until(lambda: bool(dingtalk.connections))
         dingtalk.event("user_add_org", {"userId": ["staff0001", "staff0002"]})
