@@ -8,6 +8,7 @@ from trio.testing import MockClock
 
 from tests.platforms.dingtalk.stage import Stage, simulated
 from trio_bridge.engine.store import OutgoingChange
+from trio_bridge.errors import RequestFailed
 from trio_bridge.messages import Message
 from trio_bridge.platforms.dingtalk.gateway_calls import Answer
 from trio_bridge.platforms.dingtalk.gateway_card import Card
@@ -437,3 +438,23 @@ async def test_a_card_whose_reply_is_gone_is_ended_at_the_start(autojump_clock: 
             await trio.sleep(10)
             assert (the_card(stage).flow_status, the_card(stage).errored) == ("5", True)
         assert await kept.load("dingtalk:cards") == {}
+
+
+# Any card, by account.api.
+
+
+async def test_a_card_can_be_changed_and_ended_by_its_id(autojump_clock: MockClock) -> None:
+    async with simulated() as stage, stage.account(counts) as account:
+        await account.wait_ready()
+        await stage.dingtalk.ask("count")
+        card = the_card(stage)
+        await account.api.update_card(
+            card.out_track_id, {"votes": 3, "who": ["a"]}, private={"staff0001": {"mine": "x"}}
+        )
+        assert (card.data["votes"], card.data["who"], card.text) == ("3", '["a"]', "1 2 3 4 5 ")
+        assert card.private == {"staff0001": {"mine": "x"}}
+        await account.api.finish_card(card.out_track_id, "That is all.")
+        assert (card.text, card.flow_status) == ("That is all.", "3")
+        for call in (account.api.update_card("card_nobody", {"a": "b"}), account.api.finish_card("card_nobody", "x")):
+            with pytest.raises(RequestFailed, match="cardNotExist"):
+                await call

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import attrs
 import trio
 
 from ...engine.pairing import Pairing
 from ...engine.ratelimit import TokenBucket
+from ...engine.store import NOTHING
 from ...errors import RequestFailed
 from ...messages import Attachment, PathLike, Reply
 from .api_docs import Docs
 from .api_messages import Kind
 from .api_results import ApiStatus, Probe, RecallResult, SendResult
 from .api_sending import Speaker
+from .cards.deck import Cards
 from .config import DingTalk
 from .downloads import Downloads
 from .markers import FileKind
@@ -52,6 +55,7 @@ class DingTalkApi:
     _prober: Prober
     _downloads: Downloads
     _uploads: Uploads
+    _cards: Cards
     _wall: Callable[[], float]
 
     # Messages
@@ -140,6 +144,33 @@ class DingTalkApi:
         """
         return await self._uploads.upload(Path(path), kind=kind, name=name)
 
+    # Cards
+
+    async def update_card(
+        self,
+        card: str,
+        data: Mapping[str, Any] = NOTHING,
+        *,
+        private: Mapping[str, Mapping[str, Any]] = NOTHING,
+    ) -> None:
+        """Change what a card shows: ``data`` for everybody, ``private`` for one person each, by staff id.
+
+        ``card`` is the ``outTrackId`` that it was made with. Values that are no text become JSON; what is not named
+        stays as it is. Harmless to repeat.
+
+        Raises:
+          RequestFailed: DingTalk says no; there is no such card, for one.
+          RateLimited, NotSent, ConnectionLost, AccountRefused, ConfigError: it was not changed now.
+        """
+        await self._cards.update(card, data, private)
+
+    async def finish_card(self, card: str, text: str) -> None:
+        """Bring a card that answers grow in to its end, whoever began it: one that looks busy for ever, for example.
+
+        Raises what :meth:`update_card` does.
+        """
+        await self._cards.finish_card(card, text)
+
     # The account itself
 
     def directory(self) -> Directory:
@@ -178,6 +209,7 @@ def api_for(
     downloads: Downloads,
     uploads: Uploads,
     pairing: Pairing,
+    cards: Cards,
     wall: Callable[[], float],
 ) -> DingTalkApi:
     """The calls of one account. ``tokens`` are those of the newer API and of the older."""
@@ -193,6 +225,7 @@ def api_for(
         prober=Prober(tokens[0], rest.standing, wall),
         downloads=downloads,
         uploads=uploads,
+        cards=cards,
         wall=wall,
     )
 

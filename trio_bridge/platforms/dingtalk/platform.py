@@ -165,13 +165,12 @@ async def open_dingtalk(config: DingTalk, services: Services) -> AsyncIterator[P
         downloads = Downloads(config, rest, file_hosts, services.environment.files)
         uploads = Uploads(config, attrs.evolve(rest, http=upload_http), services.environment.disk)
         gate = Gate(config, services)
-        api = api_for(
-            config, rest, robot, (token, old_token), downloads, uploads, gate.pairing, services.environment.wall
-        )
-        courier = Courier(config, rest, http, Sessions(config), services.environment.wall, robot, uploads)
         thinking = Thinking(config, rest, nursery)
         cards = Cards(config, rest, services.store, nursery, thinking.unneeded)
         await cards.open()
+        tokens, wall = (token, old_token), services.environment.wall
+        api = api_for(config, rest, robot, tokens, downloads, uploads, gate.pairing, cards, wall)
+        courier = Courier(config, rest, http, Sessions(config), wall, robot, uploads)
         login = Login(config, http, network, standing)
         callbacks = Callbacks(config, cards.owner)
         try:
