@@ -39,6 +39,16 @@ def texts(values: str | Iterable[str | int]) -> tuple[str, ...]:
     return tuple(text(value) for value in unfolded(values))
 
 
+def texts_or_none(values: str | Iterable[str | int] | None) -> tuple[str, ...] | None:
+    """The same where nothing has to be said."""
+    return None if values is None else texts(values)
+
+
+def hosts(values: str | Iterable[str | int]) -> tuple[str, ...]:
+    """Names of hosts, in the lower case that they are compared in."""
+    return tuple(host.lower() for host in texts(values))
+
+
 def verbatim(values: str | Iterable[str]) -> tuple[str, ...]:
     """Texts in which a comma means a comma. A single one is a list of one, not a list of letters."""
     return (values,) if isinstance(values, str) else tuple(values)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from trio_bridge.config import Proxy, Secret
 from trio_bridge.errors import ConfigError
+from trio_bridge.lists import verbatim
 from trio_bridge.platforms.dingtalk.config import DingTalk
+from trio_bridge.platforms.dingtalk.settings.groups import DingTalkGroup
 from trio_bridge.runner.loading import read_config
+from trio_bridge.runner.structure import FREELY_WRITTEN
 
 KEYS = {"client_id": "ding1", "client_secret": "hush"}
 
@@ -42,10 +46,17 @@ def problems(**keys: Any) -> list[str]:
     return [line.removeprefix("bridge.toml: accounts.sales.") for line in caught.value.problems]
 
 
-@pytest.mark.parametrize("key", ["allowed_users", "free_response_chats", "bot_names", "webhook_hosts"])
+@pytest.mark.parametrize(
+    "key", ["allowed_users", "free_response_chats", "bot_names", "webhook_hosts", "download_hosts"]
+)
 @pytest.mark.parametrize("written", [["a", 100001], "a, 100001", '["a", 100001]'])
 def test_a_list_is_read_in_each_form(key: str, written: Any) -> None:
     assert getattr(read(**{key: written}), key) == ("a", "100001")
+
+
+@pytest.mark.parametrize("written", [["a", 100001], "a, 100001", '["a", 100001]'])
+def test_a_list_of_a_group_is_read_in_each_form_too(written: Any) -> None:
+    assert read(groups={"cidTeam": {"allow_from": written}}).groups["cidTeam"].allow_from == ("a", "100001")
 
 
 def test_a_comma_in_a_pattern_is_part_of_it() -> None:
@@ -128,3 +139,10 @@ def test_what_is_wrong_with_a_proxy_is_said_without_it(monkeypatch: pytest.Monke
     assert problems(proxy=False) == [
         'proxy: expected a URL, "none", { env = NAME } or { file = PATH }, not a truth value'
     ]
+
+
+@pytest.mark.parametrize("cls", [DingTalk, DingTalkGroup])
+def test_every_list_of_texts_is_either_one_of_names_or_one_in_which_a_comma_is_a_comma(cls: type[Any]) -> None:
+    lists = [field for field in attrs.fields(attrs.resolve_types(cls)) if "tuple[str, ..." in str(field.type)]
+    assert {field.name for field in lists if field.converter not in {*FREELY_WRITTEN, verbatim}} == set()
+    assert lists

@@ -21,7 +21,7 @@ import cattrs
 from ..agents.python import load_function
 from ..config import Proxy, Secret
 from ..errors import ConfigError
-from ..lists import text, text_or_none, texts, unfolded
+from ..lists import hosts, text, text_or_none, texts, texts_or_none, unfolded
 from .wording import argument_of, described, expectation, inner, is_function, is_optional, key_path, kind_of, unknown
 
 T = TypeVar("T")
@@ -224,6 +224,8 @@ FREELY_WRITTEN: Mapping[object, Callable[[object], object]] = {
     text: _read_text,
     text_or_none: _read_text,
     texts: _read_texts,
+    texts_or_none: _read_texts,
+    hosts: _read_texts,
 }
 """How ids and names are read, by the converter that says that a field holds some: numbers and lists in a text too."""
 

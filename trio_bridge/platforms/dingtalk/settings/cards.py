@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from ....config import not_negative, positive
-from .lists import texts
+from .lists import verbatim
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -26,6 +26,6 @@ class CardSettings:
     """Say in a card that a message waits for others of its conversation, of one at a time. The card takes the answer
     later."""
     busy_texts: tuple[str, ...] = attrs.field(
-        default=("⏳ 排队中，前面还有 {ahead} 条消息。One moment, please: {ahead} before you.",), converter=texts
+        default=("⏳ 排队中，前面还有 {ahead} 条消息。One moment, please: {ahead} before you.",), converter=verbatim
     )
     """What it says, one of them by chance; ``{ahead}`` is how many wait before it."""

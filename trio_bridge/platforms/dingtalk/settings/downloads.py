@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import attrs
 
 from ....config import positive
-from .lists import texts
-
-
-def _hosts(values: Iterable[str | int]) -> tuple[str, ...]:
-    return tuple(host.lower() for host in texts(values))
+from .lists import hosts
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -22,7 +16,7 @@ class DownloadSettings:
     """The largest file that is fetched. A larger one is refused, before its first byte where its size is told."""
     media_timeout: float = attrs.field(default=30.0, validator=positive)
     """For one file as a whole."""
-    download_hosts: tuple[str, ...] = attrs.field(default=(), converter=_hosts)
+    download_hosts: tuple[str, ...] = attrs.field(default=(), converter=hosts)
     """The only hosts that files are fetched from, beside those of the endpoints; they may have private addresses.
     Without it every host is taken whose addresses are public."""
     picture_prompt: str = ""

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, get_args
 import attrs
 
 from ....errors import ConfigError
-from .lists import texts
+from .lists import texts_or_none
 
 ReplyMode = Literal["card", "auto", "markdown", "text"]
 SessionScope = Literal["group", "group_sender"]
@@ -24,7 +24,7 @@ class DingTalkGroup:
     """Whether anything is heard there."""
     require_mention: bool | None = None
     """Instead of the account's ``require_mention``."""
-    allow_from: tuple[str, ...] | None = attrs.field(default=None, converter=attrs.converters.optional(texts))
+    allow_from: tuple[str, ...] | None = attrs.field(default=None, converter=texts_or_none)
     """Who is heard there: staff ids or sender ids, in any case; ``*`` is everybody, an empty list nobody. Without this
     key, everybody whom the account hears."""
     session_scope: SessionScope | None = attrs.field(

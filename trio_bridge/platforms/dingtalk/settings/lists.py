@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ....lists import texts, verbatim
+from ....lists import hosts, texts, texts_or_none, verbatim
 
-__all__ = ["texts", "verbatim"]
+__all__ = ["hosts", "texts", "texts_or_none", "verbatim"]
