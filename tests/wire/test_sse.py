@@ -56,7 +56,7 @@ LINES = st.sampled_from(
     st.lists(st.tuples(LINES, st.sampled_from([b"\n", b"\r\n", b"\r"]))),
     st.lists(st.integers(0, 200)),
 )
-def test_cutting_makes_no_difference(lines: list[tuple[bytes, bytes]], cuts: list[int]) -> None:
+def test_trap_16_cutting_makes_no_difference(lines: list[tuple[bytes, bytes]], cuts: list[int]) -> None:
     stream = b"".join(line + end for line, end in lines)
     edges = [0, *sorted(cut for cut in cuts if cut < len(stream)), len(stream)]
     pieces = [stream[begin:end] for begin, end in pairwise(edges)]

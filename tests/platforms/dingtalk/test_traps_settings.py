@@ -12,6 +12,7 @@ import trio
 import trustme
 
 from tests.platforms.dingtalk.cloud import Cloud, config, open_desk
+from tests.platforms.dingtalk.stage import simulated
 from tests.transport.servers import serving
 from trio_bridge.config import Proxy, Secret
 from trio_bridge.errors import AccountRefused
@@ -101,3 +102,16 @@ async def test_trap_58_what_one_account_subscribes_to_is_not_subscribed_to_by_th
     first, second, third = ([item["topic"] for item in body["subscriptions"]] for body in cloud.bodies(OPEN))
     assert first == third != second
     assert config().subscriptions() is not config().subscriptions()
+
+
+async def test_trap_19_a_start_in_a_scope_that_is_cancelled_already_ends_at_once(
+    autojump_clock: trio.abc.Clock,
+) -> None:
+    async with simulated() as stage:
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            async with stage.account():
+                await trio.sleep_forever()
+        assert scope.cancelled_caught
+        assert trio.current_time() < 1
+        assert not stage.dingtalk.open_calls
