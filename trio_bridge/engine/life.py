@@ -15,10 +15,11 @@ from ..wire.protocol import Delivery
 from .answers import Answers
 from .dispatch import Dispatcher, Handler
 from .environment import Environment
-from .excuses import Excuses
 from .exclusive import hold_exclusively
+from .excuses import Excuses
 from .generation import Workshop
 from .inbox import Inbox
+from .minutes import Minutes
 from .outbox import Outbox
 from .platform import Platform, PlatformConfig
 from .policy import RestartPolicy
@@ -28,7 +29,8 @@ from .store import AccountStore
 from .supervisor import Supervisor
 
 HOUSEKEEPING = 5.0
-TRIM_EVERY = 60.0
+MINUTE = 60.0
+"""Between two lines about what was counted, and two times that the store is tidied."""
 
 logger = logging.getLogger(__name__)
 
@@ -166,13 +168,14 @@ class Life:
         await self.outbox.wait_idle()
 
     async def _keep_house(self) -> None:
-        trimmed_at = trio.current_time()
+        minute_at, minutes = trio.current_time(), Minutes(self._counters, self._config.labels)
         while True:
             await trio.sleep(HOUSEKEEPING)
             now = trio.current_time()
             self.dispatcher.revoke_stuck(now)
-            if now - trimmed_at >= TRIM_EVERY:
-                trimmed_at = now
+            if now - minute_at >= MINUTE:
+                minute_at = now
+                minutes.tell()
                 await self._trim()
 
     async def _trim(self) -> None:
