@@ -251,6 +251,16 @@ async def test_only_the_word_alone_is_a_reset_and_only_from_who_is_heard(
         assert bool(stage.dingtalk.ledger.record(pushed).replies) is not ("allowed_users" in keys)
 
 
+async def test_a_word_with_a_picture_is_no_reset(autojump_clock: MockClock) -> None:
+    listener = Listener()
+    parts = [{"text": "/new"}, {"type": "picture", "downloadCode": "code"}]
+    async with simulated() as stage, stage.account(listener) as account:
+        await account.wait_ready()
+        await stage.dingtalk.say("", changes={"msgtype": "richText", "text": None, "content": {"richText": parts}})
+        await trio.sleep(10)
+        assert listener.heard == ["/new"]
+
+
 async def test_an_empty_reset_text_is_silence(autojump_clock: MockClock) -> None:
     async with simulated() as stage, stage.account(count, reset_text="") as account:
         await account.wait_ready()

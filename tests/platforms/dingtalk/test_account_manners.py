@@ -12,6 +12,7 @@ from trio.testing import MockClock
 from tests.platforms.dingtalk.stage import Listener, simulated
 from trio_bridge.errors import StoreUnavailable
 from trio_bridge.messages import Message
+from trio_bridge.platforms.dingtalk.gate import Gate
 from trio_bridge.platforms.dingtalk.manners import SORRY
 from trio_bridge.platforms.dingtalk.rest_gateway import DIRECT, GROUP
 from trio_bridge.stores.memory import MemoryAccount, MemoryStore
@@ -68,8 +69,8 @@ async def fails(message: Message) -> None:
 async def test_with_async_mode_a_message_is_taken_at_once_and_answered_by_the_api(
     conversation: str | None, path: str, autojump_clock: MockClock
 ) -> None:
-    listener = Listener(takes=3 * 3600)
-    tuning: dict[str, Any] = {**ASYNC, "handler_timeout": 5 * 3600, "thinking_emotion": False}
+    listener = Listener(takes=60)
+    tuning: dict[str, Any] = {**ASYNC, "thinking_emotion": False}
     async with simulated() as stage, stage.account(listener, **tuning) as account:
         await account.wait_ready()
         pushed = await stage.dingtalk.say("hello", conversation=conversation)
@@ -77,7 +78,7 @@ async def test_with_async_mode_a_message_is_taken_at_once_and_answered_by_the_ap
         taken, answer = stage.dingtalk.sent
         assert [taken.text, answer.text] == ["taken", "you said hello"]
         assert taken.at < 1
-        assert answer.at - taken.at == pytest.approx(3 * 3600)
+        assert answer.at - taken.at == pytest.approx(60)
         assert {sent.via for sent in stage.dingtalk.sent} == {"direct" if conversation is None else "group"}
         assert stage.dingtalk.rest.calls[path] == 2
 
@@ -236,6 +237,21 @@ async def test_whoever_waits_is_told_that_a_message_was_given_up(
         await trio.sleep(100)
         assert [sent.text for sent in stage.dingtalk.sent] == texts
         assert account.alarms == {"dead_letters"}
+
+
+async def test_who_was_never_let_in_is_not_told_of_an_error(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def breaks(self: Gate, message: Message) -> bool:
+        raise ValueError("no")
+
+    monkeypatch.setattr(Gate, "admits", breaks)
+    async with simulated() as stage, stage.account(returns, error_text="sorry", max_attempts=1) as account:
+        await account.wait_ready()
+        await stage.dingtalk.say("hello")
+        await trio.sleep(10)
+        assert account.alarms == {"dead_letters"}
+        assert not stage.dingtalk.sent
 
 
 async def test_a_handler_that_is_cut_off_by_its_time_limit_is_told_of_too(autojump_clock: MockClock) -> None:

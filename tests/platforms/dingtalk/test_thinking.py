@@ -56,6 +56,18 @@ async def test_a_quick_answer_costs_no_call(takes: float, autojump_clock: MockCl
         assert asked(stage) == (0, 0)
 
 
+async def test_a_slow_answer_after_quick_ones_is_marked(autojump_clock: MockClock) -> None:
+    async def handler(message: Message) -> None:
+        await trio.sleep(float(message.text))
+
+    async with simulated() as stage, stage.account(handler) as account:
+        await account.wait_ready()
+        for takes in (0, 0, 3, 0, 3):
+            await stage.dingtalk.say(str(takes))
+            await trio.sleep(5)
+        assert [on for on, _ in marks(stage)] == [True, False] * 2
+
+
 async def test_each_of_many_is_marked_in_its_own_time_by_one_watcher(autojump_clock: MockClock) -> None:
     async def handler(message: Message) -> None:
         await trio.sleep(float(message.text))
@@ -141,6 +153,27 @@ async def test_after_three_errors_in_a_row_there_are_no_more_calls_and_one_line_
         assert ERRORS <= sum(asked(stage)) <= ERRORS + 1
         assert account.counters.handled == 8
         assert account.alarms == frozenset()
+
+
+async def test_what_waits_for_its_mark_when_they_are_given_up_gets_none(autojump_clock: MockClock) -> None:
+    async with simulated() as stage, stage.account(Listener(takes=5)) as account:
+        await account.wait_ready()
+        stage.dingtalk.rest.scripts.add(REPLY, *[REFUSED] * ERRORS)
+        for index in range(ERRORS):
+            await stage.dingtalk.say("hello", sender=f"p{index}")
+        await trio.sleep(0.5)
+        await stage.dingtalk.say("hello", sender="late")
+        await trio.sleep(20)
+        assert asked(stage) == (ERRORS, 0)
+
+
+async def test_a_mark_of_which_nobody_knows_is_taken_off(autojump_clock: MockClock) -> None:
+    async with simulated() as stage, stage.account(Listener(takes=5)) as account:
+        await account.wait_ready()
+        stage.dingtalk.rest.scripts.add(REPLY, Script(answer=Answer(body=b"<html>"), carried_out=True))
+        await stage.dingtalk.say("hello")
+        await trio.sleep(20)
+        assert [on for on, _ in marks(stage)] == [True, False]
 
 
 async def test_an_error_now_and_then_changes_nothing(autojump_clock: MockClock) -> None:
