@@ -157,6 +157,10 @@ def test_a_card_in_two_places_is_a_message_in_each(world):
     spaces = "dtv1.card//IM_ROBOT.staff0001;IM_GROUP.cidGROUP"
     models = {"imRobotOpenDeliverModel": {"robotCode": APP}, "imGroupOpenDeliverModel": {"robotCode": APP}}
     world.deliver(openSpaceId=spaces, **models)
+    world.create(outTrackId="card_2")
+    world.deliver(outTrackId="card_2", userIdType=2)
+    world.deliver()
+    assert world.rest.cards.shown == [world.card]
     world.update(flowStatus="3", msgContent="Hello")
     assert [(sent.target, sent.answers) for sent in world.rest.sent] == [
         ("staff0001", pushed[0]),

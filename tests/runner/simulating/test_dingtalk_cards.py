@@ -142,6 +142,7 @@ class Theatre:
 async def test_a_card_is_told_as_an_answer_when_it_has_come_to_its_end(autojump_clock: MockClock) -> None:
     theatre = Theatre(WHOLE)
     assert await theatre.play(CONNECTED, HELLO, Expect(expect="Hello"))
+    assert theatre.told("card") == ["dingbot shows a card to staff0001"]
     assert theatre.told("replied") == ["message 0: answered after 0 ms: Hello"]
     (news,) = [news for news in theatre.news if news.event == "replied"]
     assert (news.facts["via"], news.facts["text"]) == ("card", "Hello")
@@ -160,6 +161,13 @@ async def test_a_card_for_nobodys_message_is_told_with_its_new_text(autojump_clo
     theatre = Theatre((create, update(flowStatus="3", msgContent="One"), update(msgContent="Two")))
     assert await theatre.play(CONNECTED, HELLO, SOME_TIME, answers="any")
     assert theatre.told("reworded") == ["dingbot now says to staff0009: Two"]
+
+
+async def test_a_card_that_is_whole_from_the_beginning_is_told_with_its_text(autojump_clock: MockClock) -> None:
+    create = (*CREATE[:2], {**CREATE[2], "cardData": {"cardParamMap": {"msgContent": "Choose"}}})
+    theatre = Theatre((create,))
+    assert await theatre.play(CONNECTED, HELLO, SOME_TIME, answers="any")
+    assert theatre.told("card") == ["dingbot shows a card to staff0001: Choose"]
 
 
 async def test_a_card_that_was_left_half_done_is_wrong(autojump_clock: MockClock) -> None:

@@ -44,6 +44,8 @@ class Cards:
     def __init__(self, desk: Desk) -> None:
         self.known: dict[str, Card] = {}
         """By outTrackId, in the order of their creation."""
+        self.shown: list[Card] = []
+        """Those that somebody can see, in the order in which they could."""
         self.undeliverable: set[str] = set()
         """Staff ids and conversation ids where no card can be delivered."""
         self._desk = desk
@@ -193,7 +195,7 @@ class Cards:
     def _lay(
         self, app: App, card: Card, body: Mapping[str, Any], kind: CardCall, now: float
     ) -> Sequence[Mapping[str, Any]]:
-        results = []
+        results, shown_before = [], card.shown
         for space, place in self._check_delivery(app, body):
             error = self._obstacle(place)
             if not error:
@@ -207,6 +209,8 @@ class Cards:
                     "carrierId": "" if error else f"carrier-{self._desk.calls.total():08d}",
                 }
             )
+        if card.shown and not shown_before:
+            self.shown.append(card)
         self._carried_out(card, kind, now)
         return results
 

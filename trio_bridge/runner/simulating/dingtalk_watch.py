@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...platforms.dingtalk.gateway_card import Card
 from ...platforms.dingtalk.gateway_desk import Sent
 from ...platforms.dingtalk.ledger import Acked, Delivery, Pushed
 from ...testing.dingtalk import DingTalkSimulator, SimulatedConnection
@@ -19,7 +20,7 @@ class Watcher:
     def __init__(self, dingtalk: DingTalkSimulator, tell: Tell) -> None:
         self._dingtalk = dingtalk
         self._tell = tell
-        self._called = self._opened = self._sent = self._reworded = self._faults = 0
+        self._called = self._opened = self._sent = self._reworded = self._cards = self._faults = 0
         self._live: dict[SimulatedConnection, None] = {}
         self._waiting: dict[int, Pushed] = {}
         """Pushed, and not put on any connection yet."""
@@ -49,6 +50,9 @@ class Watcher:
             kept = "kept for later" if dingtalk.rules.keep_offline else "lost, as a real one would be"
             self._message("undelivered", pushed, f"nobody is there to take it: {kept}")
         self._waiting.clear()
+        for card in dingtalk.rest.cards.shown[self._cards :]:
+            self._cards += 1
+            self._shown(card)
         for sent in dingtalk.sent[self._sent :]:
             self._sent += 1
             self._replied(sent)
@@ -77,6 +81,12 @@ class Watcher:
         again = "" if count == 1 else f", delivered again ({count} times now)"
         words = f"{words_of(pushed.letter)!r} for {pushed.client_id}{again}"
         self._message("pushed" if count == 1 else "redelivered", pushed, words, text=words_of(pushed.letter))
+
+    def _shown(self, card: Card) -> None:
+        """Somebody can see a new card. Its text may be yet to come."""
+        words = f"{card.client_id} shows a card to {', '.join(card.spaces)}"
+        facts = {"to": list(card.spaces), "text": card.text, "client_id": card.client_id}
+        self._say("card", f"{words}: {card.text}" if card.text else words, card=card.out_track_id, **facts)
 
     def _replied(self, sent: Sent) -> None:
         facts: dict[str, Any] = {"text": sent.text, "via": sent.via, "client_id": sent.client_id}
