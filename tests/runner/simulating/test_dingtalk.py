@@ -14,7 +14,8 @@ from trio.testing import MockClock
 from trio_bridge.config import Secret
 from trio_bridge.engine.dispatch import Handler
 from trio_bridge.engine.environment import Environment
-from trio_bridge.messages import Message
+from trio_bridge.engine.executors import inline
+from trio_bridge.messages import Attachment, Message, Reply
 from trio_bridge.opening import open_account
 from trio_bridge.platforms.dingtalk.config import DingTalk
 from trio_bridge.platforms.dingtalk.gateway_model import Rules
@@ -109,7 +110,7 @@ class Theatre:
         return right
 
     async def _be_a_bot(self, config: DingTalk, handler: Handler, unasked: str) -> None:
-        environment = Environment(network=self.network, rand=lambda: 0.5)
+        environment = Environment(network=self.network, rand=lambda: 0.5, disk=inline)
         async with open_account(config, handler, environment=environment) as account:
             if unasked:
                 await account.send("user:staff0009", unasked)
@@ -420,3 +421,19 @@ async def test_send_sends_a_file_of_this_machine(
 async def test_send_needs_a_file_to_send(autojump_clock: MockClock, theatre: Theatre, tmp_path: Path) -> None:
     assert not await theatre.play(CONNECTED, Send(send=tmp_path / "nowhere"))
     assert any(f"{tmp_path}/nowhere: No such file or directory" in words for words in theatre.told("unmet"))
+
+
+async def test_a_file_that_a_bot_sends_is_told_of_by_kind_and_name(
+    theatre: Theatre, tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    (tmp_path / "a.pdf").write_bytes(b"%PDF-1.7")
+
+    async def answer(message: Message) -> None:
+        await message.reply(Reply("see", [Attachment(tmp_path / "a.pdf", name="Report.pdf")]))
+
+    assert await theatre.play(
+        CONNECTED, Fail(fail="upload", code="90018"), HELLO, Expect(expect="Report.pdf"), handler=answer, answers="some"
+    )
+    replied = [news.facts for news in theatre.news if news.event == "replied"]
+    assert [facts["text"] for facts in replied] == ["see", "[file Report.pdf]"]
+    assert replied[1]["medium"] == {"type": "file", "name": "Report.pdf", "bytes": 8}

@@ -8,7 +8,7 @@ import pytest
 
 from trio_bridge.errors import ConfigError
 from trio_bridge.platforms.dingtalk.gateway_frames import ROBOT
-from trio_bridge.runner.simulating.dingtalk_script import VERBS, DingTalkScript, Fail, Push, Say, Wait
+from trio_bridge.runner.simulating.dingtalk_script import CALLS, VERBS, DingTalkScript, Fail, Push, Say, Wait
 from trio_bridge.runner.simulating.script import load_script
 
 
@@ -67,7 +67,13 @@ def test_without_anything_nothing_is_played_and_everybody_is_let_in(tmp_path: Pa
     assert load(tmp_path, "") == DingTalkScript()
 
 
-@pytest.mark.parametrize(("call", "status"), [("open", 401), ("webhook", 200), ("direct", 400)])
+@pytest.mark.parametrize("call", CALLS)
+def test_every_call_that_a_script_knows_can_be_made_to_fail(tmp_path: Path, call: str) -> None:
+    [step] = load(tmp_path, f"steps = [{{ fail = '{call}' }}]").steps
+    assert isinstance(step, Fail)
+
+
+@pytest.mark.parametrize(("call", "status"), [("open", 401), ("webhook", 200), ("upload", 200), ("direct", 400)])
 def test_a_refusal_has_the_status_that_the_call_would_have(tmp_path: Path, call: str, status: int) -> None:
     assert load(tmp_path, f"steps = [{{ fail = '{call}' }}]").steps == (Fail(fail=call, status=status),)  # type: ignore[arg-type]
 

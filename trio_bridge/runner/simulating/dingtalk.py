@@ -310,7 +310,7 @@ class DingTalkStage:
 def _failure(step: Fail) -> CallScript:
     if step.how != "refuse":
         return CallScript(answer=Answer(ending=step.how), carried_out=step.how == "swallow")
-    if step.fail == "webhook":
+    if step.is_numbered:
         error = {"errcode": int(step.code), "errmsg": "refused by the script"}
     else:
         error = {"code": step.code, "message": "refused by the script"}

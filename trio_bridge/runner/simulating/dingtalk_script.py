@@ -14,6 +14,7 @@ from ...platforms.dingtalk.gateway_cards import CREATE_AND_DELIVER, DELIVER, INS
 from ...platforms.dingtalk.gateway_emotion import RECALL, REPLY
 from ...platforms.dingtalk.gateway_files import DOWNLOAD, FILE
 from ...platforms.dingtalk.gateway_frames import ROBOT, encode
+from ...platforms.dingtalk.gateway_media import UPLOAD
 from ...platforms.dingtalk.gateway_model import Rules
 from ...platforms.dingtalk.rest_gateway import DIRECT, GROUP, OPEN, TOKEN, WEBHOOK
 from ..structure import Problem
@@ -35,6 +36,7 @@ CALLS: Mapping[str, str] = {
     "emotion_recall": RECALL,
     "download": DOWNLOAD,
     "file": FILE,
+    "upload": UPLOAD,
 }
 """Name → path of the calls that can be made to fail, with the method where the path has several."""
 
@@ -150,19 +152,27 @@ class Fail(Step):
     fail: Literal[
         "open", "token", "webhook", "direct", "group",
         "card_create", "card_deliver", "card_create_deliver", "card_update", "card_stream", "emotion", "emotion_recall",
+        "download", "file", "upload",
     ]  # fmt: skip
     how: Literal["refuse", "hang", "swallow"] = "refuse"
     """An answer that says no; no answer at all; or it is carried out, and the connection closed without an answer."""
     status: int = attrs.field(
-        default=attrs.Factory(lambda self: {"open": 401, "webhook": 200}.get(self.fail, 400), takes_self=True),
+        default=attrs.Factory(
+            lambda self: 200 if self.is_numbered else 401 if self.fail == "open" else 400, takes_self=True
+        ),
         validator=attrs.validators.and_(attrs.validators.ge(200), attrs.validators.le(599)),
     )
     code: str = attrs.field(
-        default=attrs.Factory(lambda self: "310000" if self.fail == "webhook" else "refusedByScript", takes_self=True)
+        default=attrs.Factory(lambda self: "310000" if self.is_numbered else "refusedByScript", takes_self=True)
     )
-    """The platform's code in the answer; a number for ``webhook``."""
+    """The platform's code in the answer; a number for ``webhook`` and ``upload``."""
     times: int = attrs.field(default=1, validator=attrs.validators.ge(1))
     lasting: float | None = attrs.field(default=None, validator=attrs.validators.optional(positive))
+
+    @property
+    def is_numbered(self) -> bool:
+        """The call is of the older API, whose errors come with status 200 and a number."""
+        return self.fail in ("webhook", "upload")
 
 
 @attrs.frozen(kw_only=True)
@@ -238,5 +248,5 @@ class DingTalkScript(Script):
 
     def _no_numbers(self) -> Iterator[Problem]:
         for index, step in enumerate(self.steps):
-            if isinstance(step, Fail) and step.fail == "webhook" and not step.code.isdecimal():
+            if isinstance(step, Fail) and step.is_numbered and not step.code.isdecimal():
                 yield Problem(("steps", index, "code"), f"expected digits, not {shown(step.code)}")
