@@ -34,8 +34,6 @@ def is_public(address: str) -> bool:
     except ValueError:
         return False
     if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.scope_id is not None:
-            return False
         inner = parsed.ipv4_mapped or parsed.sixtofour
         if parsed in NAT64:
             inner = ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF)
