@@ -285,6 +285,14 @@ async def test_a_bad_token_of_the_older_api_is_fetched_anew_once(autojump_clock:
         assert (stage.dingtalk.rest.calls[OLD_TOKEN], stage.dingtalk.rest.calls[USER]) == (2, 3)
 
 
+async def test_an_answer_without_a_union_id_is_none(autojump_clock: trio.abc.Clock) -> None:
+    async with opened() as (stage, api):
+        stage.dingtalk.rest.scripts.add(USER, Answer(body='{"errcode":0,"errmsg":"ok"}'))
+        with pytest.raises(tb.RateLimited):
+            await api.users.union_id("ann")
+        assert await api.users.union_id("ann") == "union-ann"
+
+
 @pytest.mark.parametrize(
     ("name", "error"),
     [

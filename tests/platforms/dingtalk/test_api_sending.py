@@ -295,6 +295,9 @@ async def test_a_send_that_may_have_arrived_is_never_made_again(autojump_clock: 
         assert [each.state for each in result.delivered] == ["unknown"] * 20 + ["sent"] * 10
         assert isinstance(result.error, tb.OutcomeUnknown)
         assert calls(stage, SEND_TO_PEOPLE) == 3
+        scripts.add(SEND_TO_PEOPLE, Answer(status=504))
+        result = await api.send_to_user([f"p{number}" for number in range(30)], "hi")
+        assert [each.state for each in result.delivered] == ["unknown"] * 20 + ["sent"] * 10
 
 
 @pytest.mark.parametrize("answer", [THROTTLED, NO_SCOPE], ids=["throttled", "no scope"])
@@ -303,6 +306,23 @@ async def test_what_would_meet_everybody_ends_the_send(autojump_clock: trio.abc.
         stage.dingtalk.rest.scripts.add(SEND_TO_PEOPLE, answer)
         result = await api.send_to_user([f"p{number}" for number in range(30)], "hi")
         assert {each.state for each in result.delivered} == {"failed"}
+        assert calls(stage, SEND_TO_PEOPLE) == 1
+
+
+async def test_without_a_token_nobody_else_is_tried(autojump_clock: trio.abc.Clock) -> None:
+    async with opened() as (stage, api):
+        stage.dingtalk.rest.scripts.add(TOKEN, Answer(status=401))
+        result = await api.send_to_user([f"p{number}" for number in range(30)], "hi")
+        assert {each.state for each in result.delivered} == {"failed"}
+        assert isinstance(result.error, tb.AccountRefused)
+        assert (calls(stage, TOKEN), calls(stage, SEND_TO_PEOPLE)) == (1, 0)
+
+
+async def test_when_nobody_is_left_nothing_more_is_sent(autojump_clock: trio.abc.Clock) -> None:
+    async with opened(chunk_limit=100) as (stage, api):
+        stage.dingtalk.rest.invalid_staff |= {"gone", "left"}
+        result = await api.send_to_user(["gone", "left"], "word " * 50)
+        assert [each.state for each in result.delivered] == ["invalid", "invalid"]
         assert calls(stage, SEND_TO_PEOPLE) == 1
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_bridge.platforms.dingtalk.codes import OPEN, SEND_TO_GROUP, SEND_TO_PEOPLE, TOKEN, WEBHOOK, classify
+from trio_bridge.platforms.dingtalk.codes import OPEN, SEND_TO_GROUP, SEND_TO_PEOPLE, TOKEN, USER, WEBHOOK, classify
 
 REMARKS = {"note", "fallback", "media_id"}
 
@@ -46,6 +46,7 @@ def test_the_answer_is_understood(rest_case: dict[str, Any]) -> None:
         (WEBHOOK, 200, b"{}", "unknown_outcome"),
         (WEBHOOK, 500, b"", "retry"),
         (WEBHOOK, 522, b"", "unknown_outcome"),
+        (USER, 200, b'{"errcode":60121}', "bad_target"),
         (SEND_TO_PEOPLE, 401, b"", "refresh_token"),
         (SEND_TO_PEOPLE, 400, b'{"code":"Throttling.Api"}', "throttled"),
         (SEND_TO_GROUP, 200, b'{"processQueryKey":""}', "unknown_outcome"),
