@@ -18,6 +18,7 @@ class Manners:
     def __init__(self, config: DingTalk) -> None:
         self._config = config
         self._resets = frozenset(command.strip().lower() for command in config.reset_commands)
+        self._longest = max(map(len, self._resets), default=-1)
         sorry = config.error_text
         self.notices = Notices(
             begun=config.ack_text if config.async_mode else "",
@@ -27,7 +28,8 @@ class Manners:
 
     async def heeds(self, message: Message) -> bool:
         """Whether the message was a command, and was carried out: the conversation has forgotten, and says so."""
-        if message.attachments or message.text.strip().lower() not in self._resets:
+        text = message.text
+        if len(text) > self._longest or message.attachments or text.lower() not in self._resets:
             return False
         async with message.transaction() as tx:
             tx.state.clear()
