@@ -210,6 +210,36 @@ async def test_trap_69_a_card_that_was_not_delivered_is_none(replies: Replies, a
         assert stage.dingtalk.rest.calls[GROUP] + stage.dingtalk.rest.calls[WEBHOOK] == 1
 
 
+async def test_a_card_that_is_perhaps_not_seen_is_ended_and_the_answer_is_a_message(autojump_clock: MockClock) -> None:
+    async with simulated() as stage, stage.account(counts) as account:
+        await account.wait_ready()
+        stage.dingtalk.rest.scripts.swallow(DELIVER)
+        pushed = await stage.dingtalk.say("count")
+        await stage.dingtalk.wait_replied(pushed, 2)
+        assert [(sent.via, sent.text) for sent in stage.dingtalk.sent] == [("card", "↓"), ("webhook", "1 2 3 4 5 ")]
+        assert await stage.dingtalk.ask("again") == "1 2 3 4 5 "
+        assert stage.dingtalk.sent[-1].via == "card"
+
+
+async def test_an_unknown_outcome_of_making_a_card_makes_it_again(autojump_clock: MockClock) -> None:
+    async with simulated() as stage, stage.account(counts) as account:
+        await account.wait_ready()
+        stage.dingtalk.rest.scripts.swallow(INSTANCES, times=2)
+        assert await stage.dingtalk.ask("count") == "1 2 3 4 5 "
+        assert the_card(stage).calls["create"] == 1
+
+
+async def test_one_text_that_is_not_understood_does_not_end_all_cards(
+    replies: Replies, autojump_clock: MockClock
+) -> None:
+    async with simulated() as stage, stage.account(counts) as account:
+        await account.wait_ready()
+        stage.dingtalk.rest.scripts.add(STREAMING, replies["stream_empty_content"])
+        for word in ("count", "again"):
+            assert await stage.dingtalk.ask(word) == "1 2 3 4 5 "
+            assert stage.dingtalk.sent[-1].via == "card"
+
+
 async def test_trap_66_the_end_of_the_quota_in_the_middle_of_a_card_is_one_message(
     replies: Replies, autojump_clock: MockClock
 ) -> None:

@@ -32,6 +32,9 @@ BURST: Final = 5
 PAUSE: Final = 1.5
 """Seconds without any call after DingTalk throttled one: its window is a second."""
 
+LONGEST_PAUSE: Final = 5.0
+"""Whatever it says: calls that must be made have delays of their own."""
+
 _ERRORS: Mapping[type[Exception], Category] = {
     OutcomeUnknown: "unknown_outcome",
     RateLimited: "throttled",
@@ -128,13 +131,13 @@ class CardCalls:
             outcome = await self._rest.call(method, path, body)
         except tuple(_ERRORS) as error:
             category = next(category for kind, category in _ERRORS.items() if isinstance(error, kind))
-            if category == "unknown_outcome" and method == "PUT":
+            if category == "unknown_outcome" and path != CARD_DELIVERY:
                 category = "retry"  # The same again does no harm.
             outcome = Outcome(
                 category=category, status=0, message=str(error), retry_after=getattr(error, "retry_after", None)
             )
         if outcome.category == "throttled":
-            self._pace.rest(max(PAUSE, outcome.retry_after or 0.0))
+            self._pace.rest(min(max(PAUSE, outcome.retry_after or 0.0), LONGEST_PAUSE))
         return outcome
 
 

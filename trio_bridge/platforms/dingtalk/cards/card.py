@@ -34,6 +34,8 @@ AGAIN: Final = frozenset[Category]({"throttled", "retry", "transient_config", "r
 """What another try may cure."""
 NO_TEXT: Final = "…"
 """An empty text is refused: shown by a card whose answer is empty."""
+ELSEWHERE: Final = "↓"
+"""Shown by a card of which nobody knows whether it is shown: its answer follows."""
 UNSAFE: Final = "⚠"
 """Shown by a card whose answer DingTalk would not show."""
 
@@ -83,6 +85,9 @@ class Card:
                 created = await self._patiently(lambda: self._calls.create(self.id, text))
                 if created.category in ("ok", "ok_if_ours"):
                     created = await self._patiently(lambda: self._calls.deliver(self.id, self._target))
+                if created.category == "unknown_outcome":
+                    # It may be seen, and then must not look busy. The answer goes as a message, to be seen for certain.
+                    await self._calls.set_flow(self.id, DONE, ELSEWHERE)
                 self.stage = "shown" if created.category == "ok" else "absent"
                 self.trouble = None if self.stage == "shown" else created
                 self._shown = text

@@ -32,8 +32,8 @@ PAUSE_LIMIT: Final = 0.8
 """Seconds to tell people that an account was stopped in the middle of their answers. After one it must be gone."""
 OFF: Final = 600.0
 """Seconds without cards after DingTalk said that the app can't have any."""
-USELESS: Final = frozenset[Category]({"permission", "bad_request", "quota", "permanent_auth"})
-"""Why the next card would not come to be either."""
+USELESS: Final = frozenset[Category]({"permission", "quota", "permanent_auth"})
+"""Why the next card would not come to be either. Of one that was never made also a request that is not understood."""
 SWEEPS: Final = 5
 """Tries to end what an earlier life left behind."""
 OWNERS: Final = 10_000
@@ -236,7 +236,8 @@ class Cards:
         if outcome is None:
             return
         fields = {**self._config.labels, "card": card.id, "cause": describe(outcome)}
-        if outcome.category in USELESS and trio.current_time() >= self._off_until:
+        useless = outcome.category in USELESS or (outcome.category == "bad_request" and card.stage == "absent")
+        if useless and trio.current_time() >= self._off_until:
             self._off_until = trio.current_time() + OFF
             logger.warning("no cards for now: answers go as messages", extra={**fields, "again_in": OFF})
         else:
