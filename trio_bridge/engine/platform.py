@@ -19,7 +19,7 @@ from .environment import Environment
 from .findings import Finding
 from .hosts import Hosts
 from .store import AccountStore
-from .ways import network_through
+from .ways import network_of
 
 
 @attrs.frozen
@@ -212,8 +212,8 @@ class Services:
 
     @classmethod
     def of(cls, config: AccountConfig, environment: Environment, store: AccountStore) -> Services:
-        """What one account gets: the world as it sees it, through the proxy that it names."""
-        network = network_through(config.proxy, environment.network)
+        """What one account gets: the world as it sees it."""
+        network = network_of(config, environment.network)
         return cls(environment=attrs.evolve(environment, network=network), store=store)
 
 

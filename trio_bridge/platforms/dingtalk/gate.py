@@ -69,6 +69,7 @@ class Gate:
         groups = {*config.groups, *config.group_allow_from, *config.free_response_chats} - {"", "*"}
         self._rules = {conversation_id: _rule(config, conversation_id) for conversation_id in groups}
         self._patterns = list(_usable(config))
+        self._introduced = False
 
     def surely_admits(self, message: Message) -> bool:
         """Whether the message will be heard, as far as that is known without asking anybody."""
@@ -96,6 +97,9 @@ class Gate:
 
     def _may_speak(self, message: Message) -> bool:
         sender, chatbot = sender_id(message.raw), word(message.raw.get("chatbotUserId"))
+        if not self._introduced and chatbot:
+            self._introduced = True
+            log.debug("the robot's own id", extra={**self._config.labels, "chatbot_user_id": chatbot})
         return not (sender and sender == chatbot) and self._allowed.have(message.raw)
 
     async def _lets_in(self, message: Message) -> bool:
