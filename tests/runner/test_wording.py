@@ -61,6 +61,7 @@ def test_a_mistake_names_the_limit_and_what_was_found(kind: Any, validator: Any,
         ([1], "a list"),
         ({}, "a table"),
         (date(2026, 1, 1), "a date or time"),
+        (Path("/home/me/cat.jpg"), '"cat.jpg"'),
     ],
 )
 def test_a_value_is_shown_as_it_was_written_if_it_is_short(value: object, text: str) -> None:

@@ -127,6 +127,8 @@ def shown(value: object) -> str:
             return json.dumps(value, ensure_ascii=False)
         case str():
             return json.dumps(f"{value[:40]}…", ensure_ascii=False)
+        case Path():
+            return shown(value.name)
     return kind_of(value)
 
 

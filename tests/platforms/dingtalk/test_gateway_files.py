@@ -57,6 +57,16 @@ def test_a_code_leads_to_a_url_and_that_to_the_bytes(rest: RestGateway) -> None:
     assert (answer.status, answer.body, answer.content_type) == (200, b"\x89PNG", "image/png")
 
 
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [(b"\xff\xd8\xff", "jpeg"), (b"GIF89a", "gif"), (b"BM6", "bmp"), (b"\x89PNG", "png"), (b"", "png")],
+)
+def test_a_picture_has_the_type_that_it_begins_like(rest: RestGateway, content: bytes, kind: str) -> None:
+    fields = rest.files.picture(content)
+    _, reply = ask(rest, fields["content"]["downloadCode"])
+    assert fetch(rest, reply["downloadUrl"]).content_type == f"image/{kind}"
+
+
 @pytest.mark.parametrize("header", ["content_type", "x_acs_dingtalk_access_token", "authorization"])
 def test_the_host_refuses_what_the_signature_does_not_cover(rest: RestGateway, header: str) -> None:
     _, reply = ask(rest, rest.files.put(b"x"))

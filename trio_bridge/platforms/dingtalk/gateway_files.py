@@ -28,6 +28,9 @@ FILE: Final = "/file"
 URL_LIFE: Final = 600.0
 """Seconds that a URL is good for."""
 
+PICTURES: Final = {b"\xff\xd8": "image/jpeg", b"GIF8": "image/gif", b"BM": "image/bmp"}
+"""Kinds of pictures by their first bytes; every other is taken for PNG."""
+
 FORBIDDEN: Final = ("content-type", "x-acs-dingtalk-access-token", "authorization")
 
 
@@ -54,9 +57,9 @@ class Files:
         self._by_code[code] = _File(content, content_type)
         return code
 
-    def picture(self, content: bytes, *, content_type: str = "image/png") -> Mapping[str, Any]:
+    def picture(self, content: bytes) -> Mapping[str, Any]:
         """The fields of the robot data of a message that is a picture."""
-        return self._only("picture", {"downloadCode": self.put(content, content_type=content_type)})
+        return self._only("picture", {"downloadCode": self._put_picture(content)})
 
     def file(self, content: bytes, name: str) -> Mapping[str, Any]:
         """The same for a file; people send those in direct conversations only."""
@@ -100,7 +103,11 @@ class Files:
         return Answer(body=file.content, content_type=file.content_type)
 
     def _in_text(self, picture: bytes) -> Mapping[str, Any]:
-        return {"type": "picture", "downloadCode": self.put(picture, content_type="image/png")}
+        return {"type": "picture", "downloadCode": self._put_picture(picture)}
+
+    def _put_picture(self, content: bytes) -> str:
+        kinds = (kind for start, kind in PICTURES.items() if content.startswith(start))
+        return self.put(content, content_type=next(kinds, "image/png"))
 
     def _only(self, kind: str, content: Mapping[str, Any]) -> Mapping[str, Any]:
         return {"msgtype": kind, "text": None, "content": content}
