@@ -366,6 +366,21 @@ async def test_in_groups_the_model_can_be_told_who_speaks(
     assert shown[2:] == ["hi"] * 4
 
 
+@pytest.mark.parametrize(
+    ("system", "prompt", "told"),
+    [("Be brief.", "", "Be brief."), ("", "Be kind.", "Be kind."), ("Be brief.", "Be kind.", "Be brief.\n\nBe kind.")],
+)
+async def test_the_model_is_told_the_prompt_of_the_account_after_its_own(
+    autojump_clock: MockClock, network: MemoryNetwork, model: OpenAISimulator, system: str, prompt: str, told: str
+) -> None:
+    async with (
+        DingTalkSimulator(network=network) as dingtalk,
+        dingtalk.open_account(model.agent(system=system), system_prompt=prompt),
+    ):
+        await dingtalk.ask("hi")
+    assert model.asked[0].messages[0] == ("system", told)
+
+
 async def test_the_token_is_read_anew_for_each_request(
     autojump_clock: MockClock, model: OpenAISimulator, stage: Open, tmp_path: Path
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin
@@ -19,6 +19,7 @@ from trio_bridge.config import Secret
 from trio_bridge.engine.environment import Environment
 from trio_bridge.engine.hosts import Hosts
 from trio_bridge.errors import ConfigError
+from trio_bridge.messages import Message
 from trio_bridge.runner.loading import load_config
 from trio_bridge.stores.sqlite import inline, open_sqlite
 
@@ -214,6 +215,19 @@ async def test_a_group_has_answers_in_its_own_look(autojump_clock: trio.abc.Cloc
         await desk.answer(cloud.say(**in_group(conversationId="cidOther")), "**bold**")
         await desk.answer(cloud.say(), "**bold**")
     assert [sent["msgtype"] for sent in cloud.bodies("/robot/sendBySession")] == ["text", "markdown", "markdown"]
+
+
+async def test_answers_grow_in_cards_where_the_group_says_so(autojump_clock: trio.abc.Clock) -> None:
+    async def answer(message: Message) -> AsyncIterator[str]:
+        yield message.text
+
+    tuning = {"reply_mode": "text", "groups": {"cidG": {"reply_mode": "card"}}}
+    async with simulated() as stage, stage.account(answer, **tuning) as account:
+        await account.wait_ready()
+        await stage.dingtalk.ask("alone")
+        await stage.dingtalk.ask("elsewhere", conversation="cidOther")
+        await stage.dingtalk.ask("there", conversation="cidG")
+        assert [card.text for card in stage.dingtalk.rest.cards.known.values()] == ["there"]
 
 
 @pytest.mark.parametrize(
