@@ -3,6 +3,7 @@
 Whoever only hears and answers messages needs nothing of it.
 """
 
+from .engine.pairing import Paired, Pairing, PairingRequest
 from .platforms.dingtalk.api import DingTalkApi
 from .platforms.dingtalk.api_docs import Doc, Docs, Node
 from .platforms.dingtalk.api_media import Audio, File, Video
@@ -11,6 +12,7 @@ from .platforms.dingtalk.api_results import ApiStatus, Delivered, Probe, RecallR
 from .platforms.dingtalk.card_action import CardAction, CardUpdate
 from .platforms.dingtalk.event import Event
 from .platforms.dingtalk.graph_call import GraphRequest, GraphResponse
+from .platforms.dingtalk.settings.policies import Directory
 from .platforms.dingtalk.users import Users
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "CardUpdate",
     "Delivered",
     "DingTalkApi",
+    "Directory",
     "Doc",
     "Docs",
     "Event",
@@ -32,6 +35,9 @@ __all__ = [
     "Link",
     "Markdown",
     "Node",
+    "Paired",
+    "Pairing",
+    "PairingRequest",
     "Probe",
     "RecallResult",
     "SendResult",
