@@ -73,6 +73,58 @@ async def test_answers_are_bounded_and_late_ones_are_empty(
         assert sum(line.endswith(" x") for line in link.sent) == 3
 
 
+async def test_a_copy_shares_the_answer_over_another_connection_too(
+    autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
+) -> None:
+    runs = 0
+
+    async def handler(message: Message) -> str:
+        nonlocal runs
+        runs += 1
+        await trio.sleep(1)
+        return f"run {runs}"
+
+    async with open_fake(handler, backoff_min=0.25):
+        link = await server.connection()
+        lost = link.push("q", answer_within=2.0)
+        await wait_all_tasks_blocked()
+        link.lose()
+        link = await server.connection(2)
+        copy = link.push("q", answer_within=2.0)
+        await server.until(lambda: link.acked(copy))
+        assert link.sent == [f"ack {copy} run 1"], "and the lost one is answered nowhere"
+        assert lost != copy
+        later = link.push("q", answer_within=2.0)
+        await server.until(lambda: link.acked(later))
+        assert runs == 2
+
+
+async def test_whoever_does_not_heed_a_cancellation_holds_up_neither_answers_nor_the_end_of_a_connection(
+    autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
+) -> None:
+    async def handler(message: Message) -> str:
+        if message.text == "hang":
+            with trio.CancelScope(shield=True):
+                await trio.sleep(100)
+        return "x"
+
+    async with open_fake(handler, workers=1):
+        link = await server.connection()
+        hung = link.push("a", "hang", answer_within=2.0)
+        await wait_all_tasks_blocked()
+        behind = link.push("b", answer_within=2.0)
+        await trio.sleep(2.5)
+        assert sorted(link.sent) == [f"ack {hung}", f"ack {behind}"]
+        link.lose()
+        begun = trio.current_time()
+        link = await server.connection(2)
+        assert trio.current_time() - begun < 5
+        await trio.sleep(100)
+        after = link.push("c", answer_within=2.0)
+        await server.until(lambda: link.acked(after))
+        assert link.sent == [f"ack {after} x"], "the slot is free when it has returned"
+
+
 async def test_an_answer_may_reply_but_has_no_transaction(
     autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
 ) -> None:

@@ -40,7 +40,7 @@ from ._dingtalk_answers import Answers
 from ._dingtalk_cards import CardTable
 from ._dingtalk_connection import SimulatedConnection
 from ._dingtalk_mischief import Mischief
-from ._dingtalk_robot import Scene, merged, new_msg_id, new_session, robot_data, stamp
+from ._dingtalk_robot import CORPORATION, Scene, merged, new_msg_id, new_session, robot_data, stamp
 from ._dingtalk_server import SOCKET_PATH, DingTalkServer
 
 if TYPE_CHECKING:
@@ -262,8 +262,12 @@ class DingTalkSimulator(CardTable, Mischief, Block):
 
     def event(self, event_type: str, data: Mapping[str, Any], *, client_id: str | None = None) -> Pushed:
         """Push an event of the organisation."""
-        born = str(int((self._gateway.epoch + trio.current_time()) * 1000))
-        headers = {"eventType": event_type, "eventId": self._rng.randbytes(12).hex(), "eventBornTime": born}
+        headers = {
+            "eventType": event_type,
+            "eventId": self._rng.randbytes(12).hex(),
+            "eventCorpId": CORPORATION,
+            "eventBornTime": str(int((self._gateway.epoch + trio.current_time()) * 1000)),
+        }
         return self.push(data, kind="EVENT", topic=EVENTS, headers=headers, client_id=client_id)
 
     def push_frame(self, frame: str, *, client_id: str | None = None) -> Pushed | None:

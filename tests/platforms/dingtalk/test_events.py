@@ -54,6 +54,7 @@ async def test_an_event_is_stored_then_acknowledged_and_handled(autojump_clock: 
         assert (account.counters.stored, account.counters.acked, account.counters.answered) == (1, 1, 0)
     [(_, event)] = heard
     assert (event.type, event.id, event.data) == ("user_add_org", pushed.key, {"userId": ["staff0007"]})
+    assert event.corp_id == "dingsimulatedcorp0001"
     assert event.born_at is not None
     assert event.raw["data"] == pushed.letter.data
     assert event.raw["headers"]["eventId"] == pushed.key
