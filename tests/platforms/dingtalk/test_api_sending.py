@@ -165,6 +165,10 @@ async def test_a_target_without_a_name_is_refused(autojump_clock: trio.abc.Clock
         ("# Head\nand **body**", {"key": "sampleMarkdown", "title": "Head", "text": "# Head\nand **body**"}),
         (tb.Reply("a\nb", title="Mine"), {"key": "sampleMarkdown", "title": "Mine", "text": "a\nb"}),
         (Text("**as it is**\n"), {"key": "sampleText", "content": "**as it is**\n"}),
+        (
+            Markdown("see\n|a|\n|-|\n|1|"),
+            {"key": "sampleMarkdown", "title": "see", "text": "see\n\n|a|\n|-|\n|1|"},
+        ),
         (Markdown("plain"), {"key": "sampleMarkdown", "title": "plain", "text": "plain"}),
         (Markdown("***", title=" "), {"key": "sampleMarkdown", "title": "通知", "text": "***"}),
         (
