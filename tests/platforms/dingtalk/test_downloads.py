@@ -411,11 +411,11 @@ async def test_many_wait_for_their_turn(desk: Desk, autojump_clock: object) -> N
         nonlocal under_way, most
         under_way += 1
         most = max(most, under_way)
-        yield from [KB] * 20
+        yield from [KB] * 5
         under_way -= 1
 
     wanted: Sequence[Attachment] = [picture(desk.cloud) for _ in range(100)]
-    script(desk.cloud, *[Answer(body=slowly(), pace=1) for _ in wanted])
+    script(desk.cloud, *[Answer(body=slowly(), pace=4) for _ in wanted])
     async with trio.open_nursery() as nursery:
         for each in wanted:
             nursery.start_soon(desk.platform.download, each, None)
