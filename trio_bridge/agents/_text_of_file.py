@@ -9,6 +9,7 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
+from io import BufferedReader, TextIOWrapper
 from pathlib import Path
 from typing import IO, Any
 from xml.parsers import expat
@@ -48,7 +49,7 @@ def pieces_of(path: Path) -> Iterator[str]:
             yield from plain(file, head)
 
 
-def plain(file: IO[bytes], head: bytes) -> Iterator[str]:
+def plain(file: BufferedReader, head: bytes) -> Iterator[str]:
     """Text as such. Without a mark it is UTF-8, or else what Chinese programs write."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
@@ -56,9 +57,9 @@ def plain(file: IO[bytes], head: bytes) -> Iterator[str]:
         raise Unreadable
     else:
         encoding = "utf-8-sig" if _is_utf8(head) else "gb18030"
-    with open(file.fileno(), encoding=encoding, errors="replace", closefd=False) as text:
-        while piece := text.read(PIECE):
-            yield piece
+    text = TextIOWrapper(file, encoding=encoding, errors="replace")
+    while piece := text.read(PIECE):
+        yield piece
 
 
 def _is_utf8(head: bytes) -> bool:
