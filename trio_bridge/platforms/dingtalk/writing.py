@@ -73,8 +73,8 @@ def messages(said: str | Reply | Kind, title: str, config: DingTalk) -> list[Kin
     if isinstance(said, Text):
         found: list[Kind] = [Text(shown) for shown in _shown(encodable(said.text), config, markdown=False)]
     elif isinstance(said, Markdown):
-        whole = Markdown(encodable(said.text), said.title or title)
-        found = [Markdown(shown, whole.title) for shown in _shown(whole.text, config, markdown=True)]
+        shown_title = said.title or title
+        found = [Markdown(shown, shown_title) for shown in _shown(encodable(said.text), config, markdown=True)]
     elif isinstance(said, Kind):
         found = [said]
     else:
