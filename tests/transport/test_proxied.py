@@ -11,8 +11,12 @@ from trio_bridge.errors import AccountRefused, ConfigError, HandshakeFailed
 from trio_bridge.transport.client import open_websocket
 from trio_bridge.transport.http import open_http_client
 from trio_bridge.transport.memory import MemoryNetwork
-from trio_bridge.transport.proxied import ProxiedNetwork
+from trio_bridge.transport.proxied import LoggedNetwork, ProxiedNetwork
+from trio_bridge.transport.public import PublicNetwork
 from trio_bridge.transport.server import AcceptWebsocket, HttpRequest, HttpResponse, ServerWebsocket
+from trio_bridge.transport.urls import Endpoint
+from trio_bridge.transport.wirelog import WireLog
+from trio_bridge.wire.redaction import Redactor
 
 
 async def handler(request: HttpRequest) -> HttpResponse | AcceptWebsocket:
@@ -79,3 +83,12 @@ async def test_it_listens_and_looks_up_like_the_network_behind(network: MemoryNe
     assert subject.port_of(listener) == network.port_of(listener)
     assert await subject.look_up("127.0.0.1", 1) == await network.look_up("127.0.0.1", 1)
     await trio.aclose_forcefully(listener)
+
+
+async def test_a_network_with_a_log_is_otherwise_the_network_behind(network: MemoryNetwork) -> None:
+    log = WireLog({}, Redactor())
+    direct, through = LoggedNetwork(network, log), LoggedNetwork(ProxiedNetwork(network, lambda: "http://p:1"), log)
+    endpoint = Endpoint("https", "chat.example", 443)
+    assert (direct.is_proxied(endpoint), through.is_proxied(endpoint)) == (False, True)
+    assert PublicNetwork(through, lambda host, port: True).log is through.log is log
+    assert network.log is None
