@@ -15,7 +15,9 @@ from tests.platforms.dingtalk.conftest import lines
 from tests.platforms.dingtalk.stage import Listener, Stage, simulated
 from trio_bridge.dingtalk import CardAction, CardUpdate, GraphRequest, GraphResponse
 from trio_bridge.platforms.dingtalk.callbacks import Callbacks
+from trio_bridge.platforms.dingtalk.card_action import press_key, read_card_action
 from trio_bridge.platforms.dingtalk.frames import CARD, GRAPH
+from trio_bridge.platforms.dingtalk.graph_call import read_graph_request
 from trio_bridge.platforms.dingtalk.ledger import Acked, Pushed
 from trio_bridge.platforms.dingtalk.protocol import DingTalkProtocol
 from trio_bridge.platforms.dingtalk.settings.callbacks import CallbackSettings
@@ -455,6 +457,19 @@ def test_no_press_is_so_odd_that_it_is_lost(content: Any) -> None:
     assert delivery.ack_id is None
     assert DingTalkProtocol().ack(delivery) is None
     assert DingTalkProtocol().refuse(delivery) is None
+
+
+def test_what_cannot_be_read_of_a_press_still_tells_it_from_another() -> None:
+    def key(content: str) -> str | None:
+        return press_key(read_card_action({"outTrackId": "c", "userId": "u", "content": content}))
+
+    assert key("{oops") == key("{oops")
+    assert len({key("{oops"), key("{help"), key('{"a":1}')}) == 3
+
+
+@pytest.mark.parametrize(("body", "text"), [({"q": 1}, '{"q": 1}'), ([1], "[1]"), ("x", "x"), (None, ""), (5, "5")])
+def test_a_body_is_text_however_it_comes(body: Any, text: str) -> None:
+    assert read_graph_request({"body": body}).body == text
 
 
 def test_a_message_is_nobodys_callback() -> None:

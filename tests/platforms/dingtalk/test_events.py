@@ -21,6 +21,7 @@ from trio_bridge.platforms.dingtalk.event import read_event
 from trio_bridge.platforms.dingtalk.frames import DELEGATE, EVENTS
 from trio_bridge.platforms.dingtalk.protocol import DingTalkProtocol
 from trio_bridge.platforms.dingtalk.rest_gateway import DIRECT
+from trio_bridge.platforms.dingtalk.targets import answer_to, unreachable
 from trio_bridge.stores.memory import MemoryStore
 from trio_bridge.stores.sqlite import inline, open_sqlite
 
@@ -328,3 +329,12 @@ def test_it_is_a_conversation_of_its_own(frames: dict[str, str]) -> None:
     """What the person told the robot alone is nobody's business here."""
     [delivery] = DingTalkProtocol().receive([frames["delegate_robot"]]).deliveries
     assert delivery.lane == "host:staff0100:staff0001"
+
+
+@pytest.mark.parametrize("kind", ["1", "2"])
+def test_the_api_knows_no_way_into_it(frames: dict[str, str], kind: str) -> None:
+    data = json.loads(json.loads(frames["delegate_robot"])["data"])
+    target = answer_to({**data, "conversationType": kind})
+    assert (target.id, target.host) == ("", "staff0100")
+    assert target.webhook
+    assert unreachable(target).code == "host.webhookOver"
