@@ -68,6 +68,7 @@ class Platform(abc.ABC):
     """Whether the platform drops a second send with the same key: then an unknown outcome is simply sent again."""
 
     notices: Notices = Notices()
+    """What is said around a handler."""
     shares_memory: bool = False
     """Whether all conversations of the account have one small state in common."""
     api: Any = None
