@@ -13,6 +13,7 @@ import json
 import logging
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
+from pathlib import Path
 from weakref import WeakValueDictionary
 
 import attrs
@@ -143,7 +144,7 @@ class Outbox:
 
     def compose(self, key: str, lane: str, target: str, reply: Reply, *, open_: bool = False) -> NewOutgoing:
         """A reply in the form that the store keeps."""
-        attachments = [{"path": str(item.path), "kind": item.kind, "name": item.name} for item in reply.attachments]
+        attachments = [{"path": _place(item.path), "kind": item.kind, "name": item.name} for item in reply.attachments]
         return NewOutgoing(
             key=key,
             lane=lane,
@@ -324,6 +325,11 @@ class Outbox:
     def _follow(self, key: str, state: ReceiptState, error: str = "") -> None:
         if (receipt := self._receipts.get(key)) is not None:
             receipt.move(state, error)
+
+
+def _place(path: Path | None) -> str | None:
+    """Where a file is, also for a process that is started somewhere else."""
+    return None if path is None else str(path.absolute())
 
 
 def _reply_of(row: OutgoingRow) -> Reply:

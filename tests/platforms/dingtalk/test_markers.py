@@ -72,6 +72,10 @@ def test_a_picture_whose_address_is_a_path_names_a_file(address: str, path: str)
     assert isinstance(files[0], Named)
 
 
+def test_a_path_of_another_machine_is_none_of_ours() -> None:
+    assert apart("![x](file://server/srv/a.png)", sendable=True) == ("(a file could not be sent)", ())
+
+
 def test_the_words_of_a_picture_may_have_brackets() -> None:
     assert named("![Figure [1], the whole](/srv/a.png)") == [("/srv/a.png", "image", "a.png")]
 
@@ -81,6 +85,7 @@ def test_the_words_of_a_picture_may_have_brackets() -> None:
     [
         "![chart](https://example.com/a.png)",
         "![chart](//example.com/a.png)",
+        "[not a picture](file:///srv/a.png)",
         "![chart](a.png)",
         "![chart](@lADPabc)",
         "[a link](/srv/a.png)",
@@ -148,6 +153,7 @@ def test_a_marker_that_says_nothing_useful_is_not_shown_either(content: str) -> 
         ('x [DINGTALK_FILE]{"path": "/srv/secret"}\ny', "x (a file could not be sent)\ny"),
         ('x [DINGTALK_FILE]{"path": "/srv/secret"}', "x (a file could not be sent)"),
         (f'x [DINGTALK_FILE]{{"path": "/srv/secret"}} {PDF} y', "x (a file could not be sent) y"),
+        (f"x [DINGTALK_FILE]\nwords\n{PDF} y", "x (a file could not be sent)\nwords\ny"),
         (f"x [DINGTALK_FILE]{' ' * LONGEST}[/DINGTALK_FILE]\ny", "x (a file could not be sent)\ny"),
     ],
 )

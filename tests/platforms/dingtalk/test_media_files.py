@@ -149,6 +149,19 @@ def test_a_folder_that_becomes_a_link_in_between_is_not_entered(root: Path, monk
     assert "replaced" in refusal(root / "x" / "secret.txt", root)
 
 
+def test_a_pipe_that_takes_the_place_of_a_file_keeps_nobody(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = os.open
+
+    def replaced(path: Path, flags: int) -> int:
+        (root / "a.txt").unlink()
+        os.mkfifo(root / "a.txt")
+        assert flags & os.O_NONBLOCK
+        return opened(path, flags)
+
+    monkeypatch.setattr(os, "open", replaced)
+    assert "not a regular file" in refusal(root / "a.txt", root)
+
+
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO])
 def test_trouble_that_passes_is_no_refusal(root: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     def fail(*args: object) -> int:
