@@ -4,16 +4,16 @@ Whoever only hears and answers messages needs nothing of it.
 """
 
 from .engine.pairing import Paired, Pairing, PairingRequest
-from .platforms.dingtalk.api import DingTalkApi
-from .platforms.dingtalk.api_docs import Doc, Docs, Node
-from .platforms.dingtalk.api_media import Audio, File, Video
-from .platforms.dingtalk.api_messages import ActionCard, Image, Kind, Link, Markdown, Text
-from .platforms.dingtalk.api_results import ApiStatus, Delivered, Probe, RecallResult, SendResult
-from .platforms.dingtalk.card_action import CardAction, CardUpdate
-from .platforms.dingtalk.event import Event
-from .platforms.dingtalk.graph_call import GraphRequest, GraphResponse
+from .platforms.dingtalk.api.api import DingTalkApi
+from .platforms.dingtalk.api.docs import Doc, Docs, Node
+from .platforms.dingtalk.api.media import Audio, File, Video
+from .platforms.dingtalk.api.messages import ActionCard, Image, Kind, Link, Markdown, Text
+from .platforms.dingtalk.api.results import ApiStatus, Delivered, Probe, RecallResult, SendResult
+from .platforms.dingtalk.api.users import Users
+from .platforms.dingtalk.callbacks.card_action import CardAction, CardUpdate
+from .platforms.dingtalk.callbacks.event import Event
+from .platforms.dingtalk.callbacks.graph_call import GraphRequest, GraphResponse
 from .platforms.dingtalk.settings.policies import Directory
-from .platforms.dingtalk.users import Users
 
 __all__ = [
     "ActionCard",

@@ -8,7 +8,7 @@ from itertools import permutations
 import attrs
 
 from tests.crash.journal import Line
-from trio_bridge.platforms.dingtalk.ledger import MessageRecord
+from trio_bridge.platforms.dingtalk.gateway.ledger import MessageRecord
 
 
 @attrs.frozen

@@ -15,8 +15,8 @@ import trio
 
 from tests.crash.forks import Forks
 from tests.crash.journal import Journal
-from trio_bridge.platforms.dingtalk.gateway_model import Rules
-from trio_bridge.platforms.dingtalk.ledger import Pushed
+from trio_bridge.platforms.dingtalk.gateway.ledger import Pushed
+from trio_bridge.platforms.dingtalk.gateway.model import Rules
 from trio_bridge.testing.dingtalk import DingTalkSimulator
 
 RULES = Rules(redeliver_after=0.3, keep_offline=True)

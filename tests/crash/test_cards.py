@@ -12,7 +12,7 @@ import trio
 
 import trio_bridge as tb
 from tests.crash.forks import Forks
-from trio_bridge.platforms.dingtalk.gateway_model import Rules
+from trio_bridge.platforms.dingtalk.gateway.model import Rules
 from trio_bridge.testing.dingtalk import DingTalkSimulator
 
 KILLS = 4

@@ -11,8 +11,8 @@ import pytest
 
 from tests.program import SALES, Program, open_dingtalk, running
 from trio_bridge.engine.store import Claim, Work
-from trio_bridge.platforms.dingtalk.gateway_model import Rules
-from trio_bridge.platforms.dingtalk.ledger import Pushed
+from trio_bridge.platforms.dingtalk.gateway.ledger import Pushed
+from trio_bridge.platforms.dingtalk.gateway.model import Rules
 from trio_bridge.stores.sqlite import inline, open_sqlite
 from trio_bridge.testing.dingtalk import DingTalkSimulator
 

@@ -14,7 +14,7 @@ from trio.testing import MockClock
 from tests.docs.conftest import DOCS
 from trio_bridge import DingTalk, Message, open_account
 from trio_bridge.engine.environment import Environment
-from trio_bridge.platforms.dingtalk.gateway_model import Rules
+from trio_bridge.platforms.dingtalk.gateway.model import Rules
 from trio_bridge.runner.simulating.dingtalk import SIMULATED
 from trio_bridge.runner.simulating.dingtalk_script import Client, DingTalkScript
 from trio_bridge.runner.simulating.news import News

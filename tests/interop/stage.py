@@ -22,7 +22,7 @@ import trio
 
 from tests.interop.wiretap import Wiretap
 from trio_bridge.nurseries import open_background
-from trio_bridge.platforms.dingtalk.gateway_model import Rules
+from trio_bridge.platforms.dingtalk.gateway.model import Rules
 from trio_bridge.testing._dingtalk_connection import SimulatedConnection
 from trio_bridge.testing.dingtalk import DingTalkSimulator
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.interop.recorded import EXPECTED, FRAMES, Recorded, recorded
 from tests.interop.stage import open_stage
-from trio_bridge.platforms.dingtalk.gateway_model import Rules
+from trio_bridge.platforms.dingtalk.gateway.model import Rules
 
 pytestmark = pytest.mark.interop
 

@@ -10,8 +10,8 @@ import pytest
 
 from tests.interop.recorded import open_call
 from tests.interop.stage import APP, SECRET, Stage, open_stage
-from trio_bridge.platforms.dingtalk.gateway_model import Rules
-from trio_bridge.platforms.dingtalk.rest_gateway import OPEN
+from trio_bridge.platforms.dingtalk.gateway.model import Rules
+from trio_bridge.platforms.dingtalk.gateway.rest import OPEN
 from trio_bridge.testing._dingtalk_connection import How, SimulatedConnection
 from trio_bridge.testing._dingtalk_server import SOCKET_PATH
 

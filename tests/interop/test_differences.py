@@ -15,8 +15,8 @@ from tests.interop.stage import APP, SECRET, Stage, open_stage
 from tests.interop.wiretap import Request
 from trio_bridge.messages import Message
 from trio_bridge.opening import open_account
-from trio_bridge.platforms.dingtalk.gateway_model import Rules
-from trio_bridge.platforms.dingtalk.rest_gateway import OPEN, WEBHOOK
+from trio_bridge.platforms.dingtalk.gateway.model import Rules
+from trio_bridge.platforms.dingtalk.gateway.rest import OPEN, WEBHOOK
 from trio_bridge.testing._dingtalk_server import SOCKET_PATH
 
 pytestmark = [pytest.mark.interop, pytest.mark.parametrize("sdk", ["python", "node"])]

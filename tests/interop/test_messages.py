@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from tests.interop.stage import open_stage
-from trio_bridge.platforms.dingtalk.gateway_frames import CARD, GRAPH
-from trio_bridge.platforms.dingtalk.gateway_model import Rules
-from trio_bridge.platforms.dingtalk.ledger import Pushed
-from trio_bridge.platforms.dingtalk.rest_gateway import OLD_TOKEN, WEBHOOK
+from trio_bridge.platforms.dingtalk.gateway.frames import CARD, GRAPH
+from trio_bridge.platforms.dingtalk.gateway.ledger import Pushed
+from trio_bridge.platforms.dingtalk.gateway.model import Rules
+from trio_bridge.platforms.dingtalk.gateway.rest import OLD_TOKEN, WEBHOOK
 from trio_bridge.testing.dingtalk import DingTalkSimulator
 
 pytestmark = [pytest.mark.interop, pytest.mark.parametrize("sdk", ["python", "node"])]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -46,6 +47,17 @@ class Letters(PlatformConfig):
 
     def exclusive_key(self) -> str | None:
         return self.client_id or None
+
+
+@pytest.fixture(autouse=True)
+def no_logging_that_stays() -> Iterator[None]:
+    """A command that runs in this process sets logging up for all of it."""
+    root, ours = logging.getLogger(), logging.getLogger("trio_bridge")
+    before = [(logger, list(logger.handlers), logger.level) for logger in (root, ours)]
+    yield
+    for logger, handlers, level in before:
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from trio.testing import MockClock
 from tests.engine.conftest import virtual_environment
 from trio_bridge import __version__
 from trio_bridge.messages import Conversation, Message, Sender
-from trio_bridge.platforms.dingtalk.rest_gateway import DIRECT, WEBHOOK
+from trio_bridge.platforms.dingtalk.gateway.rest import DIRECT, WEBHOOK
 from trio_bridge.runner.demo import Report, conclude, perform
 from trio_bridge.runner.exits import ExitCode
 from trio_bridge.runner.play import BURST, RULES, Notebook

@@ -24,7 +24,7 @@ from trio_bridge.engine.platform import PlatformConfig
 from trio_bridge.errors import ConfigError, HandshakeFailed
 from trio_bridge.platforms.dingtalk.codes import OPEN, TOKEN
 from trio_bridge.platforms.dingtalk.config import DingTalk
-from trio_bridge.platforms.dingtalk.gateway_calls import Answer
+from trio_bridge.platforms.dingtalk.gateway.calls import Answer
 from trio_bridge.runner.bindings import Binding
 from trio_bridge.runner.loading import RunnerConfig
 from trio_bridge.runner.preflight import Preflight, Subject

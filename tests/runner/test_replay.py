@@ -15,8 +15,8 @@ from click.testing import Result
 
 from tests.program import SALES, open_dingtalk, running
 from tests.runner.stored import tell
-from trio_bridge.platforms.dingtalk.gateway_calls import Answer
-from trio_bridge.platforms.dingtalk.rest_gateway import WEBHOOK
+from trio_bridge.platforms.dingtalk.gateway.calls import Answer
+from trio_bridge.platforms.dingtalk.gateway.rest import WEBHOOK
 from trio_bridge.testing.dingtalk import DingTalkSimulator
 
 CONFIG = f"""

@@ -22,8 +22,8 @@ import trio
 from tests.soak.figures import milliseconds
 from tests.soak.ping_watch import PingWatch
 from trio_bridge.platforms.dingtalk.config import DingTalk
-from trio_bridge.platforms.dingtalk.gateway_model import Rules
-from trio_bridge.platforms.dingtalk.ledger import MessageRecord
+from trio_bridge.platforms.dingtalk.gateway.ledger import MessageRecord
+from trio_bridge.platforms.dingtalk.gateway.model import Rules
 from trio_bridge.testing.dingtalk import DingTalkSimulator
 
 ROOT = Path(__file__).parents[2]

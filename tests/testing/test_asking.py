@@ -12,9 +12,9 @@ from trio.testing import MockClock
 from trio_bridge.engine.states import AccountState
 from trio_bridge.messages import Message
 from trio_bridge.opening import open_bridge
-from trio_bridge.platforms.dingtalk.gateway_frames import Verdict, letter_of
-from trio_bridge.platforms.dingtalk.gateway_model import Rules
-from trio_bridge.platforms.dingtalk.ledger import Acked, Delivery, MessageRecord, Pushed
+from trio_bridge.platforms.dingtalk.gateway.frames import Verdict, letter_of
+from trio_bridge.platforms.dingtalk.gateway.ledger import Acked, Delivery, MessageRecord, Pushed
+from trio_bridge.platforms.dingtalk.gateway.model import Rules
 from trio_bridge.testing.dingtalk import DingTalkSimulator
 from trio_bridge.testing.dingtalk_story import story_of, words_of
 from trio_bridge.transport.memory import MemoryNetwork

@@ -10,10 +10,10 @@ import trio
 
 from tests.testing.world import APP, OTHER, SECRET, ack, lines, read, simulated
 from trio_bridge.errors import ConnectionLost, HandshakeFailed
-from trio_bridge.platforms.dingtalk.gateway_calls import Answer
-from trio_bridge.platforms.dingtalk.gateway_frames import CARD
-from trio_bridge.platforms.dingtalk.gateway_model import Rules
-from trio_bridge.platforms.dingtalk.rest_gateway import DIRECT, OPEN, TOKEN, WEBHOOK
+from trio_bridge.platforms.dingtalk.gateway.calls import Answer
+from trio_bridge.platforms.dingtalk.gateway.frames import CARD
+from trio_bridge.platforms.dingtalk.gateway.model import Rules
+from trio_bridge.platforms.dingtalk.gateway.rest import DIRECT, OPEN, TOKEN, WEBHOOK
 from trio_bridge.testing.dingtalk import DingTalkSimulator
 from trio_bridge.transport.client import open_websocket
 from trio_bridge.transport.memory import MemoryNetwork

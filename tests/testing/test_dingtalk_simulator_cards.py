@@ -4,9 +4,9 @@ import pytest
 import trio
 
 from tests.testing.world import APP, SECRET, ack, acknowledge, read
-from trio_bridge.platforms.dingtalk.gateway_cards import CREATE_AND_DELIVER, INSTANCES, STREAMING
-from trio_bridge.platforms.dingtalk.gateway_frames import CARD
-from trio_bridge.platforms.dingtalk.rest_gateway import TOKEN
+from trio_bridge.platforms.dingtalk.gateway.cards import CREATE_AND_DELIVER, INSTANCES, STREAMING
+from trio_bridge.platforms.dingtalk.gateway.frames import CARD
+from trio_bridge.platforms.dingtalk.gateway.rest import TOKEN
 from trio_bridge.testing._dingtalk_robot import direct_conversation
 
 

@@ -7,7 +7,7 @@ import trio
 
 from tests.testing.world import APP, OTHER, SECRET, closing, read, simulated, upgrade
 from trio_bridge.errors import HandshakeFailed
-from trio_bridge.platforms.dingtalk.rest_gateway import OPEN
+from trio_bridge.platforms.dingtalk.gateway.rest import OPEN
 from trio_bridge.transport.client import open_websocket
 from trio_bridge.transport.memory import MemoryNetwork
 from trio_bridge.transport.tcp import SystemNetwork

@@ -9,7 +9,7 @@ from pathlib import Path
 import attrs
 
 from trio_bridge.errors import PeerClosed
-from trio_bridge.platforms.dingtalk.gateway_frames import CARD, ROBOT
+from trio_bridge.platforms.dingtalk.gateway.frames import CARD, ROBOT
 from trio_bridge.testing.dingtalk import DingTalkSimulator
 from trio_bridge.transport.client import open_websocket
 from trio_bridge.transport.memory import MemoryNetwork

@@ -10,8 +10,8 @@ import attrs
 import trio
 
 from ..messages import Message
-from ..platforms.dingtalk.gateway_model import Rules
-from ..platforms.dingtalk.ledger import Pushed
+from ..platforms.dingtalk.gateway.ledger import Pushed
+from ..platforms.dingtalk.gateway.model import Rules
 from ..testing.dingtalk import DingTalkSimulator
 
 ACCOUNTS = ("sales", "support", "warehouse")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from ..platforms.dingtalk.gateway_desk import Sent
+from ..platforms.dingtalk.gateway.desk import Sent
 from ._dingtalk_server import DingTalkServer
 from .dingtalk_story import story_of
 

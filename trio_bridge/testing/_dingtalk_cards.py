@@ -9,9 +9,9 @@ from typing import Any
 import attrs
 import trio
 
-from ..platforms.dingtalk.gateway_card import Card
-from ..platforms.dingtalk.gateway_frames import CARD, Place, encode, letter_of
-from ..platforms.dingtalk.ledger import Acked, Pushed
+from ..platforms.dingtalk.gateway.card import Card
+from ..platforms.dingtalk.gateway.frames import CARD, Place, encode, letter_of
+from ..platforms.dingtalk.gateway.ledger import Acked, Pushed
 from ._dingtalk_answers import Answers
 from ._dingtalk_robot import CORPORATION, direct_conversation
 from ._dingtalk_server import DingTalkServer

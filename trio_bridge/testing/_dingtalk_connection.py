@@ -11,9 +11,9 @@ import trio
 
 from ..engine.bell import Bell
 from ..errors import ConnectionLost, PeerClosed, RemoteProtocolError
-from ..platforms.dingtalk.gateway import Gateway
-from ..platforms.dingtalk.gateway_model import GatewayConnection, Ping
-from ..platforms.dingtalk.ledger import Pushed
+from ..platforms.dingtalk.gateway.gateway import Gateway
+from ..platforms.dingtalk.gateway.ledger import Pushed
+from ..platforms.dingtalk.gateway.model import GatewayConnection, Ping
 from ..transport.server import ServerWebsocket
 
 How = Literal["close", "fin", "rst"]

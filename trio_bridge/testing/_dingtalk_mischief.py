@@ -8,8 +8,8 @@ from typing import Any
 
 import attrs
 
-from ..platforms.dingtalk.gateway_calls import Answer, Script
-from ..platforms.dingtalk.rest_gateway import OPEN
+from ..platforms.dingtalk.gateway.calls import Answer, Script
+from ..platforms.dingtalk.gateway.rest import OPEN
 from ._dingtalk_connection import Ending, How, SimulatedConnection
 from ._dingtalk_server import DingTalkServer
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import attrs
 
-from ..platforms.dingtalk.gateway_frames import Letter, letter_of
-from ..platforms.dingtalk.gateway_model import App
+from ..platforms.dingtalk.gateway.frames import Letter, letter_of
+from ..platforms.dingtalk.gateway.model import App
 
 CORPORATION = "dingsimulatedcorp0001"
 TITLE = "Team"

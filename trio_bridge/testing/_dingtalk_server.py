@@ -11,10 +11,10 @@ import trio
 
 from ..config import Transport
 from ..engine.bell import Bell
-from ..platforms.dingtalk.gateway import Gateway
-from ..platforms.dingtalk.gateway_calls import Call
-from ..platforms.dingtalk.gateway_model import Refused
-from ..platforms.dingtalk.rest_gateway import RestGateway
+from ..platforms.dingtalk.gateway.calls import Call
+from ..platforms.dingtalk.gateway.gateway import Gateway
+from ..platforms.dingtalk.gateway.model import Refused
+from ..platforms.dingtalk.gateway.rest import RestGateway
 from ..transport.server import (
     AcceptWebsocket,
     HttpRequest,

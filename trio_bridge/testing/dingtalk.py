@@ -27,12 +27,12 @@ from trio.testing import MockClock
 
 from ..config import Transport
 from ..nurseries import open_background
-from ..platforms.dingtalk.gateway import Gateway
-from ..platforms.dingtalk.gateway_desk import Sent
-from ..platforms.dingtalk.gateway_frames import EVENTS, ROBOT, Kind, letter_of
-from ..platforms.dingtalk.gateway_model import App, Rules
-from ..platforms.dingtalk.ledger import Ledger, Pushed
-from ..platforms.dingtalk.rest_gateway import OpenCall, RestGateway
+from ..platforms.dingtalk.gateway.desk import Sent
+from ..platforms.dingtalk.gateway.frames import EVENTS, ROBOT, Kind, letter_of
+from ..platforms.dingtalk.gateway.gateway import Gateway
+from ..platforms.dingtalk.gateway.ledger import Ledger, Pushed
+from ..platforms.dingtalk.gateway.model import App, Rules
+from ..platforms.dingtalk.gateway.rest import OpenCall, RestGateway
 from ..transport.network import Network
 from ..transport.tcp import SystemNetwork
 from ._block import Block

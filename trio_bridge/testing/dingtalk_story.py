@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..platforms.dingtalk.gateway_frames import Letter, as_object
-from ..platforms.dingtalk.ledger import MessageRecord
+from ..platforms.dingtalk.gateway.frames import Letter, as_object
+from ..platforms.dingtalk.gateway.ledger import MessageRecord
 
 EXCERPT = 60
 """Characters of what a message says."""

@@ -19,7 +19,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from ..platforms.dingtalk.gateway_model import Rules
+from ..platforms.dingtalk.gateway.model import Rules
 from ..transport.memory import MemoryNetwork
 from .dingtalk import DingTalkSimulator
 

@@ -16,11 +16,11 @@ from trio_bridge.engine.files import open_files
 from trio_bridge.engine.platform import Outgoing, Platform, Services
 from trio_bridge.messages import Message, Receipt, Reply
 from trio_bridge.platforms.dingtalk.config import DingTalk
-from trio_bridge.platforms.dingtalk.gateway import Gateway
-from trio_bridge.platforms.dingtalk.gateway_calls import Call
-from trio_bridge.platforms.dingtalk.gateway_frames import letter_of
-from trio_bridge.platforms.dingtalk.gateway_model import Refused
-from trio_bridge.platforms.dingtalk.rest_gateway import RestGateway
+from trio_bridge.platforms.dingtalk.gateway.calls import Call
+from trio_bridge.platforms.dingtalk.gateway.frames import letter_of
+from trio_bridge.platforms.dingtalk.gateway.gateway import Gateway
+from trio_bridge.platforms.dingtalk.gateway.model import Refused
+from trio_bridge.platforms.dingtalk.gateway.rest import RestGateway
 from trio_bridge.stores.memory import MemoryStore
 from trio_bridge.testing._dingtalk_bodies import response_to
 from trio_bridge.transport.memory import MemoryNetwork

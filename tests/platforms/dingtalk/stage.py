@@ -18,7 +18,7 @@ from trio_bridge.engine.store import Done, Store, Work
 from trio_bridge.messages import Message
 from trio_bridge.opening import open_account, open_bridge
 from trio_bridge.platforms.dingtalk.config import DingTalk
-from trio_bridge.platforms.dingtalk.ledger import FaultKind
+from trio_bridge.platforms.dingtalk.gateway.ledger import FaultKind
 from trio_bridge.stores.memory import MemoryAccount, MemoryStore
 from trio_bridge.testing.dingtalk import DingTalkSimulator
 from trio_bridge.transport.memory import MemoryNetwork

@@ -21,8 +21,8 @@ from trio_bridge.dingtalk import File
 from trio_bridge.errors import OutcomeUnknown
 from trio_bridge.platforms.dingtalk.codes import UPLOAD
 from trio_bridge.platforms.dingtalk.config import DingTalk
-from trio_bridge.platforms.dingtalk.gateway_calls import Answer
-from trio_bridge.platforms.dingtalk.rest_gateway import DIRECT, WEBHOOK
+from trio_bridge.platforms.dingtalk.gateway.calls import Answer
+from trio_bridge.platforms.dingtalk.gateway.rest import DIRECT, WEBHOOK
 from trio_bridge.runner.loading import load_config
 
 FILE = "[DINGTALK_FILE]%s[/DINGTALK_FILE]"

@@ -13,8 +13,8 @@ from tests.platforms.dingtalk.conftest import lines
 from tests.platforms.dingtalk.stage import Listener, simulated
 from trio_bridge.config import Transport
 from trio_bridge.messages import Message
-from trio_bridge.platforms.dingtalk.gateway_calls import Answer
-from trio_bridge.platforms.dingtalk.rest_gateway import DIRECT, OPEN, TOKEN, WEBHOOK
+from trio_bridge.platforms.dingtalk.gateway.calls import Answer
+from trio_bridge.platforms.dingtalk.gateway.rest import DIRECT, OPEN, TOKEN, WEBHOOK
 
 Frames = dict[str, str]
 

@@ -15,7 +15,7 @@ from trio.testing import MockClock
 from tests.platforms.dingtalk.stage import Listener, SlowStore, simulated
 from trio_bridge.config import Transport
 from trio_bridge.messages import Message
-from trio_bridge.platforms.dingtalk.gateway_model import Rules
+from trio_bridge.platforms.dingtalk.gateway.model import Rules
 from trio_bridge.transport._shell import CoreWebsocket
 
 

@@ -14,10 +14,9 @@ import trio_bridge as tb
 from tests.platforms.dingtalk.conftest import lines
 from tests.platforms.dingtalk.stage import Stage, simulated
 from trio_bridge.dingtalk import ActionCard, DingTalkApi, Image, Kind, Link, Markdown, SendResult, Text
-from trio_bridge.platforms.dingtalk import gateway_recall
 from trio_bridge.platforms.dingtalk.codes import SEND_TO_GROUP, SEND_TO_PEOPLE, TOKEN
-from trio_bridge.platforms.dingtalk.gateway_calls import Answer
-from trio_bridge.platforms.dingtalk.gateway_recall import FROM_GROUP, FROM_PEOPLE
+from trio_bridge.platforms.dingtalk.gateway.calls import Answer
+from trio_bridge.platforms.dingtalk.gateway.recall import FROM_GROUP, FROM_PEOPLE
 
 CLASSES: dict[str, type[tb.BridgeError]] = {
     "throttled": tb.RateLimited,
@@ -427,7 +426,7 @@ async def test_what_was_sent_is_taken_back(autojump_clock: trio.abc.Clock) -> No
 async def test_what_can_not_be_taken_back_is_told(
     autojump_clock: trio.abc.Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gateway_recall, "LIFE", 86.4)
+    monkeypatch.setattr(recall, "LIFE", 86.4)
     async with opened() as (_, api):
         old = await api.send_to_user("ann", "old")
         await trio.sleep(83)

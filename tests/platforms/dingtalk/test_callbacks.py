@@ -14,11 +14,11 @@ from trio.testing import MockClock
 from tests.platforms.dingtalk.conftest import lines
 from tests.platforms.dingtalk.stage import Listener, Stage, simulated
 from trio_bridge.dingtalk import CardAction, CardUpdate, GraphRequest, GraphResponse
-from trio_bridge.platforms.dingtalk.callbacks import Callbacks
-from trio_bridge.platforms.dingtalk.card_action import press_key, read_card_action
+from trio_bridge.platforms.dingtalk.callbacks.callbacks import Callbacks
+from trio_bridge.platforms.dingtalk.callbacks.card_action import press_key, read_card_action
+from trio_bridge.platforms.dingtalk.callbacks.graph_call import read_graph_request
 from trio_bridge.platforms.dingtalk.frames import CARD, GRAPH
-from trio_bridge.platforms.dingtalk.graph_call import read_graph_request
-from trio_bridge.platforms.dingtalk.ledger import Acked, Pushed
+from trio_bridge.platforms.dingtalk.gateway.ledger import Acked, Pushed
 from trio_bridge.platforms.dingtalk.protocol import DingTalkProtocol
 from trio_bridge.platforms.dingtalk.settings.callbacks import CallbackSettings
 from trio_bridge.wire.protocol import Delivery

@@ -10,11 +10,11 @@ from tests.platforms.dingtalk.stage import Stage, simulated
 from trio_bridge.engine.store import OutgoingChange
 from trio_bridge.errors import RequestFailed
 from trio_bridge.messages import Message
-from trio_bridge.platforms.dingtalk.gateway_calls import Answer
-from trio_bridge.platforms.dingtalk.gateway_card import Card
-from trio_bridge.platforms.dingtalk.gateway_cards import DELIVER, INSTANCES, STREAMING
-from trio_bridge.platforms.dingtalk.gateway_model import Rules
-from trio_bridge.platforms.dingtalk.rest_gateway import DIRECT, GROUP, WEBHOOK
+from trio_bridge.platforms.dingtalk.gateway.calls import Answer
+from trio_bridge.platforms.dingtalk.gateway.card import Card
+from trio_bridge.platforms.dingtalk.gateway.cards import DELIVER, INSTANCES, STREAMING
+from trio_bridge.platforms.dingtalk.gateway.model import Rules
+from trio_bridge.platforms.dingtalk.gateway.rest import DIRECT, GROUP, WEBHOOK
 from trio_bridge.stores.memory import MemoryStore
 
 Replies = dict[str, Answer]

@@ -13,7 +13,7 @@ from trio_bridge.engine.findings import Finding, Verdict
 from trio_bridge.engine.hosts import Hosts
 from trio_bridge.errors import AccountRefused, HandshakeFailed, RateLimited
 from trio_bridge.platforms.dingtalk.codes import OPEN, TOKEN
-from trio_bridge.platforms.dingtalk.gateway_calls import Answer
+from trio_bridge.platforms.dingtalk.gateway.calls import Answer
 
 Replies = dict[str, Answer]
 GOOD = {

@@ -17,10 +17,10 @@ from tests.platforms.dingtalk.conftest import lines
 from tests.platforms.dingtalk.stage import Listener, SlowStore, Stage, simulated
 from trio_bridge.dingtalk import Event
 from trio_bridge.messages import Message
-from trio_bridge.platforms.dingtalk.event import read_event
+from trio_bridge.platforms.dingtalk.callbacks.event import read_event
 from trio_bridge.platforms.dingtalk.frames import DELEGATE, EVENTS
+from trio_bridge.platforms.dingtalk.gateway.rest import DIRECT
 from trio_bridge.platforms.dingtalk.protocol import DingTalkProtocol
-from trio_bridge.platforms.dingtalk.rest_gateway import DIRECT
 from trio_bridge.platforms.dingtalk.targets import answer_to, unreachable
 from trio_bridge.stores.memory import MemoryStore
 from trio_bridge.stores.sqlite import inline, open_sqlite

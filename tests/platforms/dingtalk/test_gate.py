@@ -12,7 +12,7 @@ from trio_bridge.engine.environment import Environment
 from trio_bridge.engine.platform import Services
 from trio_bridge.messages import Conversation, Message, Reply, Sender
 from trio_bridge.platforms.dingtalk.config import DingTalk
-from trio_bridge.platforms.dingtalk.gate import Gate
+from trio_bridge.platforms.dingtalk.gate.gate import Gate
 from trio_bridge.platforms.dingtalk.settings.groups import DingTalkGroup
 from trio_bridge.stores.memory import MemoryAccount
 

@@ -3,9 +3,9 @@ import random
 
 import pytest
 
-from trio_bridge.platforms.dingtalk.gateway import Gateway
-from trio_bridge.platforms.dingtalk.gateway_frames import CARD, EVENTS, ROBOT, encode, letter_of
-from trio_bridge.platforms.dingtalk.gateway_model import Refused, Rules
+from trio_bridge.platforms.dingtalk.gateway.frames import CARD, EVENTS, ROBOT, encode, letter_of
+from trio_bridge.platforms.dingtalk.gateway.gateway import Gateway
+from trio_bridge.platforms.dingtalk.gateway.model import Refused, Rules
 
 APP, SECRET = "dingexampleappkey0001", "example-secret"
 SUBSCRIPTIONS = [{"type": "EVENT", "topic": "*"}, {"type": "CALLBACK", "topic": ROBOT}]

@@ -2,12 +2,12 @@ import json
 
 import pytest
 
-from trio_bridge.platforms.dingtalk.gateway import Gateway
-from trio_bridge.platforms.dingtalk.gateway_calls import Call
-from trio_bridge.platforms.dingtalk.gateway_cards import CREATE_AND_DELIVER, DELIVER, INSTANCES, STREAMING
-from trio_bridge.platforms.dingtalk.gateway_frames import ROBOT, encode, letter_of
-from trio_bridge.platforms.dingtalk.gateway_model import Rules
-from trio_bridge.platforms.dingtalk.rest_gateway import TOKEN, RestGateway
+from trio_bridge.platforms.dingtalk.gateway.calls import Call
+from trio_bridge.platforms.dingtalk.gateway.cards import CREATE_AND_DELIVER, DELIVER, INSTANCES, STREAMING
+from trio_bridge.platforms.dingtalk.gateway.frames import ROBOT, encode, letter_of
+from trio_bridge.platforms.dingtalk.gateway.gateway import Gateway
+from trio_bridge.platforms.dingtalk.gateway.model import Rules
+from trio_bridge.platforms.dingtalk.gateway.rest import TOKEN, RestGateway
 
 APP, OTHER, SECRET = "dingexampleappkey0001", "dingexampleappkey0002", "example-secret"
 CONFIG = '{"autoLayout":true}'

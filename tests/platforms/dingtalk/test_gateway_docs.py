@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from trio_bridge.platforms.dingtalk.gateway import Gateway
-from trio_bridge.platforms.dingtalk.gateway_calls import Call
-from trio_bridge.platforms.dingtalk.gateway_docs import SEARCH
-from trio_bridge.platforms.dingtalk.gateway_users import GET
-from trio_bridge.platforms.dingtalk.rest_gateway import RestGateway
+from trio_bridge.platforms.dingtalk.gateway.calls import Call
+from trio_bridge.platforms.dingtalk.gateway.docs import SEARCH
+from trio_bridge.platforms.dingtalk.gateway.gateway import Gateway
+from trio_bridge.platforms.dingtalk.gateway.rest import RestGateway
+from trio_bridge.platforms.dingtalk.gateway.users import GET
 
 APP = "dingexampleappkey0001"
 INFO, MAKE, LIST = "/v1.0/doc/spaces/s/docs/d", "/v1.0/doc/spaces/s/docs", "/v1.0/doc/spaces/s/dentries"

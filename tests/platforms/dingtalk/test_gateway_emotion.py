@@ -2,11 +2,11 @@ import json
 
 import pytest
 
-from trio_bridge.platforms.dingtalk.gateway import Gateway
-from trio_bridge.platforms.dingtalk.gateway_calls import Answer, Call
-from trio_bridge.platforms.dingtalk.gateway_emotion import RECALL, REPLY, Marked
-from trio_bridge.platforms.dingtalk.gateway_frames import encode, letter_of
-from trio_bridge.platforms.dingtalk.rest_gateway import TOKEN, RestGateway
+from trio_bridge.platforms.dingtalk.gateway.calls import Answer, Call
+from trio_bridge.platforms.dingtalk.gateway.emotion import RECALL, REPLY, Marked
+from trio_bridge.platforms.dingtalk.gateway.frames import encode, letter_of
+from trio_bridge.platforms.dingtalk.gateway.gateway import Gateway
+from trio_bridge.platforms.dingtalk.gateway.rest import TOKEN, RestGateway
 
 APP, OTHER, SECRET = "dingexampleappkey0001", "dingexampleappkey0002", "example-secret"
 TEXT = {"emotionId": "2659900", "emotionName": "thinking", "text": "thinking", "backgroundId": "im_bg_1"}

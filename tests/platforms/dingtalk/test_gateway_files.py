@@ -9,10 +9,10 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from trio_bridge.platforms.dingtalk.extract import Extracted
-from trio_bridge.platforms.dingtalk.gateway import Gateway
-from trio_bridge.platforms.dingtalk.gateway_calls import Answer, Call
-from trio_bridge.platforms.dingtalk.gateway_files import DOWNLOAD, FILE, URL_LIFE
-from trio_bridge.platforms.dingtalk.rest_gateway import TOKEN, RestGateway
+from trio_bridge.platforms.dingtalk.gateway.calls import Answer, Call
+from trio_bridge.platforms.dingtalk.gateway.files import DOWNLOAD, FILE, URL_LIFE
+from trio_bridge.platforms.dingtalk.gateway.gateway import Gateway
+from trio_bridge.platforms.dingtalk.gateway.rest import TOKEN, RestGateway
 
 ROBOT = "dingrobot"
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_bridge.platforms.dingtalk.gateway_frames import (
+from trio_bridge.platforms.dingtalk.gateway.frames import (
     CARD,
     GRAPH,
     ROBOT,

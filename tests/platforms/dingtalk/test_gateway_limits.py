@@ -1,10 +1,10 @@
 import pytest
 
-from trio_bridge.platforms.dingtalk.gateway import Gateway
-from trio_bridge.platforms.dingtalk.gateway_calls import Call
-from trio_bridge.platforms.dingtalk.gateway_desk import Desk, Errcode
-from trio_bridge.platforms.dingtalk.gateway_limits import Limits
-from trio_bridge.platforms.dingtalk.gateway_model import Refused, Rules
+from trio_bridge.platforms.dingtalk.gateway.calls import Call
+from trio_bridge.platforms.dingtalk.gateway.desk import Desk, Errcode
+from trio_bridge.platforms.dingtalk.gateway.gateway import Gateway
+from trio_bridge.platforms.dingtalk.gateway.limits import Limits
+from trio_bridge.platforms.dingtalk.gateway.model import Refused, Rules
 
 
 def test_a_second_is_counted_for_each_app_and_kind_of_call():

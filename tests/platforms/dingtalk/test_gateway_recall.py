@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from trio_bridge.platforms.dingtalk.gateway import Gateway
-from trio_bridge.platforms.dingtalk.gateway_calls import Call
-from trio_bridge.platforms.dingtalk.gateway_recall import FROM_GROUP, FROM_PEOPLE
-from trio_bridge.platforms.dingtalk.rest_gateway import DIRECT, GROUP, RestGateway
+from trio_bridge.platforms.dingtalk.gateway.calls import Call
+from trio_bridge.platforms.dingtalk.gateway.gateway import Gateway
+from trio_bridge.platforms.dingtalk.gateway.recall import FROM_GROUP, FROM_PEOPLE
+from trio_bridge.platforms.dingtalk.gateway.rest import DIRECT, GROUP, RestGateway
 
 APP, OTHER, SECRET = "dingexampleappkey0001", "dingexampleappkey0002", "example-secret"
 DAY = 86400.0

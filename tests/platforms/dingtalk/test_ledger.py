@@ -5,10 +5,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
-from trio_bridge.platforms.dingtalk.gateway import Gateway
-from trio_bridge.platforms.dingtalk.gateway_frames import ROBOT, encode, letter_of
-from trio_bridge.platforms.dingtalk.gateway_model import Rules
-from trio_bridge.platforms.dingtalk.ledger import Ledger, Summary
+from trio_bridge.platforms.dingtalk.gateway.frames import ROBOT, encode, letter_of
+from trio_bridge.platforms.dingtalk.gateway.gateway import Gateway
+from trio_bridge.platforms.dingtalk.gateway.ledger import Ledger, Summary
+from trio_bridge.platforms.dingtalk.gateway.model import Rules
 
 APPS = ["dingexampleappkey0001", "dingexampleappkey0002"]
 USER, GROUP = ("user", "staff0001"), ("group", "cidGROUP")

@@ -11,7 +11,7 @@ from tests.platforms.dingtalk.cloud import CLIENT_ID, SECRET, Cloud, Desk, open_
 from trio_bridge.config import Secret
 from trio_bridge.errors import AccountRefused, ConfigError, HandshakeFailed, RateLimited
 from trio_bridge.platforms.dingtalk.codes import BAN, OPEN
-from trio_bridge.platforms.dingtalk.gateway_calls import Answer
+from trio_bridge.platforms.dingtalk.gateway.calls import Answer
 from trio_bridge.platforms.dingtalk.login import with_ticket
 from trio_bridge.platforms.dingtalk.protocol import DingTalkProtocol
 

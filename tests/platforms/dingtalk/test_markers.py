@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from trio_bridge.platforms.dingtalk.markers import FILES, LONGEST, Named, apart, note, shown
+from trio_bridge.platforms.dingtalk.media.markers import FILES, LONGEST, Named, apart, note, shown
 
 PDF = '[DINGTALK_FILE]{"path": "/srv/a.pdf", "fileName": "report.pdf", "fileType": "pdf"}[/DINGTALK_FILE]'
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from trio_bridge.errors import NotSent, RequestFailed
-from trio_bridge.platforms.dingtalk import media_files
-from trio_bridge.platforms.dingtalk.media_files import read_media
+from trio_bridge.platforms.dingtalk.media import files
+from trio_bridge.platforms.dingtalk.media.files import read_media
 
 LARGEST = 1000
 
@@ -167,6 +167,6 @@ def test_trouble_that_passes_is_no_refusal(root: Path, monkeypatch: pytest.Monke
     def fail(*args: object) -> int:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(media_files.os, "open", fail)
+    monkeypatch.setattr(files.os, "open", fail)
     with pytest.raises(NotSent, match="can't be read now"):
         read_media(root / "a.txt", largest=LARGEST)

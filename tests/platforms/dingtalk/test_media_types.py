@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.platforms.dingtalk.media import AMR, EACH, GIF, JPEG, MP3, MP4, OLE, PDF, PNG, ZIP, wav
-from trio_bridge.platforms.dingtalk.media_types import (
+from trio_bridge.platforms.dingtalk.media.types import (
     HEAD,
     LARGEST,
     Upload,

@@ -6,7 +6,7 @@ import attrs
 import pytest
 
 from trio_bridge.messages import Conversation, Message, Reply, Sender
-from trio_bridge.platforms.dingtalk.notices import DAY, MOST, SCOPE, Notices
+from trio_bridge.platforms.dingtalk.gate.notices import DAY, MOST, SCOPE, Notices
 from trio_bridge.stores.memory import MemoryAccount
 
 

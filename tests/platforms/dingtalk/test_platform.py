@@ -38,7 +38,7 @@ async def test_a_message_says_everything(desk: Desk, frames: Frames) -> None:
     assert message.account == "sales"
     assert message.id == "msgZXgtbXNnLTAwMDAwMDM0"
     assert message.conversation == Conversation("cidR3JvdXArRXhhbXBsZS8wMDE=", "group", "示例群 Example Group")
-    assert message.sender == Sender("staff0001", "Alice Example")
+    assert message.sender == Sender("staff0001", "Alice Example", ("$:LWCP_v1:$dXNlci1leGFtcGxlLTAwMDE=",))
     assert message.text == "这是什么"
     assert message.attachments == ()
     assert message.mentioned is True

@@ -2,11 +2,11 @@ import json
 
 import pytest
 
-from trio_bridge.platforms.dingtalk.gateway import Gateway
-from trio_bridge.platforms.dingtalk.gateway_calls import Answer, Call, Script
-from trio_bridge.platforms.dingtalk.gateway_frames import ROBOT, encode, letter_of
-from trio_bridge.platforms.dingtalk.gateway_model import Rules
-from trio_bridge.platforms.dingtalk.rest_gateway import DIRECT, GROUP, OLD_TOKEN, OPEN, TOKEN, WEBHOOK, RestGateway
+from trio_bridge.platforms.dingtalk.gateway.calls import Answer, Call, Script
+from trio_bridge.platforms.dingtalk.gateway.frames import ROBOT, encode, letter_of
+from trio_bridge.platforms.dingtalk.gateway.gateway import Gateway
+from trio_bridge.platforms.dingtalk.gateway.model import Rules
+from trio_bridge.platforms.dingtalk.gateway.rest import DIRECT, GROUP, OLD_TOKEN, OPEN, TOKEN, WEBHOOK, RestGateway
 
 APP, SECRET = "dingexampleappkey0001", "example-secret"
 OTHER = "dingexampleappkey0002"

@@ -13,7 +13,7 @@ from tests.platforms.dingtalk.media import PDF, PNG
 from trio_bridge.errors import AccountRefused, NotSent, OutcomeUnknown, RateLimited, RequestFailed
 from trio_bridge.messages import Attachment, Reply
 from trio_bridge.platforms.dingtalk.codes import SEND_TO_GROUP, SEND_TO_PEOPLE, TOKEN, WEBHOOK
-from trio_bridge.platforms.dingtalk.gateway_calls import Answer
+from trio_bridge.platforms.dingtalk.gateway.calls import Answer
 
 PEOPLE, GROUP = SEND_TO_PEOPLE, SEND_TO_GROUP
 

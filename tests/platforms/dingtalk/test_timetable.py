@@ -1,6 +1,6 @@
 import attrs
 
-from trio_bridge.platforms.dingtalk.timetable import Timetable
+from trio_bridge.platforms.dingtalk.gateway.timetable import Timetable
 
 
 @attrs.define

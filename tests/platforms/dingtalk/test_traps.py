@@ -19,7 +19,7 @@ from tests.platforms.dingtalk.cloud import BASE, CLIENT_ID, EPOCH, SECRET, Cloud
 from trio_bridge.errors import BridgeError, NotSent, OutcomeUnknown, RateLimited, RequestFailed
 from trio_bridge.platforms.dingtalk.codes import OPEN, SEND_TO_GROUP, SEND_TO_PEOPLE, TOKEN, WEBHOOK, classify
 from trio_bridge.platforms.dingtalk.extract import Extracted
-from trio_bridge.platforms.dingtalk.gateway_calls import Answer
+from trio_bridge.platforms.dingtalk.gateway.calls import Answer
 from trio_bridge.platforms.dingtalk.protocol import DingTalkProtocol
 from trio_bridge.transport.server import serve_listener
 from trio_bridge.wire.protocol import Batch, Delivery

@@ -17,11 +17,11 @@ from trio_bridge.engine.executors import inline
 from trio_bridge.errors import ConnectionLost, NotSent, RateLimited, RequestFailed
 from trio_bridge.messages import Attachment
 from trio_bridge.platforms.dingtalk.codes import OLD_TOKEN, UPLOAD
-from trio_bridge.platforms.dingtalk.gateway_calls import Answer
-from trio_bridge.platforms.dingtalk.markers import Named
+from trio_bridge.platforms.dingtalk.gateway.calls import Answer
+from trio_bridge.platforms.dingtalk.media.markers import Named
+from trio_bridge.platforms.dingtalk.media.uploads import Uploads, open_upload_client
 from trio_bridge.platforms.dingtalk.rest import Rest
 from trio_bridge.platforms.dingtalk.tokens import AccessToken, OldAccessToken
-from trio_bridge.platforms.dingtalk.uploads import Uploads, open_upload_client
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ from trio_bridge.engine.executors import inline
 from trio_bridge.messages import Attachment, Message, Reply
 from trio_bridge.opening import open_account
 from trio_bridge.platforms.dingtalk.config import DingTalk
-from trio_bridge.platforms.dingtalk.gateway_model import Rules
+from trio_bridge.platforms.dingtalk.gateway.model import Rules
 from trio_bridge.runner.simulating.dingtalk import SIMULATED
 from trio_bridge.runner.simulating.dingtalk_script import (
     Client,

@@ -13,9 +13,9 @@ import trio
 from trio.testing import MockClock
 
 from trio_bridge.errors import PeerClosed
-from trio_bridge.platforms.dingtalk.gateway_cards import CREATE_AND_DELIVER, INSTANCES, STREAMING
-from trio_bridge.platforms.dingtalk.gateway_frames import CARD, ROBOT
-from trio_bridge.platforms.dingtalk.rest_gateway import OPEN, TOKEN
+from trio_bridge.platforms.dingtalk.gateway.cards import CREATE_AND_DELIVER, INSTANCES, STREAMING
+from trio_bridge.platforms.dingtalk.gateway.frames import CARD, ROBOT
+from trio_bridge.platforms.dingtalk.gateway.rest import OPEN, TOKEN
 from trio_bridge.runner.simulating.dingtalk import SIMULATED
 from trio_bridge.runner.simulating.dingtalk_script import DingTalkScript, Expect, Fail, Press, Say, Wait
 from trio_bridge.runner.simulating.news import News

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from trio_bridge.errors import ConfigError
-from trio_bridge.platforms.dingtalk.gateway_frames import ROBOT
+from trio_bridge.platforms.dingtalk.gateway.frames import ROBOT
 from trio_bridge.runner.simulating.dingtalk_script import CALLS, VERBS, DingTalkScript, Fail, Push, Say, Wait
 from trio_bridge.runner.simulating.script import load_script
 

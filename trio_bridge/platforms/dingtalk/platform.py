@@ -17,19 +17,20 @@ from ...messages import Attachment, Conversation, Message, MessageContext, PathL
 from ...nurseries import open_background
 from ...transport.http import open_http_client
 from ...wire.protocol import Delivery
-from .api import DingTalkApi, api_for
-from .callbacks import Callbacks
+from .api.api import DingTalkApi, api_for
+from .callbacks.callbacks import Callbacks
 from .cards.busy import BusyCards
 from .cards.deck import Cards
 from .checking import AccountCheck
 from .config import DingTalk
-from .downloads import Downloads
 from .extract import Extracted
-from .filehosts import open_file_hosts
 from .frames import EVENTS, parse
-from .gate import Gate
+from .gate.gate import Gate
 from .login import Login
 from .manners import Manners
+from .media.downloads import Downloads
+from .media.filehosts import open_file_hosts
+from .media.uploads import Uploads, open_upload_client
 from .rest import Rest
 from .robot import Robot
 from .sending import Courier
@@ -38,7 +39,6 @@ from .standing import Standing
 from .targets import Target, address, answer_to
 from .thinking import Thinking
 from .tokens import AccessToken, OldAccessToken
-from .uploads import Uploads, open_upload_client
 
 
 @attrs.define(eq=False)

@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from ...wire.protocol import Batch, Delivery, Frame
-from .card_action import ANSWER_WITHIN as PRESS_LIMIT
-from .card_action import card_answer, press_key, read_card_action
-from .event import event_id, event_lane, event_type, keep_event
+from .callbacks.card_action import ANSWER_WITHIN as PRESS_LIMIT
+from .callbacks.card_action import card_answer, press_key, read_card_action
+from .callbacks.event import event_id, event_lane, event_type, keep_event
+from .callbacks.graph_call import ANSWER_WITHIN as CALL_LIMIT
+from .callbacks.graph_call import FAILED, LATE, GraphResponse, graph_answer
 from .frames import (
     BAD_REQUEST,
     CARD,
@@ -28,8 +30,6 @@ from .frames import (
     parse,
     word,
 )
-from .graph_call import ANSWER_WITHIN as CALL_LIMIT
-from .graph_call import FAILED, LATE, GraphResponse, graph_answer
 from .who import chat_id, host_id
 
 TAKEN: Final = '{"response":{"success":true}}'

@@ -9,7 +9,7 @@ from typing import Any, Final
 import attrs
 
 from ...engine.ratelimit import TokenBucket
-from .api_messages import Kind
+from .api.messages import Kind
 from .codes import SEND_TO_GROUP, SEND_TO_PEOPLE, Outcome
 from .config import DingTalk
 from .rest import Rest

@@ -18,16 +18,16 @@ from ...errors import NotSent, RateLimited, RequestFailed
 from ...messages import Attachment, Reply
 from ...transport.http import HttpClient
 from .aliases import Aliases
-from .api_messages import Kind
+from .api.messages import Kind
 from .codes import WEBHOOK, outcome_of
 from .config import DingTalk
 from .failures import failure
-from .markers import Named, apart, note
+from .media.markers import Named, apart, note
+from .media.uploads import Uploads
 from .rest import Rest
 from .robot import Robot
 from .sessions import Sessions
 from .targets import Target, unreachable
-from .uploads import Uploads
 from .writing import Piece, Written, pieces, written
 
 TOO_FAST = "130101"

@@ -9,7 +9,7 @@ import attrs
 
 from ...errors import RequestFailed
 from ...messages import Reply
-from .api_messages import Kind, Markdown, Text
+from .api.messages import Kind, Markdown, Text
 from .config import DingTalk
 from .frames import encodable
 from .settings.groups import ReplyMode

@@ -11,10 +11,10 @@ import attrs
 import trio
 
 from ...nurseries import open_background
-from ...platforms.dingtalk.gateway_calls import Answer
-from ...platforms.dingtalk.gateway_calls import Script as CallScript
-from ...platforms.dingtalk.gateway_frames import encode
-from ...platforms.dingtalk.ledger import MessageRecord, Pushed
+from ...platforms.dingtalk.gateway.calls import Answer
+from ...platforms.dingtalk.gateway.calls import Script as CallScript
+from ...platforms.dingtalk.gateway.frames import encode
+from ...platforms.dingtalk.gateway.ledger import MessageRecord, Pushed
 from ...testing.dingtalk import DingTalkSimulator, SimulatedConnection
 from ...testing.dingtalk_story import excerpt, story_of
 from ...transport.network import Network

@@ -10,13 +10,13 @@ import attrs
 
 from ...config import Secret, positive
 from ...errors import ConfigError
-from ...platforms.dingtalk.gateway_cards import CREATE_AND_DELIVER, DELIVER, INSTANCES, STREAMING
-from ...platforms.dingtalk.gateway_emotion import RECALL, REPLY
-from ...platforms.dingtalk.gateway_files import DOWNLOAD, FILE
-from ...platforms.dingtalk.gateway_frames import ROBOT, encode
-from ...platforms.dingtalk.gateway_media import UPLOAD
-from ...platforms.dingtalk.gateway_model import Rules
-from ...platforms.dingtalk.rest_gateway import DIRECT, GROUP, OPEN, TOKEN, WEBHOOK
+from ...platforms.dingtalk.gateway.cards import CREATE_AND_DELIVER, DELIVER, INSTANCES, STREAMING
+from ...platforms.dingtalk.gateway.emotion import RECALL, REPLY
+from ...platforms.dingtalk.gateway.files import DOWNLOAD, FILE
+from ...platforms.dingtalk.gateway.frames import ROBOT, encode
+from ...platforms.dingtalk.gateway.media import UPLOAD
+from ...platforms.dingtalk.gateway.model import Rules
+from ...platforms.dingtalk.gateway.rest import DIRECT, GROUP, OPEN, TOKEN, WEBHOOK
 from ..structure import Problem
 from ..wording import one_of, shown
 from .script import Script, Step

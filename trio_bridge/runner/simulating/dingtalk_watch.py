@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...platforms.dingtalk.gateway_card import Card
-from ...platforms.dingtalk.gateway_desk import Sent
-from ...platforms.dingtalk.ledger import Acked, Delivery, Pushed
+from ...platforms.dingtalk.gateway.card import Card
+from ...platforms.dingtalk.gateway.desk import Sent
+from ...platforms.dingtalk.gateway.ledger import Acked, Delivery, Pushed
 from ...testing.dingtalk import DingTalkSimulator, SimulatedConnection
 from ...testing.dingtalk_story import words_of
 from .news import News, Tell

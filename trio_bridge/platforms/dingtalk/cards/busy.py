@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ....messages import Message
 from ....wire.protocol import Delivery
 from ..config import DingTalk
-from ..gate import Gate
+from ..gate.gate import Gate
 from ..targets import answer_to
 from .deck import Cards
 

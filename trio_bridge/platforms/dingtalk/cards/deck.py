@@ -20,7 +20,7 @@ from ....messages import Reply
 from ..codes import Category
 from ..config import DingTalk
 from ..failures import describe, failure
-from ..markers import apart, shown
+from ..media.markers import apart, shown
 from ..rest import Rest
 from ..targets import Target
 from .calls import CardCalls, as_values

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import attrs
 
-from ..card_action import CardHandler
-from ..event import EventHandler
+from ..callbacks.card_action import CardHandler
+from ..callbacks.event import EventHandler
+from ..callbacks.graph_call import GraphHandler
 from ..frames import CARD, DELEGATE, EVENTS, GRAPH, ROBOT
-from ..graph_call import GraphHandler
 
 function_or_none = attrs.validators.optional(attrs.validators.is_callable())
 

@@ -1,0 +1,1 @@
+"""What is no message: buttons of cards, events of the organisation, calls of DingTalk."""
