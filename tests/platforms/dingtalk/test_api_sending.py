@@ -426,7 +426,7 @@ async def test_what_was_sent_is_taken_back(autojump_clock: trio.abc.Clock) -> No
 async def test_what_can_not_be_taken_back_is_told(
     autojump_clock: trio.abc.Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recall, "LIFE", 86.4)
+    monkeypatch.setattr("trio_bridge.platforms.dingtalk.gateway.recall.LIFE", 86.4)
     async with opened() as (_, api):
         old = await api.send_to_user("ann", "old")
         await trio.sleep(83)
