@@ -11,13 +11,13 @@ import attrs
 from ...config import Secret
 from ...engine.platform import Platform, PlatformConfig, Services
 from ...errors import ConfigError
+from ...lists import texts
 from ...transport.urls import is_loopback
 from .settings.callbacks import CallbackSettings
 from .settings.cards import CardSettings
 from .settings.conversations import ConversationSettings
 from .settings.downloads import DownloadSettings
 from .settings.groups import ReplyMode, is_reply_mode
-from .settings.lists import texts
 from .settings.policies import PolicySettings
 from .settings.uploads import UploadSettings
 from .urls import host_of, is_http

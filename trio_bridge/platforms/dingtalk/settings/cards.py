@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from ....config import not_negative, positive
-from .lists import verbatim
+from ....lists import verbatim
 
 
 @attrs.frozen(kw_only=True, slots=False)

@@ -6,8 +6,8 @@ from typing import Final, get_args
 
 import attrs
 
+from ....lists import texts
 from .groups import SessionScope
-from .lists import texts
 
 RESETS: Final = ("/new", "/reset", "/clear", "新会话", "重新开始", "清空对话")
 """Words that ask for a new conversation, as people know them from other robots."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from ....config import positive
-from .lists import hosts
+from ....lists import hosts
 
 
 @attrs.frozen(kw_only=True, slots=False)

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, get_args
 import attrs
 
 from ....errors import ConfigError
-from .lists import texts_or_none
+from ....lists import texts_or_none
 
 ReplyMode = Literal["card", "auto", "markdown", "text"]
 SessionScope = Literal["group", "group_sender"]

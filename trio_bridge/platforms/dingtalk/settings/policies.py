@@ -7,8 +7,8 @@ from typing import Final, Literal, get_args
 
 import attrs
 
+from ....lists import texts, verbatim
 from .groups import Groups, ReplyMode, groups_of, is_reply_mode
-from .lists import texts, verbatim
 
 DmPolicy = Literal["open", "allowlist", "pairing", "disabled"]
 GroupPolicy = Literal["open", "allowlist", "disabled"]
