@@ -80,13 +80,13 @@ async def test_calls_that_are_used_up_are_noted_and_complained_of_once_an_hour(
     account, standing = config(), Standing(config().labels)
     async with open_http_client(network=cloud.network) as http:
         rest = Rest(account, http, AccessToken(account, http), OldAccessToken(account, http), standing)
-        assert rest.quota_gone_at is None
+        assert standing.quota_gone_at is None
         cloud.rest.scripts.add("/v1.0/anything", QUOTA, QUOTA, QUOTA)
         cloud.rest.scripts.add("/anything", OLD_QUOTA)
         for wait in (5, 3000, 600):
             await trio.sleep(wait)
             assert (await rest.call("GET", "/v1.0/anything")).category == "quota"
-            assert rest.quota_gone_at == trio.current_time()
+            assert standing.quota_gone_at == trio.current_time()
         assert (await rest.call_old("GET", "/anything")).category == "quota"
     complaints = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert [vars(record)["code"] for record in complaints] == ["Forbidden.AccessDenied.ApiCountLimitForOrg"] * 2

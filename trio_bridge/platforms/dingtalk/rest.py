@@ -78,11 +78,6 @@ class Rest:
 
         return await self._with_token(self._old_token, made)
 
-    @property
-    def quota_gone_at(self) -> float | None:
-        """When an answer last said that the calls of the month are used up, by Trio's clock; ``None``: none did."""
-        return self.standing.quota_gone_at
-
     async def _with_token(self, token: AccessToken, make: Callable[[str], Awaitable[Outcome]]) -> Outcome:
         self.standing.check()
         first = await token.get()

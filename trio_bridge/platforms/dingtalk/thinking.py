@@ -39,7 +39,7 @@ LAST_LIMIT: Final = 0.5
 """Seconds for unmarking at the end of the account, which is to be over within one."""
 ERRORS: Final = 3
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class Attention:
@@ -169,4 +169,4 @@ class Thinking:
         if self._errors == ERRORS and not self.off:
             self.off = True
             fields = {**self._labels, "cause": reason}
-            log.warning("messages are not marked as thought about any more: the calls fail", extra=fields)
+            logger.warning("messages are not marked as thought about any more: the calls fail", extra=fields)

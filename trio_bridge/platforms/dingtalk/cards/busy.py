@@ -24,8 +24,8 @@ class BusyCards:
         self._cards = cards
         self._gate = gate
         self._read = read
-        self._last: dict[str, str] = {}
-        """The newest reply that was announced, by lane."""
+        self._told: dict[str, str] = {}
+        """The reply that was announced, by lane."""
 
     def arrived(self, delivery: Delivery, ahead: int) -> None:
         """A message waits behind ``ahead`` others. Who may not be heard is told nothing."""
@@ -36,14 +36,12 @@ class BusyCards:
             key = first_reply(delivery.key)
             text = self._texts[zlib.crc32(key.encode()) % len(self._texts)]
             self._cards.announce(key, answer_to(message.raw), text.replace("{ahead}", str(ahead)))
-            self._last[delivery.lane] = key
+            self._told = {lane: told for lane, told in self._told.items() if self._cards.is_announced(told)}
+            self._told[delivery.lane] = key
 
     def _is_told(self, lane: str) -> bool:
-        key = self._last.get(lane)
-        if key is not None and not self._cards.is_announced(key):
-            del self._last[lane]
-            key = None
-        return key is not None
+        key = self._told.get(lane)
+        return key is not None and self._cards.is_announced(key)
 
 
 def first_reply(key: str) -> str:

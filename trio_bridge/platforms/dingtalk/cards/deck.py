@@ -69,13 +69,11 @@ class Cards:
         await self._records.open()
         waiting = {row.key for row in await self._store.outgoing(["open", "pending", "sending", "unknown"])}
         buried = {letter.key for letter in await self._store.dead_letters() if letter.box == "inbox"}
-        left = [
-            (key, record)
-            for key, record in self._records.items()
-            if key not in waiting and (not record.announced or key.rpartition("/")[0] in buried)
-        ]
-        for record in self._records.all():
+        left = []
+        for key, record in self._records.items():
             self._remember(record)
+            if key not in waiting and (not record.announced or key.rpartition("/")[0] in buried):
+                left.append((key, record))
         if left:
             self._nursery.start_soon(self._sweep, left, name=f"{self._config.name}/stuck cards")
 

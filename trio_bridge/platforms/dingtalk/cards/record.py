@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -56,9 +56,6 @@ class Records:
 
     def items(self) -> list[tuple[str, Record]]:
         return list(self._records.items())
-
-    def all(self) -> Iterable[Record]:
-        return self._records.values()
 
     async def put(self, key: str, record: Record) -> None:
         """Keep it. Durable when this returns.

@@ -20,7 +20,7 @@ from .notices import Notices
 from .pairing import Doorkeeper
 from .patterns import Pattern, PatternError
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class People:
@@ -99,7 +99,7 @@ class Gate:
         sender, chatbot = sender_id(message.raw), word(message.raw.get("chatbotUserId"))
         if not self._introduced and chatbot:
             self._introduced = True
-            log.debug("the robot's own id", extra={**self._config.labels, "chatbot_user_id": chatbot})
+            logger.debug("the robot's own id", extra={**self._config.labels, "chatbot_user_id": chatbot})
         return not (sender and sender == chatbot) and self._allowed.have(message.raw)
 
     async def _lets_in(self, message: Message) -> bool:
@@ -140,4 +140,4 @@ def _usable(config: DingTalk) -> Iterator[Pattern]:
             yield Pattern(text)
         except PatternError as error:
             fields = {**config.labels, "pattern": text, "reason": str(error)}
-            log.warning("a mention pattern can't be used and is left out", extra=fields)
+            logger.warning("a mention pattern can't be used and is left out", extra=fields)

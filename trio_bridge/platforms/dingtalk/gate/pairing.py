@@ -18,7 +18,7 @@ LONGEST_ID: Final = 256
 """Characters of an id that is worth being kept."""
 LONGEST_NAME: Final = 60
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class Doorkeeper:
@@ -41,6 +41,6 @@ class Doorkeeper:
             name = sender.name[:LONGEST_NAME]
             request = await self._pairing.ask(sender.id, name, message.id, tell_every=TELL_EVERY)
         if request is not None:
-            log.info("somebody asks to be let in", extra={**self._config.labels, "sender": sender.id})
+            logger.info("somebody asks to be let in", extra={**self._config.labels, "sender": sender.id})
             await message.reply(self._config.pairing_text.replace(CODE, request.code))
         return False
