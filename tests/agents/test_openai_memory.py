@@ -299,3 +299,53 @@ async def test_half_a_character_that_was_remembered_does_no_harm(
     async with begin() as life:
         await life.ask("m1", "one")
     assert told(model.asked[0]) == ["a\N{REPLACEMENT CHARACTER}", "b", "one"]
+
+
+def sessions(model: OpenAISimulator) -> list[str | None]:
+    """In which session each question was asked."""
+    return [asked.body.get("user") for asked in model.asked]
+
+
+async def test_an_endpoint_that_remembers_is_told_which_session_it_is_and_no_turns(
+    autojump_clock: MockClock, model: OpenAISimulator, begin: Begin, kept: AccountStore
+) -> None:
+    async with begin(keeps_sessions=True, system="be brief") as life:
+        await life.ask("m1", "one")
+        await life.ask("m2", "elsewhere", lane="other")
+    async with begin(keeps_sessions=True) as life:
+        await life.ask("m3", "two")
+    assert sessions(model) == ["trio-bridge:fake:a:m1", "trio-bridge:fake:a:m2", "trio-bridge:fake:a:m1"]
+    assert [told(asked) for asked in model.asked] == [["be brief", "one"], ["be brief", "elsewhere"], ["two"]]
+    assert await kept.load(SCOPE) == {"openai_session": "trio-bridge:fake:a:m1"}
+
+
+async def test_other_endpoints_are_not_told_of_sessions(
+    autojump_clock: MockClock, model: OpenAISimulator, begin: Begin
+) -> None:
+    async with begin() as life:
+        await life.ask("m1", "one")
+    assert "user" not in model.asked[0].body
+
+
+@pytest.mark.parametrize("stored", [{}, {"openai_session": 5}, {"openai": [["a", "b"]]}])
+async def test_where_no_session_is_remembered_one_begins(
+    stored: dict[str, object], autojump_clock: MockClock, model: OpenAISimulator, begin: Begin, kept: AccountStore
+) -> None:
+    await kept.save(SCOPE, stored)
+    async with begin(keeps_sessions=True) as life:
+        await life.ask("m1", "one")
+        await life.ask("m2", "two")
+    assert sessions(model) == ["trio-bridge:fake:a:m1"] * 2
+    assert told(model.asked[1]) == ["two"]
+
+
+async def test_another_attempt_is_made_in_the_same_session_and_what_failed_begins_none(
+    autojump_clock: MockClock, model: OpenAISimulator, begin: Begin
+) -> None:
+    model.script(Says("half of it", ending="broken"), Says("half of it", ending="broken"))
+    async with begin(keeps_sessions=True) as life:
+        await life.ask("m1", "one")
+        await life.ask("m2", "two")
+        await life.ask("m3", "three")
+    first, second = "trio-bridge:fake:a:m1", "trio-bridge:fake:a:m2"
+    assert sessions(model) == [first, first, second, second]

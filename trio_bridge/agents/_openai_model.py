@@ -22,6 +22,8 @@ from .openai import OpenAI
 OK = 200
 KEY = "openai"
 """Under which the turns lie in the small state of the conversation."""
+SESSION = "openai_session"
+"""Under which the name of the endpoint's own session lies there."""
 REFUSAL_SIZE = 64 * 1024
 """Bytes of an answer that is none: only its beginning is shown."""
 COMPRESSED_SIZE = 2**20
@@ -61,8 +63,24 @@ class Model:
     _client: HttpClient
 
     async def __call__(self, message: Message) -> None:
-        if not message.text.strip():
-            return
+        if message.text.strip():
+            await (self._in_its_session if self._agent.keeps_sessions else self._with_turns)(message)
+
+    async def _in_its_session(self, message: Message) -> None:
+        """Answer in a session that the endpoint keeps. It bears the name of the message that began it."""
+        known = (await message.load_state()).get(SESSION)
+        session = known if isinstance(known, str) else f"trio-bridge:{message.platform}:{message.account}:{message.id}"
+        async with message.stream() as out:
+            if out.committed is None:
+                await self._say(out, message, [], session)
+        if session != known:
+            async with message.transaction() as tx:
+                # Conversations that share their memory may have begun one meanwhile: the first stands.
+                if not isinstance(tx.state.get(SESSION), str):
+                    tx.state[SESSION] = session
+
+    async def _with_turns(self, message: Message) -> None:
+        """Answer with the last turns in mind, and remember this one."""
         bounds = Bounds(turns=self._agent.memory, characters=self._agent.memory_size)
         turns = bounds.read((await message.load_state()).get(KEY)) if self._agent.memory else []
         refused: list[Turn] = []
@@ -91,7 +109,9 @@ class Model:
         name = " ".join(message.sender.name.split())[:NAME]
         return f"{name or message.sender.id}: {message.text}"
 
-    async def _say(self, out: ReplyStream, message: Message, turns: Iterable[Turn]) -> None:
+    async def _say(
+        self, out: ReplyStream, message: Message, turns: Iterable[Turn], session: str | None = None
+    ) -> None:
         """Write the answer while it comes."""
         told = "\n\n".join(filter(None, (self._agent.system, message.system_prompt)))
         said = [("system", told)] if told else []
@@ -99,11 +119,11 @@ class Model:
             said += [("user", asked), ("assistant", answered)]
         said.append(("user", self._question(message)))
         conversation = [{"role": role, "content": whole_characters(content)} for role, content in said]
-        async with aclosing(self._answer(conversation)) as pieces:
+        async with aclosing(self._answer(self._request(conversation, session))) as pieces:
             async for piece in pieces:
                 await out.write(piece)
 
-    async def _answer(self, conversation: list[dict[str, str]]) -> AsyncGenerator[str]:
+    async def _answer(self, request: dict[str, Any]) -> AsyncGenerator[str]:
         """The pieces of an answer, to its end.
 
         Raises:
@@ -115,7 +135,7 @@ class Model:
                 "POST",
                 f"{self._agent.url}/chat/completions",
                 headers=[*bearer(token), ("Accept", "text/event-stream, application/json")],
-                json=self._request(conversation),
+                json=request,
             ) as response:
                 if response.status != OK:
                     reply = HttpReply(response.status, response.headers, await _beginning(response))
@@ -126,8 +146,8 @@ class Model:
         except NotSent as error:
             raise NotSent(str(error), retry_after=pause(error.retry_after)) from error
 
-    def _request(self, conversation: list[dict[str, str]]) -> dict[str, Any]:
-        options = {"temperature": self._agent.temperature, "max_tokens": self._agent.max_tokens}
+    def _request(self, conversation: list[dict[str, str]], session: str | None) -> dict[str, Any]:
+        options = {"temperature": self._agent.temperature, "max_tokens": self._agent.max_tokens, "user": session}
         given = {name: value for name, value in options.items() if value is not None}
         return {"model": self._agent.model, "messages": conversation, "stream": True, **given}
 

@@ -46,6 +46,9 @@ class OpenAI(OpenableAgent):
     """Earlier turns of the conversation that are sent along; 0 remembers nothing."""
     memory_size: int = attrs.field(default=20_000, validator=positive)
     """Characters of these turns: what the model can take, less the longest question and answer."""
+    keeps_sessions: bool = False
+    """The endpoint remembers by itself, as an OpenClaw Gateway does: it is told in which session a question belongs
+    (``user``), and no turns are remembered here. A conversation that is made to forget begins a new session."""
     show_sender: bool = False
     """In groups, put the name of who speaks in front: ``mei: how much is it?``. People choose their names themselves.
     """
