@@ -479,9 +479,10 @@ async def test_a_card_can_be_changed_and_ended_by_its_id(autojump_clock: MockClo
         await stage.dingtalk.ask("count")
         card = the_card(stage)
         await account.api.update_card(
-            card.out_track_id, {"votes": 3, "who": ["a"]}, private={"staff0001": {"mine": "x"}}
+            card.out_track_id, {"votes": 3, "who": ["a", "好"], "none": None}, private={"staff0001": {"mine": "x"}}
         )
-        assert (card.data["votes"], card.data["who"], card.text) == ("3", '["a"]', "1 2 3 4 5 ")
+        assert (card.data["votes"], card.data["who"], card.data["none"]) == ("3", '["a","好"]', "")
+        assert card.text == "1 2 3 4 5 "
         assert card.private == {"staff0001": {"mine": "x"}}
         await account.api.finish_card(card.out_track_id, "That is all.")
         assert (card.text, card.flow_status) == ("That is all.", "3")

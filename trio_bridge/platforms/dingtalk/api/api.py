@@ -155,8 +155,8 @@ class DingTalkApi:
     ) -> None:
         """Change what a card shows: ``data`` for everybody, ``private`` for one person each, by staff id.
 
-        ``card`` is the ``outTrackId`` that it was made with. Values that are no text become JSON; what is not named
-        stays as it is. Harmless to repeat.
+        ``card`` is the ``outTrackId`` that it was made with. ``None`` is an empty text, and other values that are no
+        text become JSON; what is not named stays as it is. Harmless to repeat.
 
         Raises:
           RequestFailed: DingTalk says no; there is no such card, for one.

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import attrs
 
+from ..cards.values import card_values
 from ..content import as_object
-from ..frames import encodable, word
+from ..frames import word
 
 ANSWER_WITHIN: Final = 1.5
 """Seconds for a handler. DingTalk tells the person after 2 that it did not work, and the way takes time too."""
@@ -40,10 +41,6 @@ class CardAction:
     """The platform's own data, whole."""
 
 
-def _shown(values: Mapping[str, Any]) -> dict[str, str]:
-    return {name: card_text(value) for name, value in values.items()}
-
-
 @attrs.frozen
 class CardUpdate:
     """What a press changes on the card; variables that are not named stay as they are.
@@ -51,9 +48,9 @@ class CardUpdate:
     A card holds nothing but texts: ``None`` is an empty one, and what is no text becomes JSON.
     """
 
-    data: Mapping[str, str] = attrs.field(factory=dict, converter=_shown)
+    data: Mapping[str, str] = attrs.field(factory=dict, converter=card_values)
     """Variables as everybody sees them."""
-    private: Mapping[str, str] = attrs.field(factory=dict, converter=_shown)
+    private: Mapping[str, str] = attrs.field(factory=dict, converter=card_values)
     """Variables as only whoever pressed sees them."""
 
 
@@ -87,19 +84,6 @@ def press_key(action: CardAction) -> str | None:
     said = action.value or [action.raw.get("content"), action.raw.get("value")]
     parts = (action.out_track_id, action.user_id, action.action_ids, said)
     return f"card:{hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]}"
-
-
-def card_text(value: Any) -> str:
-    """A value as a variable of a card holds it.
-
-    Raises:
-      TypeError, ValueError: it is not JSON.
-    """
-    if isinstance(value, str):
-        return encodable(value)
-    if value is None:
-        return ""
-    return encodable(json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
 
 
 def card_answer(update: CardUpdate | None) -> str:

@@ -139,8 +139,3 @@ class CardCalls:
         if outcome.category == "throttled":
             self._pace.rest(min(max(PAUSE, outcome.retry_after or 0.0), LONGEST_PAUSE))
         return outcome
-
-
-def as_values(data: Mapping[str, Any]) -> dict[str, str]:
-    """Values as cards take them: texts as they are, everything else as JSON."""
-    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in data.items()}

@@ -23,10 +23,11 @@ from ..failures import describe, failure
 from ..media.markers import apart, shown
 from ..rest import Rest
 from ..targets import Target
-from .calls import CardCalls, as_values
+from .calls import CardCalls
 from .card import NO_TEXT, Card, Manner, Rejected, Stage, divided
 from .look import while_growing
 from .record import Record, Records, card_id
+from .values import card_values
 
 PAUSE_LIMIT: Final = 0.8
 """Seconds to tell people that an account was stopped in the middle of their answers. After one it must be gone."""
@@ -169,8 +170,8 @@ class Cards:
         Raises:
           RequestFailed, RateLimited, NotSent, AccountRefused: it was not changed.
         """
-        values = {user: as_values(each) for user, each in private.items()}
-        outcome = await self._calls.update(card, as_values(data), values)
+        values = {user: card_values(each) for user, each in private.items()}
+        outcome = await self._calls.update(card, card_values(data), values)
         if outcome.category != "ok":
             raise failure(outcome)
 
