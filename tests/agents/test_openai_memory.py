@@ -349,3 +349,14 @@ async def test_another_attempt_is_made_in_the_same_session_and_what_failed_begin
         await life.ask("m3", "three")
     first, second = "trio-bridge:fake:a:m1", "trio-bridge:fake:a:m2"
     assert sessions(model) == [first, first, second, second]
+
+
+async def test_of_two_sessions_that_begin_at_once_the_first_stands(
+    autojump_clock: MockClock, model: OpenAISimulator, begin: Begin, kept: AccountStore
+) -> None:
+    model.script(Says("that took long", pause=5))
+    async with begin(keeps_sessions=True) as life, trio.open_nursery() as nursery:
+        nursery.start_soon(life.ask, "m1", "one")
+        await model.wait_until(lambda: model.asked)
+        await kept.save(SCOPE, {"openai_session": "begun beside"})
+    assert await kept.load(SCOPE) == {"openai_session": "begun beside"}

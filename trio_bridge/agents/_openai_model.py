@@ -73,11 +73,10 @@ class Model:
         async with message.stream() as out:
             if out.committed is None:
                 await self._say(out, message, [], session)
-        if session != known:
-            async with message.transaction() as tx:
-                # Conversations that share their memory may have begun one meanwhile: the first stands.
-                if not isinstance(tx.state.get(SESSION), str):
-                    tx.state[SESSION] = session
+        async with message.transaction() as tx:
+            # Conversations that share their memory may have begun one meanwhile: the first stands.
+            if not isinstance(tx.state.get(SESSION), str):
+                tx.state[SESSION] = session
 
     async def _with_turns(self, message: Message) -> None:
         """Answer with the last turns in mind, and remember this one."""
@@ -109,9 +108,7 @@ class Model:
         name = " ".join(message.sender.name.split())[:NAME]
         return f"{name or message.sender.id}: {message.text}"
 
-    async def _say(
-        self, out: ReplyStream, message: Message, turns: Iterable[Turn], session: str | None = None
-    ) -> None:
+    async def _say(self, out: ReplyStream, message: Message, turns: Iterable[Turn], session: str | None = None) -> None:
         """Write the answer while it comes."""
         told = "\n\n".join(filter(None, (self._agent.system, message.system_prompt)))
         said = [("system", told)] if told else []
