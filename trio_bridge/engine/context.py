@@ -16,6 +16,7 @@ from ..messages import Attachment, Message, PathLike, Receipt, Reply
 from ..wire.protocol import Delivery
 from .held import Held
 from .inbox import Inbox
+from .keys import first_reply, message_of, reply_key
 from .memory import Memory
 from .outbox import ERROR_MARK, Outbox
 from .platform import Platform
@@ -105,7 +106,7 @@ class HandlerContext:
     async def take_up_streams(self) -> None:
         """Remember the streams that earlier attempts left open."""
         for row in await self._store.outgoing(["open"]):
-            if row.key.rpartition("/")[0] == self._delivery.key:
+            if message_of(row.key) == self._delivery.key:
                 self._unfinished[row.key] = row
 
     async def reply(self, reply: Reply) -> Receipt:
@@ -197,7 +198,7 @@ class HandlerContext:
         await self._outbox.put(self._notice(what, text))
 
     def _notice(self, what: str, text: str) -> NewOutgoing:
-        return self._new_outgoing(f"{self._delivery.key}/{what}", Reply(text))
+        return self._new_outgoing(reply_key(self._delivery.key, what), Reply(text))
 
     def done(
         self, outgoing: tuple[NewOutgoing, ...] = (), state: Mapping[str, Mapping[str, Any]] = NOTHING
@@ -218,7 +219,7 @@ class HandlerContext:
 
     def _promised(self, text: str) -> tuple[NewOutgoing, ...]:
         """A first reply that people wait for, if nobody said one."""
-        key = f"{self._delivery.key}/1"
+        key = first_reply(self._delivery.key)
         if self._message is None or self._replies or not self._platform.awaits(key):
             return ()
         return (self._new_outgoing(key, Reply(text)),)
@@ -250,7 +251,7 @@ class HandlerContext:
 
     def _next_key(self) -> str:
         self._replies += 1
-        return f"{self._delivery.key}/{self._replies}"
+        return reply_key(self._delivery.key, self._replies)
 
     def _new_outgoing(self, key: str, reply: Reply, *, open_: bool = False) -> NewOutgoing:
         return self._outbox.compose(key, self._delivery.lane, self._target(), reply, open_=open_)

@@ -34,6 +34,7 @@ from ..errors import (
 from ..messages import Attachment, Receipt, ReceiptState, Reply
 from .bell import Bell
 from .environment import Environment
+from .keys import message_of
 from .lanes import Lanes
 from .platform import Outgoing, Platform
 from .policy import honour_hint
@@ -133,7 +134,7 @@ class Outbox:
     async def _close_streams(self, buried: AbstractSet[str]) -> None:
         """End the streams of messages that were buried with a process: nobody will go on with them."""
         rows = await self._store.outgoing(["open"]) if buried else []
-        lost = [row.key for row in rows if row.key.rpartition("/")[0] in buried]
+        lost = [row.key for row in rows if message_of(row.key) in buried]
         if lost:
             await self._store.change([OutgoingChange(key, state="pending", text=ERROR_MARK) for key in lost])
 

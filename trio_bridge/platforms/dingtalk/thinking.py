@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import trio
 
+from ...engine.keys import message_of
 from ...errors import BridgeError, OutcomeUnknown
 from ...messages import Message
 from .config import DingTalk
@@ -88,7 +89,7 @@ class Thinking:
 
     def unneeded(self, reply_key: str) -> None:
         """People see the answer of that key grow: its message needs no mark."""
-        message_id = reply_key.rpartition("/")[0]
+        message_id = message_of(reply_key)
         attention = self._new.pop(message_id, None) or self._marked.get(message_id)
         if attention is not None and attention.over is not None:
             attention.over.set()

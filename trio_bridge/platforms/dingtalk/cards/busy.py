@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 
+from ....engine.keys import first_reply
 from ....messages import Message
 from ....wire.protocol import Delivery
 from ..config import DingTalk
@@ -42,8 +43,3 @@ class BusyCards:
     def _is_told(self, lane: str) -> bool:
         key = self._told.get(lane)
         return key is not None and self._cards.is_announced(key)
-
-
-def first_reply(key: str) -> str:
-    """The key of the first reply to a message."""
-    return f"{key}/1"

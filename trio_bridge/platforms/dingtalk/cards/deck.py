@@ -12,6 +12,7 @@ import attrs
 import trio
 
 from ....engine.bell import Bell
+from ....engine.keys import message_of
 from ....engine.outbox import ERROR_MARK
 from ....engine.platform import Outgoing
 from ....engine.store import AccountStore
@@ -73,7 +74,7 @@ class Cards:
         left = []
         for key, record in self._records.items():
             self._remember(record)
-            if key not in waiting and (not record.announced or key.rpartition("/")[0] in buried):
+            if key not in waiting and (not record.announced or message_of(key) in buried):
                 left.append((key, record))
         if left:
             self._nursery.start_soon(self._sweep, left, name=f"{self._config.name}/stuck cards")
