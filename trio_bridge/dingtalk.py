@@ -1,6 +1,6 @@
 """What is said to ``account.api`` of a DingTalk account, and what it answers; what presses, events and calls are.
 
-Whoever only hears and answers messages needs nothing of it.
+:class:`Extracted` has what a message holds besides. Whoever only hears and answers messages needs nothing of it.
 """
 
 from .engine.pairing import Paired, Pairing, PairingRequest
@@ -13,6 +13,8 @@ from .platforms.dingtalk.api.users import Users
 from .platforms.dingtalk.callbacks.card_action import CardAction, CardUpdate
 from .platforms.dingtalk.callbacks.event import Event
 from .platforms.dingtalk.callbacks.graph_call import GraphRequest, GraphResponse
+from .platforms.dingtalk.content import Skill
+from .platforms.dingtalk.extract import Extracted
 from .platforms.dingtalk.settings.policies import Directory
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "Doc",
     "Docs",
     "Event",
+    "Extracted",
     "File",
     "GraphRequest",
     "GraphResponse",
@@ -41,6 +44,7 @@ __all__ = [
     "Probe",
     "RecallResult",
     "SendResult",
+    "Skill",
     "Text",
     "Users",
     "Video",

@@ -20,7 +20,8 @@ from .who import chat_id, host_id, is_group, sender_id, staff_id
 class Extracted:
     """What a robot message says, in one shape for all kinds. Raises nothing, whatever the data.
 
-    The content is read at once, everything else when it is asked for. ``bot_names`` are what a text may begin with.
+    ``Extracted(message.raw)`` has what a :class:`~trio_bridge.Message` has no field for. The content is read at once,
+    everything else when it is asked for. ``bot_names`` are what a text may begin with.
     """
 
     __slots__ = ("_body", "_content", "_data", "_text", "text")
@@ -93,10 +94,12 @@ class Extracted:
 
     @property
     def links(self) -> tuple[str, ...]:
+        """Where a card that somebody sent leads to, or its buttons."""
         return self._content.links
 
     @property
     def skills(self) -> tuple[Skill, ...]:
+        """What the sender chose of the skills of an AI assistant."""
         return self._content.skills
 
     @property
@@ -115,10 +118,12 @@ class Extracted:
 
     @property
     def at_dingtalk_ids(self) -> tuple[str, ...]:
+        """Who else was mentioned, other robots for example, as far as the platform tells."""
         return _words(self._at.get("atDingtalkIds"))
 
     @property
     def at_mobiles(self) -> tuple[str, ...]:
+        """The same for those who were mentioned by their telephone numbers."""
         return _words(self._at.get("atMobiles"))
 
     @property

@@ -20,7 +20,8 @@ class UploadSettings:
     media_roots: tuple[Path, ...] = attrs.field(default=(), converter=_paths)
     """Folders from which files are sent that the text of an answer names, as a picture in markdown or by a marker.
     Whoever writes to the robot can make a language model name any file: choose folders in which everything may be
-    seen. Empty: none is sent, and the text gets a note. Attachments of a :class:`Reply` may lie anywhere."""
+    seen. Empty: none is sent, and the text gets a note. Attachments of a
+    :class:`~trio_bridge.Reply` may lie anywhere."""
     media_probe: str = ""
     """The program ``ffprobe``, by name or path: with it recordings in AMR and MP3 are sent as audio, and videos as
     video if ``media_cover`` is set too. Empty: as files, but for recordings in WAV, whose length is in their header."""
