@@ -140,7 +140,18 @@ class Desk:
     ) -> None:
         """Note a message to a person or a group: it answers the oldest message from there that has no reply yet."""
         answers = self.gateway.ledger.replied_to_place(app.client_id, place, text, now)
-        self.note(now, via, app.client_id, place[1], text, body, answers, medium=medium)
+        self.sent.append(
+            Sent(
+                at=now,
+                via=via,
+                client_id=app.client_id,
+                target=place[1],
+                text=text,
+                body=body,
+                answers=answers,
+                medium=medium,
+            )
+        )
 
     def send_card(
         self, client_id: str, place: Place, text: str, body: Mapping[str, Any], card: str, now: float
@@ -156,32 +167,18 @@ class Desk:
             return
         self._resting[card, place] = len(self.sent)
         answers = ledger.replied_to_place(client_id, place, text, now, card=card)
-        self.note(now, "card", client_id, place[1], text, body, answers, card=card)
-
-    def note(
-        self,
-        now: float,
-        via: Via,
-        client_id: str,
-        target: str,
-        text: str,
-        body: Mapping[str, Any],
-        answers: Pushed | None,
-        card: str = "",
-        medium: Medium | None = None,
-    ) -> None:
-        sent = Sent(
-            at=now,
-            via=via,
-            client_id=client_id,
-            target=target,
-            text=text,
-            body=body,
-            answers=answers,
-            card=card,
-            medium=medium,
+        self.sent.append(
+            Sent(
+                at=now,
+                via="card",
+                client_id=client_id,
+                target=place[1],
+                text=text,
+                body=body,
+                answers=answers,
+                card=card,
+            )
         )
-        self.sent.append(sent)
 
     def _holder(self, token: str, now: float) -> App | None:
         client_id, expires_at = self._tokens.get(token, ("", 0.0))
@@ -197,6 +194,39 @@ def body_of(call: Call) -> Mapping[str, Any]:
     if not isinstance(body, dict):
         raise Refused(400, "invalidParameter", "expected a JSON object")
     return body
+
+
+def word_of(body: Mapping[str, Any], name: str) -> str:
+    """A text in the body that must not be missing or empty."""
+    value = body.get(name)
+    if not isinstance(value, str) or not value:
+        raise invalid(name, "expected a text")
+    return value
+
+
+def words_of(body: Mapping[str, Any], name: str, *, most: int, what: str) -> list[str]:
+    """Texts in the body, one at least."""
+    values = body.get(name)
+    if (
+        not isinstance(values, list)
+        or not 1 <= len(values) <= most
+        or not all(isinstance(each, str) for each in values)
+    ):
+        raise invalid(name, f"expected 1 to {most} {what}")
+    return values
+
+
+def group_of(body: Mapping[str, Any]) -> str:
+    """The group that the body names."""
+    conversation = body.get("openConversationId")
+    if not isinstance(conversation, str) or not conversation.startswith("cid"):
+        raise invalid("openConversationId", "expected cid…")
+    return conversation
+
+
+def invalid(name: str, why: str) -> Refused:
+    """A parameter of a call is not as it should be."""
+    return Refused(400, f"invalidParameter.{name}.invalid", f"{name}: {why}")
 
 
 def no_robot() -> Refused:

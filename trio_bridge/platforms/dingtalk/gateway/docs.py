@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from .calls import Call
-from .desk import Desk, Reply, Route, body_of
+from .desk import Desk, Reply, Route, body_of, invalid
 from .model import Refused
 from .users import Users
 
@@ -91,7 +91,7 @@ class Docs:
         content = body.get("body")
         text = content.get("text") if isinstance(content, dict) else None
         if body.get("blockType") != "PARAGRAPH" or body.get("index") != -1 or not isinstance(text, str) or not text:
-            raise Refused(400, "invalidParameter.body.invalid", "expected a paragraph with a text, at index -1")
+            raise invalid("body", "expected a paragraph with a text, at index -1")
         doc.paragraphs.append(text)
         return {"blockId": f"{doc.id}-{len(doc.paragraphs)}"}
 
@@ -131,7 +131,7 @@ class Docs:
 def _items(docs: Iterable[StoredDoc], most: object, id_field: str, kind_field: str) -> list[dict[str, Any]]:
     """Descriptions of documents. What an id and a kind are called differs from call to call."""
     if not str(most).isdecimal():
-        raise Refused(400, "invalidParameter.maxResults.invalid", "maxResults: expected a number")
+        raise invalid("maxResults", "expected a number")
     return [{id_field: doc.id, "name": doc.name, kind_field: doc.kind} for doc in docs][: int(str(most))]
 
 

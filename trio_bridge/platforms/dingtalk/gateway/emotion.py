@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import attrs
 
 from .calls import Call
-from .desk import Desk, Reply, Route, body_of
-from .model import Refused
+from .desk import Desk, Reply, Route, body_of, invalid, word_of
 
 REPLY = "/v1.0/robot/emotion/reply"
 RECALL = "/v1.0/robot/emotion/recall"
@@ -68,27 +66,18 @@ class Emotions:
         """What is wanted, if it is as it should be: the message is the app's, and lies in that conversation."""
         app, body = self._desk.app(call, now), body_of(call)
         self._desk.check_robot(app, body)
-        message, conversation, name = (_word(body, each) for each in ("openMsgId", "openConversationId", "emotionName"))
+        message, conversation, name = (
+            word_of(body, each) for each in ("openMsgId", "openConversationId", "emotionName")
+        )
         if body.get("emotionType") == TEXT_EMOTION:
             text = body.get("textEmotion")
             if not isinstance(text, dict) or not all(isinstance(text.get(field), str) for field in _TEXT_FIELDS):
-                raise _invalid("textEmotion", f"expected {', '.join(_TEXT_FIELDS)}")
+                raise invalid("textEmotion", f"expected {', '.join(_TEXT_FIELDS)}")
         elif not isinstance(body.get("emotionType"), int):
-            raise _invalid("emotionType", "expected a number")
+            raise invalid("emotionType", "expected a number")
         entry = self._desk.gateway.ledger.find(app.client_id, message)
         if entry is None:
-            raise _invalid("openMsgId", "there is no such message")
+            raise invalid("openMsgId", "there is no such message")
         if entry.pushed.letter.conversation != conversation:
-            raise _invalid("openConversationId", "the message is not in that conversation")
+            raise invalid("openConversationId", "the message is not in that conversation")
         return Marked(now, app.client_id, message, name, on)
-
-
-def _word(body: Mapping[str, Any], name: str) -> str:
-    value = body.get(name)
-    if not isinstance(value, str) or not value:
-        raise _invalid(name, "expected a text")
-    return value
-
-
-def _invalid(name: str, why: str) -> Refused:
-    return Refused(400, f"invalidParameter.{name}.invalid", f"{name}: {why}")

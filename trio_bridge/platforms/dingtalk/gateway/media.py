@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from .calls import Call
-from .desk import Desk, Errcode, Reply, Route
-from .model import App, Medium, Refused
+from .desk import Desk, Errcode, Reply, Route, invalid
+from .model import App, Medium
 
 UPLOAD: Final = "/media/upload"
 
@@ -66,9 +66,9 @@ class Media:
         """What a robot message shows, if it is of a kind that shows media; its fields are as they should be."""
         for name in NEEDED.get(key, ()):
             if not isinstance(fields.get(name), str) or not fields[name]:
-                raise Refused(400, "invalidParameter.msgParam.invalid", f"msgParam: {name} is missing")
+                raise invalid("msgParam", f"{name} is missing")
         if "duration" in NEEDED.get(key, ()) and not fields["duration"].isdecimal():
-            raise Refused(400, "invalidParameter.msgParam.invalid", "msgParam: duration is no whole number")
+            raise invalid("msgParam", "duration is no whole number")
         found = [self._of(app, fields.get(name), type_) for name, type_ in SHOWN.get(key, {}).items()]
         return found[0] if found else None
 
@@ -77,9 +77,9 @@ class Media:
             return None
         medium = next((each for each in self.uploaded if each.id == media_id), None)
         if medium is None or medium.client_id != app.client_id:
-            raise Refused(400, "invalidParameter.mediaId.invalid", "the media id is unknown, or another app's")
+            raise invalid("mediaId", "the media id is unknown, or another app's")
         if medium.type != type_:
-            raise Refused(400, "invalidParameter.mediaId.invalid", f"it was uploaded as {medium.type}, not {type_}")
+            raise invalid("mediaId", f"it was uploaded as {medium.type}, not {type_}")
         return medium
 
     def _upload(self, call: Call, now: float) -> Reply:

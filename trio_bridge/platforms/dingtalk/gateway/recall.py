@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import attrs
 
 from .calls import Call
-from .desk import Desk, Reply, Route, body_of
-from .model import App, Refused
+from .desk import Desk, Reply, Route, body_of, group_of, words_of
+from .model import App
 
 FROM_PEOPLE = "/v1.0/robot/otoMessages/batchRecall"
 FROM_GROUP = "/v1.0/robot/groupMessages/recall"
@@ -52,21 +52,12 @@ class Recalls:
         return self._take_back(call, now, "")
 
     def _from_group(self, call: Call, now: float) -> Reply:
-        group = body_of(call).get("openConversationId")
-        if not isinstance(group, str) or not group.startswith("cid"):
-            raise Refused(400, "invalidParameter.openConversationId.invalid", "openConversationId: expected cid…")
-        return self._take_back(call, now, group)
+        return self._take_back(call, now, group_of(body_of(call)))
 
     def _take_back(self, call: Call, now: float, group: str) -> Reply:
         app, body = self._desk.app(call, now), body_of(call)
         self._desk.check_robot(app, body)
-        keys = body.get("processQueryKeys")
-        if (
-            not isinstance(keys, list)
-            or not 1 <= len(keys) <= MOST_KEYS
-            or not all(isinstance(key, str) for key in keys)
-        ):
-            raise Refused(400, "invalidParameter.processQueryKeys.invalid", f"expected 1 to {MOST_KEYS} keys")
+        keys = words_of(body, "processQueryKeys", most=MOST_KEYS, what="keys")
         failed: dict[str, str] = {}
         for key in keys:
             message = self._messages.get(key)

@@ -21,7 +21,7 @@ import attrs
 
 from .calls import Answer, Call, Scripts
 from .cards import Cards
-from .desk import Desk, Errcode, Reply, Route, Sent, body_of, no_robot
+from .desk import Desk, Errcode, Reply, Route, Sent, body_of, group_of, invalid, no_robot, words_of
 from .docs import Docs
 from .emotion import Emotions
 from .files import Files
@@ -193,31 +193,35 @@ class RestGateway:
         self._count_use(session, now)
         text = str(content[field])
         self.gateway.ledger.replied_to(pushed, text, now)
-        self.desk.note(now, "webhook", pushed.client_id, session, text, body, pushed)
+        self.desk.sent.append(
+            Sent(
+                at=now,
+                via="webhook",
+                client_id=pushed.client_id,
+                target=session,
+                text=text,
+                body=body,
+                answers=pushed,
+            )
+        )
         return {"errcode": 0, "errmsg": "ok"}
 
     def _direct(self, call: Call, now: float) -> Reply:
         app, body = self.desk.app(call, now), body_of(call)
         self.desk.check_robot(app, body)
         text, medium = self._said(app, body)
-        users = body.get("userIds")
-        if (
-            not isinstance(users, list)
-            or not 1 <= len(users) <= MAX_USERS
-            or not all(isinstance(u, str) for u in users)
-        ):
-            raise Refused(400, "invalidParameter.userIds.invalid", f"userIds: expected 1 to {MAX_USERS} staff ids")
+        users = words_of(body, "userIds", most=MAX_USERS, what="staff ids")
         if any(user.startswith(("$:", "cid")) for user in users):
             raise Refused(400, "staffId.notExisted", "sender ids and conversation ids are no staff ids")
-        invalid = [user for user in users if user in self.invalid_staff]
+        unknown = [user for user in users if user in self.invalid_staff]
         limited = [user for user in users if user in self.flow_controlled]
         filtered = [user for user in users if user in self.filtered_staff]
         for user in users:
-            if user not in {*invalid, *limited, *filtered}:
+            if user not in {*unknown, *limited, *filtered}:
                 self.desk.send(app, ("user", user), text, body, now, "direct", medium)
         return {
             "processQueryKey": self.recalls.new_key(app, text, now),
-            "invalidStaffIdList": invalid,
+            "invalidStaffIdList": unknown,
             "flowControlledStaffIdList": limited,
             "filteredStaffIdList": filtered,
         }
@@ -226,13 +230,11 @@ class RestGateway:
         app, body = self.desk.app(call, now), body_of(call)
         self.desk.check_robot(app, body)
         text, medium = self._said(app, body)
-        conversation = body.get("openConversationId")
-        if not isinstance(conversation, str) or not conversation.startswith("cid"):
-            raise Refused(400, "invalidParameter.openConversationId.invalid", "openConversationId: expected cid…")
+        conversation = group_of(body)
         if conversation in self.gateway.ledger.direct_conversations:
             raise no_robot()
         if len(str(body["msgParam"]).encode()) > MAX_MSG_PARAM:
-            raise Refused(400, "invalidParameter.msgParam.invalid", f"msgParam: more than {MAX_MSG_PARAM} bytes")
+            raise invalid("msgParam", f"more than {MAX_MSG_PARAM} bytes")
         self.desk.send(app, ("group", conversation), text, body, now, "group", medium)
         return {"processQueryKey": self.recalls.new_key(app, text, now, group=conversation)}
 
@@ -274,10 +276,10 @@ def _text(body: Mapping[str, Any]) -> str:
     """The text of a robot message that is as it should be."""
     key, param = body.get("msgKey"), body.get("msgParam")
     if not isinstance(key, str) or key not in _MSG_KEYS:
-        raise Refused(400, "invalidParameter.msgKey.invalid", f"msgKey {key!r} is unknown")
+        raise invalid("msgKey", f"{key!r} is unknown")
     fields = as_object(param) if isinstance(param, str) else {}
     if not fields.get(_MSG_KEYS[key]):
-        raise Refused(400, "invalidParameter.msgParam.invalid", f"msgParam: expected a JSON text with {_MSG_KEYS[key]}")
+        raise invalid("msgParam", f"expected a JSON text with {_MSG_KEYS[key]}")
     if key == "sampleMarkdown" and not fields.get("title"):
         raise Refused(400, "miss.param.markdownTotitle", "the title must not be empty")
     return str(fields[_MSG_KEYS[key]])
