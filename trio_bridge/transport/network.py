@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 from typing import ClassVar
 
+import attrs
 import trio
 
 from .urls import Endpoint, proxy_for
@@ -53,3 +54,23 @@ class Network(abc.ABC):
     @abc.abstractmethod
     def port_of(self, listener: trio.abc.Listener[trio.abc.HalfCloseableStream]) -> int:
         """The port that a listener got."""
+
+
+@attrs.define(eq=False)
+class NetworkOver(Network):
+    """A network that stands on another one: what a subclass does not say otherwise is as it is there."""
+
+    _network: Network
+
+    @property
+    def log(self) -> WireLog | None:
+        return self._network.log
+
+    async def look_up(self, host: str, port: int) -> list[str]:
+        return await self._network.look_up(host, port)
+
+    async def listen_tcp(self, host: str, port: int) -> trio.abc.Listener[trio.abc.HalfCloseableStream]:
+        return await self._network.listen_tcp(host, port)
+
+    def port_of(self, listener: trio.abc.Listener[trio.abc.HalfCloseableStream]) -> int:
+        return self._network.port_of(listener)

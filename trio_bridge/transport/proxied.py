@@ -8,13 +8,13 @@ import attrs
 import trio
 
 from ._proxy import open_tunnel
-from .network import Network
+from .network import NetworkOver
 from .urls import Endpoint
 from .wirelog import WireLog
 
 
 @attrs.define(eq=False)
-class ProxiedNetwork(Network):
+class ProxiedNetwork(NetworkOver):
     """Connects through the proxy whose URL ``proxy`` gives, asked anew each time; ``None``: directly.
 
     That holds for every host, loopback included: somebody asked for it by name. Names are looked up by the proxy.
@@ -22,7 +22,6 @@ class ProxiedNetwork(Network):
 
     honours_proxies = False
 
-    _network: Network
     _proxy: Callable[[], str | None]
 
     def is_proxied(self, endpoint: Endpoint) -> bool:
@@ -41,21 +40,11 @@ class ProxiedNetwork(Network):
             return await self._network.connect_tcp(host, port)
         return await open_tunnel(proxy, Endpoint("tcp", host, port), network=self._network)
 
-    async def look_up(self, host: str, port: int) -> list[str]:
-        return await self._network.look_up(host, port)
-
-    async def listen_tcp(self, host: str, port: int) -> trio.abc.Listener[trio.abc.HalfCloseableStream]:
-        return await self._network.listen_tcp(host, port)
-
-    def port_of(self, listener: trio.abc.Listener[trio.abc.HalfCloseableStream]) -> int:
-        return self._network.port_of(listener)
-
 
 @attrs.define(eq=False)
-class LoggedNetwork(Network):
+class LoggedNetwork(NetworkOver):
     """Another network, over which everything is written down."""
 
-    _network: Network
     _log: WireLog
 
     @property
@@ -71,12 +60,3 @@ class LoggedNetwork(Network):
 
     async def connect_tcp(self, host: str, port: int) -> trio.abc.HalfCloseableStream:
         return await self._network.connect_tcp(host, port)
-
-    async def look_up(self, host: str, port: int) -> list[str]:
-        return await self._network.look_up(host, port)
-
-    async def listen_tcp(self, host: str, port: int) -> trio.abc.Listener[trio.abc.HalfCloseableStream]:
-        return await self._network.listen_tcp(host, port)
-
-    def port_of(self, listener: trio.abc.Listener[trio.abc.HalfCloseableStream]) -> int:
-        return self._network.port_of(listener)

@@ -14,8 +14,7 @@ import attrs
 import trio
 
 from ..errors import HandshakeFailed, RequestFailed
-from .network import Network
-from .wirelog import WireLog
+from .network import NetworkOver
 
 REFUSED_ADDRESS: Final = "refused_address"
 """The code of the error."""
@@ -45,7 +44,7 @@ def is_public(address: str) -> bool:
 
 
 @attrs.define(eq=False)
-class PublicNetwork(Network):
+class PublicNetwork(NetworkOver):
     """Connects where ``exempt(host, port)`` holds, and else to public addresses.
 
     It goes there directly: a proxy would look the name up by itself, and nobody could say what it found.
@@ -53,7 +52,6 @@ class PublicNetwork(Network):
 
     honours_proxies = False
 
-    _network: Network
     _exempt: Callable[[str, int], bool]
 
     async def connect_tcp(self, host: str, port: int) -> trio.abc.HalfCloseableStream:
@@ -74,18 +72,8 @@ class PublicNetwork(Network):
                     continue  # the next one may answer
         return await self._network.connect_tcp(last, port)
 
-    @property
-    def log(self) -> WireLog | None:
-        return self._network.log
-
     async def look_up(self, host: str, port: int) -> list[str]:
         addresses = await self._network.look_up(host, port)
         if not all(map(is_public, addresses)):
             raise RequestFailed(f"{host} has an address that is not public: it is not called", code=REFUSED_ADDRESS)
         return addresses
-
-    async def listen_tcp(self, host: str, port: int) -> trio.abc.Listener[trio.abc.HalfCloseableStream]:
-        return await self._network.listen_tcp(host, port)
-
-    def port_of(self, listener: trio.abc.Listener[trio.abc.HalfCloseableStream]) -> int:
-        return self._network.port_of(listener)
