@@ -159,8 +159,8 @@ async def open_dingtalk(config: DingTalk, services: Services) -> AsyncIterator[P
         open_background("the account stops") as nursery,
     ):
         standing = Standing(config.labels)
-        token, old_token = AccessToken(config, http, standing), OldAccessToken(config, http, standing)
-        rest = Rest(config, http, token, old_token, standing)
+        token = AccessToken(config, http, standing)
+        rest = Rest(config, http, token, OldAccessToken(config, http, standing), standing)
         robot = Robot(config, rest)
         downloads = Downloads(config, rest, file_hosts, services.environment.files)
         uploads = Uploads(config, attrs.evolve(rest, http=upload_http), services.environment.disk)
@@ -168,8 +168,8 @@ async def open_dingtalk(config: DingTalk, services: Services) -> AsyncIterator[P
         thinking = Thinking(config, rest, nursery)
         cards = Cards(config, rest, services.store, nursery, thinking.unneeded)
         await cards.open()
-        tokens, wall = (token, old_token), services.environment.wall
-        api = api_for(config, rest, robot, tokens, downloads, uploads, gate.pairing, cards, wall)
+        wall = services.environment.wall
+        api = api_for(config, rest, robot, downloads, uploads, gate.pairing, cards, wall)
         courier = Courier(config, rest, http, Sessions(config), wall, robot, uploads)
         login = Login(config, http, network, standing)
         callbacks = Callbacks(config, cards.owner)

@@ -28,8 +28,8 @@ class Rest:
 
     _config: DingTalk
     _http: HttpClient
-    _token: AccessToken
-    _old_token: AccessToken
+    token: AccessToken
+    old_token: AccessToken
     standing: Standing = attrs.field(factory=Standing)
 
     async def call(
@@ -57,7 +57,7 @@ class Rest:
             reply = await self._http.request(method, url, headers=headers, **_given(json=body, params=params))
             return outcome_of(method, route or path, reply)
 
-        return await self._with_token(self._token, made)
+        return await self._with_token(self.token, made)
 
     async def call_old(
         self,
@@ -76,7 +76,7 @@ class Rest:
             reply = await self._http.request(method, url, params=query, **_given(data=data, files=files))
             return outcome_of(method, path, reply)
 
-        return await self._with_token(self._old_token, made)
+        return await self._with_token(self.old_token, made)
 
     async def _with_token(self, token: AccessToken, make: Callable[[str], Awaitable[Outcome]]) -> Outcome:
         self.standing.check()

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-import trio
 
 from ....engine.pairing import Pairing
 from ....engine.ratelimit import TokenBucket
@@ -23,11 +22,10 @@ from ..rest import Rest
 from ..robot import Robot
 from ..settings.policies import Directory
 from ..targets import address
-from ..tokens import AccessToken
 from ..writing import messages
 from .docs import Docs
+from .health import Health
 from .messages import Kind
-from .probing import Prober
 from .results import ApiStatus, Probe, RecallResult, SendResult
 from .sending import Speaker
 from .users import Users
@@ -49,14 +47,11 @@ class DingTalkApi:
     pairing: Pairing
     """Who asks to be heard, and who was let in, with ``dm_policy = "pairing"``."""
     _config: DingTalk
-    _rest: Rest
-    _tokens: tuple[AccessToken, AccessToken]
     _speaker: Speaker
-    _prober: Prober
+    _health: Health
     _downloads: Downloads
     _uploads: Uploads
     _cards: Cards
-    _wall: Callable[[], float]
 
     # Messages
 
@@ -179,54 +174,38 @@ class DingTalkApi:
 
     def status(self) -> ApiStatus:
         """How the account stands with DingTalk. Nothing is asked for."""
-        now, standing = trio.current_time(), self._rest.standing
-        gone_at = standing.quota_gone_at
-        token, old_token = self._tokens
-        return ApiStatus(
-            account=self._config.name,
-            client_id=self._config.client_id,
-            robot_code=self._config.robot_code,
-            token_age=token.age,
-            old_token_age=old_token.age,
-            banned_for=max(0.0, standing.banned_until - now),
-            quota_gone_at=None if gone_at is None else self._wall() - (now - gone_at),
-            probe=self._prober.last,
-        )
+        return self._health.status()
 
     async def probe(self) -> Probe:
         """Whether the credentials are good. DingTalk is asked at most every 10 minutes, after a no every minute.
 
         It takes 10 seconds at most, and touches neither the connection nor the tokens that are in use.
         """
-        return await self._prober.probe()
+        return await self._health.probe()
 
 
 def api_for(
     config: DingTalk,
     rest: Rest,
     robot: Robot,
-    tokens: tuple[AccessToken, AccessToken],
     downloads: Downloads,
     uploads: Uploads,
     pairing: Pairing,
     cards: Cards,
     wall: Callable[[], float],
 ) -> DingTalkApi:
-    """The calls of one account. ``tokens`` are those of the newer API and of the older."""
+    """The calls of one account."""
     users = Users(rest)
     return DingTalkApi(
         docs=Docs(rest, users, TokenBucket(config.rate_limit, 1)),
         users=users,
         pairing=pairing,
         config=config,
-        rest=rest,
-        tokens=tokens,
         speaker=Speaker(robot),
-        prober=Prober(tokens[0], rest.standing, wall),
+        health=Health(config, rest, wall),
         downloads=downloads,
         uploads=uploads,
         cards=cards,
-        wall=wall,
     )
 
 
