@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from trio_bridge.errors import ConfigError
-from trio_bridge.lists import text, text_or_none, texts, verbatim
+from trio_bridge.lists import hosts, text, text_or_none, texts, verbatim
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,17 @@ def test_one_id_may_be_a_number() -> None:
 def test_where_a_comma_means_a_comma_nothing_is_cut() -> None:
     assert verbatim("a{1,2}") == ("a{1,2}",)
     assert verbatim(["[ab]", " c"]) == ("[ab]", " c")
+
+
+def test_names_of_hosts_are_lower_case_and_may_be_addresses() -> None:
+    read = hosts("Files.Example.com, 10.0.0.7, 2001:db8::1, localhost")
+    assert read == ("files.example.com", "10.0.0.7", "2001:db8::1", "localhost")
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["https://example.com", "example.com/files", "example.com:8080", "a b", "me@example.com", "[2001:db8::1]", "//x"],
+)
+def test_what_no_host_is_called_is_refused(written: str) -> None:
+    with pytest.raises(ConfigError, match=r"^expected the name of a host without scheme, port and path"):
+        hosts(["example.com", written])

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
 from .errors import ConfigError
+
+_NO_HOST = re.compile(r"[][\s/@?#]|^[^:]*:[^:]*$")
+"""What a URL has and a host has not; an IPv6 address has two colons at least."""
 
 FORMS = 'a list, a text with commas between ("a, b"), or a list as JSON in a text'
 
@@ -45,8 +49,17 @@ def texts_or_none(values: str | Iterable[str | int] | None) -> tuple[str, ...] |
 
 
 def hosts(values: str | Iterable[str | int]) -> tuple[str, ...]:
-    """Names of hosts, in the lower case that they are compared in."""
-    return tuple(host.lower() for host in texts(values))
+    """Names of hosts, in the lower case that they are compared in.
+
+    Raises:
+      ConfigError: one of them is none, as a URL or a host with its port, which would never be equal to one.
+    """
+    named = tuple(host.lower() for host in texts(values))
+    for host in named:
+        if _NO_HOST.search(host):
+            shown = json.dumps(host[:40], ensure_ascii=False)
+            raise ConfigError(f'expected the name of a host without scheme, port and path ("example.com"), not {shown}')
+    return named
 
 
 def verbatim(values: str | Iterable[str]) -> tuple[str, ...]:

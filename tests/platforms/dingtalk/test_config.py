@@ -37,6 +37,10 @@ def test_an_id_and_a_secret_are_enough() -> None:
         ({"robot_code": ""}, "robot_code"),
         ({"endpoint": "api.dingtalk.com"}, "endpoint"),
         ({"oapi_endpoint": "wss://oapi.dingtalk.com"}, "oapi_endpoint"),
+        ({"card_template_id": ""}, "card_template_id"),
+        ({"card_key": " "}, "card_key"),
+        ({"busy_ack": True, "busy_texts": []}, "busy_texts"),
+        ({"busy_ack": True, "busy_texts": ["wait", " "]}, "busy_texts"),
     ],
 )
 def test_what_is_certainly_wrong_is_refused_by_name(changes: dict[str, str], key: str) -> None:

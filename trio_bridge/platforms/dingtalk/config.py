@@ -8,10 +8,10 @@ from typing import ClassVar, Literal
 
 import attrs
 
-from ...config import Secret
+from ...config import Secret, positive
 from ...engine.platform import Platform, PlatformConfig, Services
 from ...errors import ConfigError
-from ...lists import texts
+from ...lists import hosts, texts
 from ...transport.urls import is_loopback
 from .settings.callbacks import CallbackSettings
 from .settings.cards import CardSettings
@@ -62,9 +62,9 @@ class DingTalk(
     """Base URL of the newer API and of the open call. On a loopback address, loopback webhooks are allowed too."""
     oapi_endpoint: str = attrs.field(default="https://oapi.dingtalk.com", converter=_base_url)
     """Base URL of the older API; its host is the one that session webhooks may name."""
-    webhook_hosts: tuple[str, ...] = attrs.field(default=(), converter=texts)
+    webhook_hosts: tuple[str, ...] = attrs.field(default=(), converter=hosts)
     """Further hosts that session webhooks may name."""
-    http_timeout: float = attrs.field(default=30.0, validator=attrs.validators.gt(0.0))
+    http_timeout: float = attrs.field(default=30.0, validator=positive)
     """For one call of the API as a whole."""
 
     bot_names: tuple[str, ...] = attrs.field(default=(), converter=texts)
@@ -80,7 +80,12 @@ class DingTalk(
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
-        problems = [*self._client_id_problems(), *self._endpoint_problems(), *self._policy_problems()]
+        problems = [
+            *self._client_id_problems(),
+            *self._endpoint_problems(),
+            *self._policy_problems(),
+            *self._card_problems(),
+        ]
         if self.client_secret.text is not None and not self.client_secret.text.strip():
             problems.append("client_secret: expected the app secret, not nothing")
         if self.robot_code != self.client_id and not self.robot_code.strip():

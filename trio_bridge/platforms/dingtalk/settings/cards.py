@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import attrs
 
 from ....config import not_negative, positive
@@ -29,3 +31,11 @@ class CardSettings:
         default=("⏳ 排队中，前面还有 {ahead} 条消息。One moment, please: {ahead} before you.",), converter=verbatim
     )
     """What it says, one of them by chance; ``{ahead}`` is how many wait before it."""
+
+    def _card_problems(self) -> Iterable[str]:
+        if not self.card_template_id.strip():
+            yield 'card_template_id: expected the id of a template (….schema); for no cards set reply_mode to "auto"'
+        if not self.card_key.strip():
+            yield "card_key: expected the name of a variable of the template, not nothing"
+        if self.busy_ack and not all(text.strip() for text in self.busy_texts or ("",)):
+            yield "busy_texts: expected one text or more, and none that is empty; for none set busy_ack to false"
