@@ -16,9 +16,9 @@ from ..config import DingTalk
 from ..frames import word
 from ..settings.groups import DingTalkGroup
 from ..who import sender_id, staff_id
-from .notices import Notices
 from .pairing import Doorkeeper
 from .patterns import Pattern, PatternError
+from .refusals import Refusals
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class Gate:
         store, wall = services.store, services.environment.wall
         self.pairing = Pairing(store, wall)
         self._config = config
-        self._notices = Notices(store, wall)
+        self._refusals = Refusals(store, wall)
         self._doorkeeper = Doorkeeper(config, self.pairing)
         self._allowed = People(config.allowed_users)
         self._direct = People(config.allow_from)
@@ -89,7 +89,7 @@ class Gate:
         rule = self._rules.get(message.conversation.id, self._everywhere)
         if not rule.heard:
             if message.mentioned:
-                await self._notices.say(self._config.group_denied_text, message)
+                await self._refusals.say(self._config.group_denied_text, message)
             return False
         if not rule.people.have(message.raw):
             return False
@@ -109,7 +109,7 @@ class Gate:
             return True
         if policy == "pairing":
             return await self._doorkeeper.admits(message)
-        await self._notices.say(self._config.denied_text, message)
+        await self._refusals.say(self._config.denied_text, message)
         return False
 
     async def _matches(self, text: str) -> bool:

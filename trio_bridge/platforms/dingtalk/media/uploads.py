@@ -29,9 +29,9 @@ from ..config import DingTalk
 from ..failures import failure
 from ..frames import word
 from ..rest import Rest
+from .ffmpeg import FFmpeg
 from .files import read_media
 from .markers import FileKind, Named
-from .probe import Probe
 from .types import HEAD, LARGEST, Upload, UploadType, ending_of, seconds_of_wav, upload_of
 
 TYPES: Final[Mapping[FileKind, UploadType]] = {"image": "image", "audio": "voice", "video": "video", "file": "file"}
@@ -46,9 +46,9 @@ class Uploads:
     _config: DingTalk
     _rest: Rest
     _disk: Executor
-    _probe: Probe = attrs.field(
+    _ffmpeg: FFmpeg = attrs.field(
         default=attrs.Factory(
-            lambda self: Probe(self._config.media_probe, self._config.media_cover, self._disk, self._config.labels),
+            lambda self: FFmpeg(self._config.media_probe, self._config.media_cover, self._disk, self._config.labels),
             takes_self=True,
         ),
         init=False,
@@ -83,7 +83,7 @@ class Uploads:
                 case "voice" if seconds := await self._seconds(found, content):
                     return Audio(await self._hand_in(found, content), seconds)
                 case "video" if (seconds := await self._seconds(found, content)) and (
-                    cover := await self._probe.cover(content, found.media_type)
+                    cover := await self._ffmpeg.cover(content, found.media_type)
                 ):
                     picture = await self._hand_in(Upload("image", COVER_NAME, "image/jpeg"), cover)
                     return Video(await self._hand_in(found, content), seconds, picture)
@@ -97,7 +97,7 @@ class Uploads:
     async def _seconds(self, found: Upload, content: bytes) -> float | None:
         if found.media_type == "audio/wav" and (seconds := seconds_of_wav(content)):
             return seconds
-        return await self._probe.seconds(content, found.media_type)
+        return await self._ffmpeg.seconds(content, found.media_type)
 
     async def _hand_in(self, upload: Upload, content: bytes) -> str:
         files = {"media": (upload.name, content, upload.media_type)}

@@ -19,7 +19,7 @@ LONGEST_ID: Final = 256
 """Characters of an id by which a conversation is remembered."""
 
 
-class Notices:
+class Refusals:
     """Says something once a day in each conversation, through restarts."""
 
     def __init__(self, store: AccountStore, wall: Callable[[], float]) -> None:

@@ -6,7 +6,7 @@ import attrs
 import pytest
 
 from trio_bridge.messages import Conversation, Message, Reply, Sender
-from trio_bridge.platforms.dingtalk.gate.notices import DAY, MOST, SCOPE, Notices
+from trio_bridge.platforms.dingtalk.gate.refusals import DAY, MOST, SCOPE, Refusals
 from trio_bridge.stores.memory import MemoryAccount
 
 
@@ -17,12 +17,12 @@ class Room:
     now: float = 1_790_000_000.0
     store: MemoryAccount = attrs.Factory(lambda: MemoryAccount("sales"))
     said: list[str] = attrs.Factory(list)
-    notices: Notices = attrs.Factory(lambda self: self.fresh(), takes_self=True)
+    refusals: Refusals = attrs.Factory(lambda self: self.fresh(), takes_self=True)
     _count: int = 0
 
-    def fresh(self) -> Notices:
+    def fresh(self) -> Refusals:
         """As after a restart."""
-        return Notices(self.store, lambda: self.now)
+        return Refusals(self.store, lambda: self.now)
 
     async def reply(self, reply: Reply) -> None:
         self.said.append(reply.text)
@@ -39,7 +39,7 @@ class Room:
             text="hello",
             context=self,  # type: ignore[arg-type]
         )
-        await self.notices.say(text, message)
+        await self.refusals.say(text, message)
         said, self.said = self.said, []
         return said
 
@@ -62,17 +62,17 @@ async def test_everybody_is_told_once_a_day(room: Room) -> None:
 
 async def test_a_restart_does_not_repeat_it(room: Room) -> None:
     await room.say("mei")
-    room.notices = room.fresh()
+    room.refusals = room.fresh()
     assert await room.say("mei") == []
     room.now += DAY
-    room.notices = room.fresh()
+    room.refusals = room.fresh()
     assert await room.say("mei") == ["no"]
 
 
 async def test_a_message_that_is_handled_again_is_answered_again(room: Room) -> None:
     """Its answer has the same key, so it is said once; if it was never kept, it is said now."""
     assert await room.say("mei", message_id="first") == ["no"]
-    room.notices = room.fresh()
+    room.refusals = room.fresh()
     assert await room.say("mei", message_id="first") == ["no"]
 
 

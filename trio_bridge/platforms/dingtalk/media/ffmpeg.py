@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 
 @attrs.frozen
-class Probe:
+class FFmpeg:
     """What ``ffprobe`` and ``ffmpeg`` say about a file, where they are named. Whatever is wrong, they say nothing."""
 
     _ffprobe: str
