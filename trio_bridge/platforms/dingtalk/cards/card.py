@@ -120,7 +120,6 @@ class Card:
         """Have a card that looks busy say why it is not. It may go on later."""
         async with self._calling:
             if self.stage == "growing" or (self.stage == "shown" and not self._shown):
-                self.stage = "shown"
                 text = f"{self._shown}\n\n{mark}" if self._shown else mark
                 await self._calls.set_flow(self.id, FAILED, text, paced=False)
 
