@@ -27,6 +27,7 @@ from ..failures import describe, failure
 from ..frames import word
 from ..rest import Rest
 from .filehosts import FileHosts
+from .types import FORMATS
 
 AT_A_TIME: Final = 8
 """Files under way at the same time: each holds a connection and a chunk of memory."""
@@ -37,18 +38,7 @@ REDIRECTING: Final = frozenset({301, 302, 303, 307, 308})
 LATER: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses of a file host after which the same call may succeed."""
 
-ENDINGS: Final = {
-    "image/jpeg": ".jpg",
-    "image/png": ".png",
-    "image/gif": ".gif",
-    "image/webp": ".webp",
-    "image/bmp": ".bmp",
-    "audio/amr": ".amr",
-    "audio/mpeg": ".mp3",
-    "audio/wav": ".wav",
-    "video/mp4": ".mp4",
-    "application/pdf": ".pdf",
-}
+ENDINGS: Final = {"image/webp": ".webp", **{each.media_type: f".{each.endings[0]}" for each in FORMATS}}
 """How a file without a name ends, by what its host calls it."""
 
 

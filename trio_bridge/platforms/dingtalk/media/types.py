@@ -46,6 +46,7 @@ PDF: Final = Format("file", "application/pdf", ("pdf",))
 RAR: Final = Format("file", "application/vnd.rar", ("rar",))
 ZIP: Final = Format("file", "application/zip", ("zip", "docx", "xlsx", "pptx"))
 OLE: Final = Format("file", "application/x-ole-storage", ("doc", "xls", "ppt"))
+FORMATS: Final = (JPEG, PNG, GIF, BMP, AMR, MP3, WAV, MP4, PDF, RAR, ZIP, OLE)
 
 _BY_ENDING: Final[Mapping[str, str]] = {
     "doc": "application/msword",
