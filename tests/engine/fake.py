@@ -235,7 +235,7 @@ class FakePlatform(Platform):
         return conversation_id
 
     def parts(self, reply: Reply) -> list[Reply]:
-        return [Reply(piece) for piece in reply.text.split("|")]
+        return [attrs.evolve(reply, text=piece) for piece in reply.text.split("|")]
 
     async def send(self, outgoing: Outgoing) -> str | None:
         server = self._config.server

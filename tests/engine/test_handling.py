@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import trio
@@ -13,7 +14,7 @@ from tests.engine.conftest import OpenFake
 from tests.engine.fake import FakePlatform, FakeServer
 from tests.engine.gated import GatedStore
 from trio_bridge.engine.store import Work
-from trio_bridge.messages import Message
+from trio_bridge.messages import Attachment, Message, Reply
 from trio_bridge.stores.memory import MemoryStore
 
 
@@ -208,6 +209,28 @@ async def test_a_returned_text_is_a_reply_and_generated_text_is_a_stream(
         (await server.connection()).push("m1")
         await server.until(lambda: server.answers)
     assert server.answers == [("m1/1", "one two")]
+
+
+async def test_a_returned_reply_is_committed_with_the_end_of_its_message(
+    autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake, tmp_path: Path
+) -> None:
+    returned = {
+        "file": Reply("", [Attachment(tmp_path / "week.pdf")], title="Week"),
+        "text": Reply("hello", title="Hi"),
+        "nothing": Reply(),
+    }
+
+    async def handler(message: Message) -> Reply:
+        return returned[message.id]
+
+    sent: dict[str, Reply] = {}
+    server.on_send = lambda outgoing: sent.update({outgoing.key: outgoing.reply})
+    async with open_fake(handler) as account:
+        link = await server.connection()
+        for name in returned:
+            link.push(name, lane=name)
+        await server.until(lambda: len(sent) == 2 and account.counters.handled == 3)
+    assert sent == {"file/1": returned["file"], "text/1": returned["text"]}
 
 
 @pytest.mark.parametrize(

@@ -179,13 +179,14 @@ class HandlerContext:
             follows = completion.outgoing or completion.changes
             self._held.inbox.mark_nowait(self._held.held, completion, self._committed if follows else None)
 
-    async def end(self, text: str | None) -> Completion:
-        """The completion of a message whose handler returned ``text``; where nothing was said at all, that is said."""
+    async def end(self, answer: str | Reply | None) -> Completion:
+        """The completion of a message whose handler returned ``answer``; if nothing was said at all, that is said."""
         notice = self._platform.notices.empty
         if self._message is None:
             return self.done()
-        if text and (says_something(text) or not notice):
-            return self.done((self._new_outgoing(self._next_key(), Reply(text)),))
+        reply = answer if isinstance(answer, Reply) else Reply(answer or "")
+        if reply.attachments or says_something(reply.text) or (reply.text and not notice):
+            return self.done((self._new_outgoing(self._next_key(), reply),))
         if not notice or self.answered or not self.begun:
             return self.done()
         if self.completed:

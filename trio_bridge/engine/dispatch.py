@@ -19,7 +19,7 @@ import trio
 from ..backoff import Backoff
 from ..config import AccountConfig
 from ..errors import BridgeError, StoreUnavailable
-from ..messages import Message
+from ..messages import Message, Reply
 from ..wire.protocol import Delivery
 from .context import HandlerContext, Holding
 from .environment import Environment
@@ -35,7 +35,7 @@ from .store import AccountStore, Completion
 T = TypeVar("T")
 
 Handler = Callable[[Message], Any]
-"""``async def handler(message)`` returning ``None`` or a text, or an async generator of pieces of text."""
+"""``async def handler(message)`` returning ``None``, a text or a Reply, or an async generator of pieces of text."""
 
 RETRIES = Backoff(first=1.0, factor=2.0, cap=60.0, floor=0.25)
 INTERRUPTIONS = 3
@@ -220,11 +220,11 @@ class Dispatcher:
     async def _complete(self, held: Held, context: HandlerContext) -> Completion:
         if held.claim.attempts + held.claim.interrupted > 1:
             await context.take_up_streams()
-        text = await self.process(held.claim.delivery, context)
-        return await context.end(text)
+        answer = await self.process(held.claim.delivery, context)
+        return await context.end(answer)
 
     async def process(self, delivery: Delivery, context: HandlerContext) -> Any:
-        """Have a delivery pass the gate and the handler; return the text that it wants to reply.
+        """Have a delivery pass the gate and the handler; return what it wants to reply.
 
         A delivery that is no message has its own callback, which returns the answer that its acknowledgement carries.
         """
@@ -243,12 +243,12 @@ class Dispatcher:
         if notice := self._platform.notices.begun:
             await self._say_begun(context, notice)
         if (attending := self._platform.attending(message)) is None:
-            text = await call_handler(self._handler, message)
+            reply = await call_handler(self._handler, message)
         else:
             async with attending:
-                text = await call_handler(self._handler, message)
+                reply = await call_handler(self._handler, message)
         self._counters.handled += 1
-        return text
+        return reply
 
     async def _say_begun(self, context: HandlerContext, notice: str) -> None:
         try:
@@ -292,8 +292,8 @@ def hint_of(error: BaseException) -> float | None:
     return hint if isinstance(hint, int | float) else None
 
 
-async def call_handler(handler: Handler, message: Message) -> str | None:
-    """Run a handler; return the text that it wants to reply.
+async def call_handler(handler: Handler, message: Message) -> str | Reply | None:
+    """Run a handler; return what it wants to reply.
 
     Raises:
       TypeError: it is no handler, or returned what no handler may return.
@@ -308,10 +308,10 @@ async def call_handler(handler: Handler, message: Message) -> str | None:
         return None
     if not inspect.isawaitable(result):
         raise TypeError(f"a handler is an async function, not one that returns {type(result).__name__}")
-    text = await result
-    if text is None or isinstance(text, str):
-        return text
-    raise TypeError(f"a handler returns None or a text, not {type(text).__name__}")
+    answer = await result
+    if answer is None or isinstance(answer, str | Reply):
+        return answer
+    raise TypeError(f"a handler returns None, a text or a Reply, not {type(answer).__name__}")
 
 
 async def walled(process: Callable[..., Awaitable[T]], *args: Any) -> T:
