@@ -135,6 +135,16 @@ async def test_row_26_a_card_has_the_template_and_the_variable_that_were_named(a
     assert (card.template, card.text_key, card.data["body"]) == ("mine.schema", "body", "**yes**")
 
 
+async def test_trap_11_a_card_keeps_what_a_change_does_not_name(autojump_clock: MockClock) -> None:
+    async with simulated() as stage, stage.account(bold) as account:
+        await account.wait_ready()
+        await stage.dingtalk.ask("well?")
+        [card] = stage.dingtalk.cards
+        await account.api.update_card(card.out_track_id, {"votes": 1})
+        await account.api.finish_card(card.out_track_id, "That is all.")
+    assert (card.text, card.data["votes"], card.data["config"]) == ("That is all.", "1", '{"autoLayout":true}')
+
+
 async def test_row_31_whoever_asked_is_mentioned_in_groups(autojump_clock: MockClock) -> None:
     seen = []
     for at_sender in (True, False):

@@ -106,6 +106,20 @@ async def test_row_3_the_robot_is_the_one_that_was_named(autojump_clock: MockClo
 # Health
 
 
+async def test_row_8_the_keys_say_what_a_stall_is(autojump_clock: MockClock) -> None:
+    async with simulated() as stage, stage.account(stall_runs=2, stall_probe=5000.0) as account:
+        with stage.dingtalk.accept_then_close():
+            for _ in range(2):
+                assert account.alarms == set()
+                await stage.dingtalk.next_connection()
+            await trio.sleep(1)
+            assert account.alarms == {"stalled"}
+            await trio.sleep(4000)
+            assert len(stage.dingtalk.opened) == 2
+        await account.wait_ready()
+        assert trio.current_time() < 5000 * 1.1 + 10
+
+
 async def test_rows_14_and_60_what_is_counted_is_told_by_the_minute(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -144,6 +158,13 @@ async def test_row_62_accounts_are_listed_without_their_secrets(autojump_clock: 
             seen = f"{bridge.accounts} {bridge.statistics()} {[account.config for account in bridge.accounts.values()]}"
     assert "dingsimulatedone" in seen
     assert "canary" not in seen
+
+
+async def test_row_69_the_directory_is_what_the_configuration_names(autojump_clock: MockClock) -> None:
+    keys: dict[str, Any] = {"allow_from": ["mei"], "free_response_chats": ["cidB"], "groups": {"cidA": {}}}
+    async with simulated() as stage, stage.account(**keys) as account:
+        directory = account.api.directory()
+    assert (directory.people, set(directory.groups)) == (("mei",), {"cidA", "cidB"})
 
 
 # Files that are sent
