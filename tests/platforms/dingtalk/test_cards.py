@@ -14,7 +14,7 @@ from trio_bridge.platforms.dingtalk.gateway.calls import Answer
 from trio_bridge.platforms.dingtalk.gateway.card import Card
 from trio_bridge.platforms.dingtalk.gateway.cards import DELIVER, INSTANCES, STREAMING
 from trio_bridge.platforms.dingtalk.gateway.model import Rules
-from trio_bridge.platforms.dingtalk.gateway.rest import DIRECT, GROUP, WEBHOOK
+from trio_bridge.platforms.dingtalk.gateway.rest import DIRECT, GROUP, TOKEN, WEBHOOK
 from trio_bridge.stores.memory import MemoryStore
 
 Replies = dict[str, Answer]
@@ -468,6 +468,16 @@ async def test_a_card_whose_reply_is_gone_is_ended_at_the_start(autojump_clock: 
             await trio.sleep(10)
             assert (the_card(stage).flow_status, the_card(stage).errored) == ("5", True)
         assert await kept.load("dingtalk:cards") == {}
+
+
+async def test_without_an_access_token_there_is_no_card_and_the_account_lives(autojump_clock: MockClock) -> None:
+    refused = Answer(status=403, body='{"code":"Forbidden.AccessDenied.IpNotInWhiteList","message":"no"}')
+    async with simulated() as stage, stage.account(counts) as account:
+        await account.wait_ready()
+        with stage.dingtalk.rest.scripts.standing(TOKEN, refused):
+            assert await stage.dingtalk.ask("count") == "1 2 3 4 5 "
+        assert (account.generation, account.state) == (1, "ready")
+        assert not stage.dingtalk.cards
 
 
 # Any card, by account.api.

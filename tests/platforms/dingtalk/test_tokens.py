@@ -113,6 +113,22 @@ async def test_a_token_call_without_an_answer_leaves_the_message_unsent(
     await send(desk)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(status=403, body='{"code":"Forbidden.AccessDenied.IpNotInWhiteList","message":"not from there"}'),
+        Answer(status=403, content_type="text/html", body="<html>blocked</html>"),
+    ],
+)
+async def test_what_a_refused_token_was_wanted_for_was_not_refused(
+    autojump_clock: trio.abc.Clock, desk: Desk, answer: Answer
+) -> None:
+    desk.cloud.rest.scripts.add(TOKEN, answer)
+    with pytest.raises(NotSent, match="no access token: 403"):
+        await send(desk)
+    await send(desk)
+
+
 async def test_a_throttled_token_call_asks_for_patience(
     autojump_clock: trio.abc.Clock, desk: Desk, replies: dict[str, Answer]
 ) -> None:

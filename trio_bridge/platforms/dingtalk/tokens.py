@@ -8,11 +8,11 @@ from typing import ClassVar, Final
 import attrs
 import trio
 
-from ...errors import NotSent, OutcomeUnknown
+from ...errors import BridgeError, NotSent, OutcomeUnknown, RequestFailed
 from ...transport.http import HttpClient
 from .codes import OLD_TOKEN, TOKEN, Outcome, outcome_of
 from .config import DingTalk
-from .failures import failure
+from .failures import describe, failure
 from .frames import word
 from .standing import Standing
 
@@ -97,13 +97,21 @@ class AccessToken:
             self._refreshed_at = now
         outcome = self._standing.note(await self.ask())
         if outcome.category != "ok":
-            raise failure(outcome)
+            raise _no_token(outcome)
         self._value = word(outcome.payload[self._names[0]])
         life = outcome.payload.get(self._names[1])
         seconds = float(life) if isinstance(life, int) and 0 < life < 10**9 else UNSAID_LIFE
         self._good_until = now + max(seconds - EARLY, seconds / 2)
         self._fetched_at = now
         self._was_refused = False
+
+
+def _no_token(outcome: Outcome) -> BridgeError:
+    """Why there is no token. Whoever wanted one asked for something else, and that was not refused: it never left."""
+    refusal = failure(outcome)
+    if isinstance(refusal, RequestFailed):
+        return NotSent(f"no access token: {describe(outcome)}", retry_after=outcome.retry_after)
+    return refusal
 
 
 class OldAccessToken(AccessToken):

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from ....engine.ratelimit import TokenBucket
-from ....errors import AccountRefused, ConfigError, ConnectionLost, NotSent, OutcomeUnknown, RateLimited
+from ....errors import AccountRefused, BridgeError, ConfigError, ConnectionLost, NotSent, OutcomeUnknown, RateLimited
 from ..codes import CARD, CARD_DELIVERY, CARD_STREAM, Category, Outcome
 from ..config import DingTalk
 from ..rest import Rest
@@ -129,8 +129,9 @@ class CardCalls:
             await self._pace.take()
         try:
             outcome = await self._rest.call(method, path, body)
-        except tuple(_ERRORS) as error:
-            category = next(category for kind, category in _ERRORS.items() if isinstance(error, kind))
+        except BridgeError as error:
+            found = (category for kind, category in _ERRORS.items() if isinstance(error, kind))
+            category: Category = next(found, "bad_request")
             if category == "unknown_outcome" and path != CARD_DELIVERY:
                 category = "retry"  # The same again does no harm.
             outcome = Outcome(
