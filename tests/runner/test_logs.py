@@ -6,12 +6,13 @@ import json
 import logging
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trio_bridge.config import Secret
 from trio_bridge.runner.logs import HumanLines, JsonLines, set_up_logging, told
 
 
@@ -84,6 +85,20 @@ def test_an_error_is_told_with_its_place_and_its_cause() -> None:
     assert re.fullmatch(
         rf"RuntimeError: the handler raised {place}, because of ValueError: bad weather {place}", told(error)
     )
+
+
+@pytest.mark.parametrize("ends_in", [lambda: Secret(env="NOT_THERE").read(), lambda: json.loads("{")])
+def test_the_place_of_an_error_is_the_last_line_that_is_of_no_library(ends_in: Callable[[], object]) -> None:
+    with pytest.raises(Exception) as caught:
+        ends_in()
+    assert re.search(r" \(test_logs\.py:\d+ in <lambda>\)$", told(caught.value))
+
+
+def test_where_there_are_only_libraries_the_place_is_the_last_one() -> None:
+    with pytest.raises(ValueError, match="Expecting") as caught:
+        json.loads("{")
+    assert caught.tb.tb_next is not None
+    assert re.search(r" \(decoder\.py:\d+ in \w+\)$", told(caught.value.with_traceback(caught.tb.tb_next)))
 
 
 def test_a_group_of_one_is_told_as_the_one() -> None:

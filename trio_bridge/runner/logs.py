@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
+import sysconfig
 import traceback
 from datetime import UTC, datetime
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, Literal, TextIO
 
 from .text import one_line
@@ -25,6 +27,13 @@ TRACEBACK = 8000
 CAUSES = 4
 """Errors of a chain that are told: the last one, and what led to it."""
 TALKATIVE = ("httpx", "httpcore", "websockets", "trio-websocket", "hypercorn")
+
+_LIBRARIES = (
+    str(Path(__file__).parents[1]) + os.sep,
+    *(sysconfig.get_path(name) + os.sep for name in ("stdlib", "purelib", "platlib")),
+    "<",
+)
+"""Where code lies that nobody wrote for this bridge: ours, Python's, what is installed, and what is frozen."""
 
 WIRE = "trio_bridge.transport.wirelog"
 
@@ -100,7 +109,7 @@ def fields_of(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def told(error: BaseException) -> str:
-    """An error in one line: what it was, where it was raised, and what led to it."""
+    """An error in one line: what it was, which line of the user's led to it, if one did, and its causes."""
     chain: list[BaseException] = []
     current: BaseException | None = error
     while current is not None and len(chain) < CAUSES:
@@ -116,7 +125,9 @@ def _one(error: BaseException) -> str:
     what = f"{type(error).__name__}: {error}".removesuffix(": ")
     if error.__traceback__ is None:
         return what
-    frame = traceback.extract_tb(error.__traceback__)[-1]
+    frames = traceback.extract_tb(error.__traceback__)
+    # Whoever wrote the handler can change a line of it, and not the one of a library that it called.
+    frame = next((frame for frame in reversed(frames) if not frame.filename.startswith(_LIBRARIES)), frames[-1])
     return f"{what} ({PurePath(frame.filename).name}:{frame.lineno} in {frame.name})"
 
 
