@@ -270,7 +270,7 @@ class Outbox:
 
     def _outgoing(self, row: OutgoingRow, key: str, reply: Reply) -> Outgoing:
         failed = row.text.endswith(ERROR_MARK)
-        return Outgoing(key=key, target=row.target, reply=reply, attempt=row.attempts, failed=failed)
+        return Outgoing(key=key, target=row.target, reply=reply, failed=failed)
 
     async def _may_resend(self, key: str) -> bool:
         return self._config.on_unknown == "resend" or await self._platform.is_repeatable(key)

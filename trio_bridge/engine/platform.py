@@ -40,7 +40,6 @@ class Outgoing:
     key: str
     target: str = attrs.field(repr=False)
     reply: Reply = attrs.field(repr=False)
-    attempt: int = 1
     failed: bool = False
     """The reply was written by a handler that failed: it ends with a mark, and is not whole."""
 
@@ -149,7 +148,7 @@ class Platform(abc.ABC):
         exception if the handler failed or was cut off: it may run again, and go on under the same key. After every
         other end comes :meth:`finish` with the whole text, if need be in a later life of the account.
         """
-        return nullcontext(_nobody_watches)
+        return nullcontext(nobody_watches)
 
     async def finish(self, outgoing: Outgoing) -> Reply | None:
         """Bring a reply to its end that was shown while it was written. Raises what :meth:`send` does.
@@ -188,7 +187,7 @@ class Platform(abc.ABC):
         return [Finding("credentials", "skipped", "there is no way to try them on this platform")]
 
 
-def _nobody_watches() -> None:
+def nobody_watches() -> None:
     """The text has grown."""
 
 

@@ -45,7 +45,7 @@ def open_failure(outcome: Outcome, *, repeated: int) -> BridgeError:
 
 def describe(outcome: Outcome) -> str:
     """The platform's words, short and on one line."""
-    words = [str(outcome.status), outcome.code, " ".join(outcome.message.split())[:200]]
+    words = [str(outcome.status or ""), outcome.code, " ".join(outcome.message.split())[:200]]
     if outcome.scopes:
         words.append(f"(missing: {', '.join(outcome.scopes)})")
     return " ".join(word for word in words if word)

@@ -155,7 +155,7 @@ class DingTalkApi:
 
         Raises:
           RequestFailed: DingTalk says no; there is no such card, for one.
-          RateLimited, NotSent, ConnectionLost, AccountRefused, ConfigError: it was not changed now.
+          RateLimited, NotSent, AccountRefused: it was not changed now.
         """
         await self._cards.update(card, data, private)
 

@@ -14,7 +14,7 @@ import trio
 from ....engine.bell import Bell
 from ....engine.keys import message_of
 from ....engine.outbox import ERROR_MARK
-from ....engine.platform import Outgoing
+from ....engine.platform import Outgoing, nobody_watches
 from ....engine.store import AccountStore
 from ....errors import BridgeError, StoreUnavailable
 from ....messages import Reply
@@ -97,7 +97,7 @@ class Cards:
         """Show a reply in a card while it is written: see :meth:`~trio_bridge.engine.platform.Platform.show`."""
         card = self._card_for(key, target)
         if card is None:
-            yield _nobody_watches
+            yield nobody_watches
             return
         grown, over = Bell(), trio.Event()
         self._nursery.start_soon(self._grow, key, card, text, grown, over, name=f"{self._config.name}/card {key}")
@@ -278,7 +278,3 @@ def _rest(reply: Reply, shown: int) -> Reply | None:
     """What a card did not hold."""
     _, rest = divided(reply.text, shown)
     return attrs.evolve(reply, text=rest) if rest.strip() or reply.attachments else None
-
-
-def _nobody_watches() -> None:
-    """The reply has no card."""

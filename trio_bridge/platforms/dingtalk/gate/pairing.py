@@ -11,11 +11,10 @@ from ....engine.pairing import Pairing
 from ....messages import Message
 from ..config import DingTalk
 from ..settings.policies import CODE
+from .refusals import LONGEST_ID
 
 TELL_EVERY: Final = 600.0
 """Seconds between two answers to the same stranger."""
-LONGEST_ID: Final = 256
-"""Characters of an id that is worth being kept."""
 LONGEST_NAME: Final = 60
 
 logger = logging.getLogger(__name__)

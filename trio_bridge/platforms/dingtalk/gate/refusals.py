@@ -16,7 +16,7 @@ DAY: Final = 86_400.0
 MOST: Final = 1000
 """Conversations that get a notice within a day. Strangers in masses neither fill the store nor use up the quota."""
 LONGEST_ID: Final = 256
-"""Characters of an id by which a conversation is remembered."""
+"""Characters of an id that are worth being kept: strangers choose theirs themselves."""
 
 
 class Refusals:
