@@ -46,7 +46,8 @@ async def described(message: tb.Message, attachment: tb.Attachment) -> str:
     if attachment.kind == "image":
         return f"![image](file://{path})"
     text = await tb.agents.extract_text(path)
-    return f"[file {attachment.name}: {path}]" if text is None else text
+    name = f"[file {attachment.name}: {path}]"
+    return name if text is None else f"{name}\n{text}"
 
 
 gateway = tb.agents.OpenAI(
