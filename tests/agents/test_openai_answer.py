@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trio_bridge.agents import _openai_answer
-from trio_bridge.agents._openai_answer import Answer, PlainAnswer, StreamedAnswer, answer_of, whole_characters
+from trio_bridge.agents._openai_answer import Answer, PlainAnswer, StreamedAnswer, answer_of
 from trio_bridge.errors import RemoteProtocolError, RequestFailed
 
 
@@ -136,17 +136,6 @@ def test_whatever_comes_it_is_an_answer_or_one_of_two_errors(pieces: list[bytes]
             read(pieces, answer)
         except (RemoteProtocolError, RequestFailed):
             continue
-
-
-@given(st.text(st.characters(exclude_categories=[])))
-def test_whole_characters_can_be_encoded_and_are_the_same_where_they_were_whole(text: str) -> None:
-    whole = whole_characters(text)
-    whole.encode()
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return
-    assert whole == text
 
 
 def plain(body: Any, *, pieces: int = 3) -> str:

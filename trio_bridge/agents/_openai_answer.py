@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..errors import RemoteProtocolError
+from ..wire.characters import whole_characters
 from ..wire.sse import LONGEST, EventStream
 from ._openai_failures import failure_said
 
@@ -142,14 +143,6 @@ class PlainAnswer(Answer):
 def answer_of(headers: Mapping[str, str], token: str | None) -> Answer:
     """What to read an answer with."""
     return (PlainAnswer if "json" in headers.get("content-type", "").lower() else StreamedAnswer)(token)
-
-
-def whole_characters(text: str) -> str:
-    """The text with halves of characters put together, and those that have no other half replaced.
-
-    JSON can say half a character, UTF-8 can't: it could be neither stored nor sent.
-    """
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _first_choice(completion: Mapping[str, Any]) -> Mapping[str, Any]:

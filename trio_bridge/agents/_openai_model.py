@@ -14,7 +14,8 @@ from ..engine.environment import Environment
 from ..errors import ConnectionLost, NotSent, OutcomeUnknown, PeerSilent
 from ..messages import Message, ReplyStream
 from ..transport.http import HttpClient, HttpReply, HttpStream, open_http_client
-from ._openai_answer import WITHHELD, Answer, answer_of, whole_characters
+from ..wire.characters import whole_characters
+from ._openai_answer import WITHHELD, Answer, answer_of
 from ._openai_failures import PerhapsTooLong, failure_of, pause
 from ._remembered import Bounds, Turn
 from .openai import OpenAI
