@@ -12,7 +12,9 @@ from typing import Any
 import attrs
 import trio
 
+from ..errors import NotSent
 from ..messages import Attachment, Message, PathLike, Receipt, Reply
+from ..wire.characters import whole_characters
 from ..wire.protocol import Delivery
 from .held import Held
 from .inbox import Inbox
@@ -87,6 +89,8 @@ class HandlerContext:
         self._memory = memory
         self._holding = holding
         self._replies = 0
+        self._kept: set[str] = set()
+        """The keys of what was said in this run and is kept already."""
         self._transaction: _Transaction | None = None
         self._unfinished: dict[str, Stream | OutgoingRow] = {}
         """Streams of this attempt and of earlier ones. Another attempt may fill them; they are closed with the message.
@@ -117,6 +121,7 @@ class HandlerContext:
             self._transaction.outgoing.append(new)
             return self._outbox.receipt(new.key, "open")
         receipt = await self._outbox.put(new)
+        self._kept.add(new.key)
         self._unfinished.pop(new.key, None)
         return receipt
 
@@ -132,7 +137,7 @@ class HandlerContext:
             yield out  # It may have been sent: what happens now must not end it with a mark.
             return
         self._unfinished[key] = out
-        async with self._platform.show(key, self._target(), lambda: out.text) as out.grown:
+        async with self._platform.show(key, self._target(), lambda: whole_characters(out.text)) as out.grown:
             yield out
             await self._outbox.put(self._new_outgoing(key, Reply(out.text)))
         self.answered |= says_something(out.text)
@@ -146,6 +151,8 @@ class HandlerContext:
         if self._holding is None:
             raise RuntimeError("a message whose answer is its acknowledgement is not stored: it has no transaction")
         async with self._memory.changing(self):
+            if self._holding.held.revoked:
+                raise NotSent("the message was taken away from its handler: it has no transaction")
             self._transaction = transaction = _Transaction()
             try:
                 before = await self._memory.load(self._delivery.lane)
@@ -206,7 +213,7 @@ class HandlerContext:
     ) -> Completion:
         """The completion of a message that was handled."""
         claim = self._held.held.claim
-        outgoing = (*outgoing, *self._promised(""))
+        outgoing = (*outgoing, *self._promised("", outgoing))
         changes = self._closings(filled={new.key for new in outgoing}) if self._unfinished else ()
         return Completion(claim.seq, claim.fence, "done", outgoing=outgoing, changes=changes, state=state)
 
@@ -214,16 +221,16 @@ class HandlerContext:
         """The completion of a message that was given up."""
         claim, notice = self._held.held.claim, self._platform.notices.failed
         told = (self._notice("failed", notice),) if notice and self.begun and self._message is not None else ()
-        outgoing = (*told, *self._promised(ERROR_MARK))
+        outgoing = (*told, *self._promised(ERROR_MARK, told))
         changes = self._closings()
         return Completion(claim.seq, claim.fence, "dead", error=error, outgoing=outgoing, changes=changes)
 
-    def _promised(self, text: str) -> tuple[NewOutgoing, ...]:
-        """A first reply that people wait for, if nobody said one."""
+    def _promised(self, text: str, said: Collection[NewOutgoing]) -> tuple[NewOutgoing, ...]:
+        """A first reply that people wait for, if there is none: nobody said one, or what was said was not kept."""
         key = first_reply(self._delivery.key)
-        if self._message is None or self._replies or not self._platform.awaits(key):
+        if self._message is None or key in self._kept or key in self._unfinished or not self._platform.awaits(key):
             return ()
-        return (self._new_outgoing(key, Reply(text)),)
+        return () if any(new.key == key for new in said) else (self._new_outgoing(key, Reply(text)),)
 
     def _committed(self, completion: Completion) -> None:
         self.completed = True
@@ -246,6 +253,7 @@ class HandlerContext:
         """The stream that is next. One that was given up stays as it ended: the replay of its message has another."""
         while True:
             receipt = await self._outbox.put(self._new_outgoing(self._next_key(), Reply(), open_=True))
+            self._kept.add(receipt.key)
             row = None if receipt.state == "open" else await self._store.outgoing_row(receipt.key)
             if row is None or not row.text.endswith(ERROR_MARK):
                 return Stream(receipt, None if row is None else row.text)

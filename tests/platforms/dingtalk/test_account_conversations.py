@@ -10,6 +10,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.platforms.dingtalk.stage import Listener, simulated
 from trio_bridge.engine.memory import SHARED, state_scope
+from trio_bridge.errors import NotSent
 from trio_bridge.messages import Message
 from trio_bridge.opening import open_bridge
 from trio_bridge.platforms.dingtalk.settings.conversations import RESETS
@@ -177,6 +178,43 @@ async def test_shared_memory_is_free_when_its_holder_fails_is_cut_off_or_never_r
         await trio.sleep(300)
         await stage.dingtalk.wait_replied(await stage.dingtalk.say("/new", sender="mei"))
         assert await kept.load(SHARED) == {}
+
+
+@pytest.mark.parametrize("late", [0, 100])
+async def test_shared_memory_is_not_given_to_whoever_lost_its_message(late: float, autojump_clock: MockClock) -> None:
+    """It waited for its turn when its message was taken away, or asks for one long after that."""
+    refused: list[str] = []
+    seen: set[str] = set()
+
+    async def handler(message: Message) -> None:
+        if message.text in seen:
+            return
+        seen.add(message.text)
+        with trio.CancelScope(shield=message.text != "next"):
+            await trio.sleep(late if message.text == "deaf" else 0)
+            try:
+                async with message.transaction() as tx:
+                    if message.text == "holder":
+                        await trio.sleep(30)
+                    if message.text == "deaf":
+                        await trio.sleep(10_000)
+                    tx.state[message.text] = True
+            except NotSent:
+                refused.append(message.text)
+
+    store = MemoryStore()
+    tuning: dict[str, Any] = {"max_attempts": 1, "handler_timeout": 10}
+    async with simulated() as stage, stage.account(handler, store=store, **SHARED_MEMORY, **tuning) as account:
+        await account.wait_ready()
+        for text in ("holder", "deaf"):
+            await stage.dingtalk.say(text, sender=text)
+            await trio.sleep(1)
+        await trio.sleep(150)
+        await stage.dingtalk.say("next", sender="next")
+        await trio.sleep(5)
+        kept = await store.open_account(account.name, platform="dingtalk")
+        assert (await kept.load(SHARED)).get("next")
+        assert sorted(refused) == ["deaf", "holder"]
 
 
 @pytest.mark.parametrize("shared", [False, True])
