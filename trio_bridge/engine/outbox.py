@@ -32,6 +32,7 @@ from ..errors import (
     StoreUnavailable,
 )
 from ..messages import Attachment, Receipt, ReceiptState, Reply
+from ..wire.characters import whole_characters
 from .bell import Bell
 from .environment import Environment
 from .keys import message_of
@@ -117,7 +118,9 @@ class Outbox:
         """Take up what an earlier life of the account left: called once, before :meth:`run`."""
         letters = await self._store.dead_letters()
         self.given_up = sum(letter.box == "outbox" for letter in letters)
-        await self._close_streams({letter.key for letter in letters if letter.box == "inbox"})
+        buried = {letter.key for letter in letters if letter.box == "inbox"}
+        await self._close_streams(buried)
+        self._platform.given_up(buried)
         now = self._environment.wall()
         offset = trio.current_time() - now
         for row in await self._store.outgoing(["pending", "unknown"]):
@@ -150,8 +153,8 @@ class Outbox:
             key=key,
             lane=lane,
             target=target,
-            text=reply.text,
-            title=reply.title,
+            text=whole_characters(reply.text),
+            title=whole_characters(reply.title),
             state="open" if open_ else "pending",
             attachments=json.dumps(attachments),
         )

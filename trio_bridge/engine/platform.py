@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
@@ -160,6 +160,9 @@ class Platform(abc.ABC):
     def awaits(self, key: str) -> bool:
         """Whether people were told that a reply will come. Then it does, be it an empty one."""
         return False
+
+    def given_up(self, messages: Collection[str]) -> None:  # noqa: B027 - most platforms promise nothing
+        """No handler will answer these messages: they are among the dead letters. Called at each start."""
 
     async def is_repeatable(self, key: str) -> bool:
         """Whether nothing is seen twice if a reply is sent again that may have been sent."""

@@ -16,7 +16,7 @@ import attrs
 import trio
 
 from ....engine.bell import Bell
-from ....errors import RequestFailed
+from ....errors import NotSent, RequestFailed
 from ..codes import Category, Outcome
 from ..failures import describe, failure
 from ..targets import Target
@@ -28,6 +28,10 @@ Stage = Literal["new", "shown", "growing", "ended", "absent"]
 
 TRIES: Final = 5
 """Calls to make a card and to show it, when DingTalk is busy."""
+LONGEST_TRY: Final = 20.0
+"""Seconds after which neither is tried again: where calls hang, people wait for an answer that can go as a message."""
+PATIENCE: Final = 1.0
+"""Seconds that the end of a card waits for its beginning before it is tried later."""
 FITS: Final = 3000
 """Characters of a card that DingTalk advises, for when it says that a text is too large and no longer one was taken."""
 AGAIN: Final = frozenset[Category]({"throttled", "retry", "transient_config", "refresh_token"})
@@ -150,7 +154,10 @@ class Card:
 
         Raises what :meth:`~trio_bridge.engine.platform.Platform.send` does.
         """
-        await self.made.wait()
+        with trio.move_on_after(PATIENCE) as patience:
+            await self.made.wait()
+        if patience.cancelled_caught:  # Others have something to send, too.
+            raise NotSent("its card is not made yet", retry_after=PATIENCE)
         async with self._calling:
             return None if self.stage == "absent" else await self._end(text, failed=failed)
 
@@ -193,9 +200,10 @@ class Card:
 
     async def _patiently(self, call: Callable[[], Awaitable[Outcome]]) -> Outcome:
         """Make a call again while DingTalk is busy, some times."""
+        limit = trio.current_time() + LONGEST_TRY
         for _ in range(TRIES - 1):
             outcome = await call()
-            if outcome.category not in AGAIN:
+            if outcome.category not in AGAIN or trio.current_time() >= limit:
                 return outcome
             await trio.sleep(max(1.0, min(outcome.retry_after or 0.0, 5.0)))
         return await call()

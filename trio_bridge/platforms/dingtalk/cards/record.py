@@ -26,7 +26,7 @@ class Record:
     delivered: bool = False
     """People can see it."""
     stuck: bool = False
-    """Its reply went another way, and it could not be ended."""
+    """Its reply went another way, or nowhere, and it could not be ended."""
     ended: bool = False
     shown: int = 0
     """How many characters of the reply it holds since it has ended. The rest goes as messages."""
