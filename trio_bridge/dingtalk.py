@@ -6,8 +6,6 @@
 from .engine.pairing import Paired, Pairing, PairingRequest
 from .platforms.dingtalk.api.api import DingTalkApi
 from .platforms.dingtalk.api.docs import Doc, Docs, Node
-from .platforms.dingtalk.api.media import Audio, File, Video
-from .platforms.dingtalk.api.messages import ActionCard, Image, Kind, Link, Markdown, Text
 from .platforms.dingtalk.api.results import ApiStatus, Delivered, Probe, RecallResult, SendResult
 from .platforms.dingtalk.api.users import Users
 from .platforms.dingtalk.callbacks.card_action import CardAction, CardUpdate
@@ -15,6 +13,7 @@ from .platforms.dingtalk.callbacks.event import Event
 from .platforms.dingtalk.callbacks.graph_call import GraphRequest, GraphResponse
 from .platforms.dingtalk.content import Skill
 from .platforms.dingtalk.extract import Extracted
+from .platforms.dingtalk.kinds import ActionCard, Audio, File, Image, Kind, Link, Markdown, Text, Video
 from .platforms.dingtalk.settings.policies import Directory
 
 __all__ = [

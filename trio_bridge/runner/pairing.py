@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 
 from ..engine.pairing import PAIRED, REQUESTS, Changes, Paired, PairingBook, PairingRequest
-from ..stores.beside import StateEditor, edit_sqlite
+from ..stores.editing import StateEditor, edit_sqlite
 from ..stores.reading import StoreReader, read_sqlite
 from .listing import local_moment, moment, show_rows, span
 from .stored import NotThere, account_option, config_argument, json_option, known, stored_by

@@ -9,9 +9,9 @@ from typing import Any, Final
 import attrs
 
 from ...engine.ratelimit import TokenBucket
-from .api.messages import Kind
 from .codes import SEND_TO_GROUP, SEND_TO_PEOPLE, Outcome
 from .config import DingTalk
+from .kinds import Kind
 from .rest import Rest
 
 RECALL_FROM_PEOPLE: Final = "/v1.0/robot/otoMessages/batchRecall"  # spelt like this by the platform

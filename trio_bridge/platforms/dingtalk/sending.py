@@ -18,10 +18,10 @@ from ...errors import NotSent, RateLimited, RequestFailed
 from ...messages import Attachment, Reply
 from ...transport.http import HttpClient
 from .aliases import Aliases
-from .api.messages import Kind
 from .codes import WEBHOOK, outcome_of
 from .config import DingTalk
 from .failures import failure
+from .kinds import Kind
 from .media.markers import Named, apart, note
 from .media.uploads import Uploads
 from .rest import Rest

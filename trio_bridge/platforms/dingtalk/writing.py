@@ -9,9 +9,9 @@ import attrs
 
 from ...errors import RequestFailed
 from ...messages import Reply
-from .api.messages import Kind, Markdown, Text
 from .config import DingTalk
 from .frames import encodable
+from .kinds import Kind, Markdown, Text
 from .settings.groups import ReplyMode
 from .text import cut, is_markdown, title_of, with_loose_tables
 

@@ -15,6 +15,7 @@ from ....errors import RequestFailed
 from ....messages import Attachment, PathLike, Reply
 from ..cards.deck import Cards
 from ..config import DingTalk
+from ..kinds import Kind
 from ..media.downloads import Downloads
 from ..media.markers import FileKind
 from ..media.uploads import Uploads
@@ -25,7 +26,6 @@ from ..targets import address
 from ..writing import messages
 from .docs import Docs
 from .health import Health
-from .messages import Kind
 from .results import ApiStatus, Probe, RecallResult, SendResult
 from .sending import Speaker
 from .users import Users

@@ -11,9 +11,9 @@ from ....errors import BridgeError, OutcomeUnknown, RequestFailed
 from ..codes import Category, Outcome
 from ..failures import failure
 from ..frames import word
+from ..kinds import Kind
 from ..robot import MANY, Robot
 from ..targets import outsider
-from .messages import Kind
 from .results import Delivered, DeliveredState, RecallResult
 
 _T = TypeVar("_T")

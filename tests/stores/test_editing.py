@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from trio_bridge.errors import StoreUnavailable
-from trio_bridge.stores import beside
-from trio_bridge.stores.beside import StateEditor, edit_sqlite
+from trio_bridge.stores import editing
+from trio_bridge.stores.editing import StateEditor, edit_sqlite
 from trio_bridge.stores.reading import read_sqlite
 from trio_bridge.stores.sqlite import inline, open_sqlite
 from trio_bridge.testing._store_check import accept_one
@@ -90,7 +90,7 @@ def test_a_database_of_another_program_is_left_alone(path: Path) -> None:
 
 async def test_a_store_that_is_busy_for_too_long_is_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     await make(path)
-    monkeypatch.setattr(beside, "PATIENCE", 0.01)
+    monkeypatch.setattr(editing, "PATIENCE", 0.01)
     with closing(sqlite3.connect(path)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreUnavailable, match="is locked by another program"):
