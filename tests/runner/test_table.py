@@ -56,6 +56,17 @@ def shown(console: Console) -> str:
     return console.file.getvalue()
 
 
+def test_a_long_error_keeps_its_kind_and_how_it_ended() -> None:
+    error = LastError(
+        "HandshakeFailed",
+        "",
+        "the open call: POST https://api.dingtalk.com: connecting to 203.0.113.7:443: Connection refused",
+    )
+    told = row(account(last_error=error))[-1]
+    assert told == "HandshakeFailed: th…g to 203.0.113.7:443: Connection refused"
+    assert len(told) == 60
+
+
 def test_a_row_has_every_figure_in_its_column() -> None:
     assert dict(zip(COLUMNS, row(account()), strict=True)) == {
         "account": "sales",
@@ -79,7 +90,7 @@ def test_alarms_stand_beside_the_state() -> None:
 def test_an_error_is_one_short_line() -> None:
     error = LastError("PeerClosed", "4001", "kicked\n" + "x" * 100)
     told = row(account(last_error=error))[-1]
-    assert told.startswith("PeerClosed: kicked\\nxxx")
+    assert told.startswith("PeerClosed: kicked\\…xxx")
     assert len(told) == 60
 
 

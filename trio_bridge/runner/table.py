@@ -22,6 +22,9 @@ TICK = 0.5
 LINES_EVERY = 5.0
 """Seconds between two sets of lines, where nobody can be shown a moving picture."""
 ERROR = 60
+"""Characters of the last error."""
+KIND = 20
+"""So many of them are its beginning, where a longer one is cut: how it came to an end stands at its end."""
 
 COLUMNS = ("account", "state", "gen", "received", "handled", "sent", "dup", "inbox", "outbox", "last error")
 BY_IMPORTANCE = ("account", "state", "received", "handled", "sent", "last error", "inbox", "outbox", "dup", "gen")
@@ -54,8 +57,12 @@ def row(account: AccountStatistics) -> tuple[str, ...]:
         str(counters.duplicates),
         str(account.inbox_depth),
         str(account.outbox_depth),
-        "" if error is None else one_line(f"{error.kind}: {error.message}", ERROR),
+        "" if error is None else _with_both_ends(one_line(f"{error.kind}: {error.message}", 1000)),
     )
+
+
+def _with_both_ends(text: str) -> str:
+    return text if len(text) <= ERROR else f"{text[: KIND - 1]}…{text[KIND - ERROR :]}"
 
 
 def lines(statistics: BridgeStatistics) -> list[str]:
