@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,12 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     if isinstance(val, bytes) and not val.isascii():
         return f"{argname}-of-{len(val)}-bytes"
     return None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Processes that help to run the suite must know every test by the same name: also one that is made of a set."""
+    os.environ.setdefault("PYTHONHASHSEED", "0")  # those processes begin with it
 
 
 @pytest.fixture(autouse=True)
