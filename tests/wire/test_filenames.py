@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trio_bridge.wire import filenames
 from trio_bridge.wire.filenames import MAX_NAME, safe_name
 
 FRAMES = Path(__file__).parents[1] / "data" / "dingtalk" / "server_frames.jsonl"
@@ -67,6 +68,13 @@ def test_a_long_name_keeps_its_ending_and_whole_characters() -> None:
     assert MAX_NAME - 3 < len(long.encode()) <= MAX_NAME
     assert safe_name("a." + "b" * 500) == "a." + "b" * (MAX_NAME - 2)
     assert safe_name("." + "b" * 500) == "b" * MAX_NAME
+
+
+def test_of_a_name_without_end_only_the_ends_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[str] = []
+    monkeypatch.setattr(filenames, "_harmless", lambda character: looked_at.append(character) or character)
+    assert safe_name("x" * 10**6 + ".pdf") == "x" * (MAX_NAME - 4) + ".pdf"
+    assert len(looked_at) == 2 * filenames.MOST_LOOKED_AT
 
 
 def test_what_is_left_of_nothing_is_the_callers_word() -> None:

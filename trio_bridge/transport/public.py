@@ -22,6 +22,12 @@ REFUSED_ADDRESS: Final = "refused_address"
 NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 """Under it networks without IPv4 show all of IPv4: an address in it is as public as the one that it ends with."""
 
+RESERVED: Final = tuple(
+    ipaddress.ip_network(network) for network in ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32", "3fff::/20")
+)
+"""Addresses that look public and are not: kept for protocols (clouds answer there with what machines may know of
+themselves), relays that are no more, a cloud's own service, examples."""
+
 PATIENCE: Final = 3.0
 """Seconds that an address gets while there is another."""
 
@@ -40,6 +46,8 @@ def is_public(address: str) -> bool:
             parsed = inner
         elif parsed.is_site_local:
             return False
+    if any(parsed in network for network in RESERVED if network.version == parsed.version):
+        return False
     return parsed.is_global and not (parsed.is_multicast or parsed.is_reserved)
 
 

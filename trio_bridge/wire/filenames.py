@@ -9,6 +9,9 @@ from typing import Final
 MAX_NAME: Final = 180
 """Bytes in UTF-8. File systems take 255, and what makes a name unique needs room too."""
 
+MOST_LOOKED_AT: Final = 1000
+"""Characters at either end of a name that are looked at: what lies between would be cut out anyway."""
+
 LONGEST_SUFFIX: Final = 20
 """Bytes of an ending that is kept when a name is cut: a longer one says nothing about the file's kind."""
 
@@ -26,7 +29,10 @@ def safe_name(name: str, *, otherwise: str = "file") -> str:
 
     It is :data:`MAX_NAME` bytes long at most, begins with no dot, and is ``otherwise`` where nothing is left.
     """
-    last = INVISIBLE.sub("", re.split(r"[/\\]", name)[-1])
+    last = name[max(name.rfind("/"), name.rfind("\\")) + 1 :]
+    if len(last) > 2 * MOST_LOOKED_AT:
+        last = last[:MOST_LOOKED_AT] + last[-MOST_LOOKED_AT:]
+    last = INVISIBLE.sub("", last)
     cleaned = "".join(map(_harmless, last)).lstrip(". ").rstrip(". ")
     if DEVICES.match(cleaned):
         cleaned = f"_{cleaned}"

@@ -64,3 +64,8 @@ def test_code_that_is_cut_is_closed_and_goes_on() -> None:
     first, rest = divided(text, first_part(text, 200))
     assert first.endswith("a = 1\n```")
     assert rest.startswith("```py\na = 1")
+
+
+def test_a_paragraph_of_many_lines_is_one_line() -> None:
+    assert for_card("a\n" * 50_000) == "a<br>" * 49_999 + "a\n"
+    assert for_card("> a\n" * 50_000) == "> a" + "<br>a" * 49_999 + "\n"

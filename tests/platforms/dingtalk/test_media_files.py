@@ -123,6 +123,28 @@ def test_a_file_that_grows_while_it_is_read_is_cut_off(root: Path, monkeypatch: 
     assert sum(taken) == LARGEST + 1
 
 
+def test_a_file_that_does_not_tell_its_size_is_not_read_byte_by_byte(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As those of ``/proc`` do."""
+    (root / "long").write_bytes(b"x" * 100_000)
+    stat, read, reads = os.fstat, os.read, list[int]()
+
+    def untold(descriptor: int) -> os.stat_result:
+        fields = list(stat(descriptor))
+        fields[6] = 0
+        return os.stat_result(fields)
+
+    def counted(descriptor: int, size: int) -> bytes:
+        reads.append(size)
+        return read(descriptor, size)
+
+    monkeypatch.setattr(os, "fstat", untold)
+    monkeypatch.setattr(os, "read", counted)
+    assert len(read_media(root / "long", largest=10**6)) == 100_000
+    assert len(reads) == 3
+
+
 def test_a_file_that_is_replaced_in_between_is_not_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = os.open
 

@@ -15,6 +15,7 @@ from ...transport.http import HttpClient
 from .codes import Outcome, outcome_of
 from .config import DingTalk
 from .failures import failure
+from .frames import scrub
 from .standing import Standing
 from .tokens import AccessToken
 
@@ -73,7 +74,7 @@ class Rest:
         async def made(token: str) -> Outcome:
             query = {"access_token": token, **(params or {})}
             url = self._config.oapi_endpoint + path
-            reply = await self._http.request(method, url, params=query, **_given(data=data, files=files))
+            reply = await self._http.request(method, url, **_given(params=query, data=data, files=files))
             return outcome_of(method, path, reply)
 
         return await self._with_token(self.old_token, made)
@@ -97,7 +98,8 @@ def _without(token: str, outcome: Outcome) -> Outcome:
 
 
 def _given(**parts: Any) -> Any:
-    return {name: value for name, value in parts.items() if value is not None}
+    """What is there of the parts of a request, without what UTF-8 can't say: answers and ids come from anywhere."""
+    return {name: value if name == "files" else scrub(value) for name, value in parts.items() if value is not None}
 
 
 async def answer_of(call: Awaitable[Outcome], *, repeatable: bool = False) -> Mapping[str, Any]:

@@ -83,7 +83,11 @@ def press_key(action: CardAction) -> str | None:
     # What can't be read is compared as it came.
     said = action.value or [action.raw.get("content"), action.raw.get("value")]
     parts = (action.out_track_id, action.user_id, action.action_ids, said)
-    return f"card:{hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]}"
+    try:
+        text = json.dumps(parts, sort_keys=True)
+    except RecursionError:  # What reads may go a few levels deeper than what writes.
+        return None
+    return f"card:{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
 
 def card_answer(update: CardUpdate | None) -> str:

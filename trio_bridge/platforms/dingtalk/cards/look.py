@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from ..frames import encodable
 from ..text import fence_after, with_loose_tables
 
 _APART = re.compile(r"#{1,6}\s|[-*+]\s|\d{1,9}[.)]\s|\||[-*_=]{3,}\s*$|\s{2,}|\t|\s*$")
@@ -12,20 +13,18 @@ _APART = re.compile(r"#{1,6}\s|[-*+]\s|\d{1,9}[.)]\s|\||[-*_=]{3,}\s*$|\s{2,}|\t
 
 def for_card(text: str) -> str:
     """The text with its line breaks kept: inside a paragraph and inside a quote as ``<br>``. Code is left alone."""
-    text = with_loose_tables(text.replace("\r\n", "\n").replace("\r", "\n"))
+    text = with_loose_tables(encodable(text).replace("\r\n", "\n").replace("\r", "\n"))
     out: list[str] = []
     fence, before = "", ""
     for line in text.split("\n"):
         was, fence = fence, fence_after(line, fence)
         kind = "code" if was or fence else _kind_of(line)
-        if kind == before and kind == "paragraph":
-            out[-1] += f"<br>{line}"
-        elif kind == before and kind == "quote":
-            out[-1] += f"<br>{line.lstrip('> ')}"
+        if kind == before and kind in ("paragraph", "quote"):
+            out += "<br>", line if kind == "paragraph" else line.lstrip("> ")
         else:
-            out.append(line)
+            out += "\n", line
         before = kind
-    return "\n".join(out)
+    return "".join(out[1:])
 
 
 def while_growing(text: str) -> str:

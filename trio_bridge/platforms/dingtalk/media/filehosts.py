@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -19,6 +20,9 @@ from ..urls import split
 
 SILENCE: Final = 15.0
 """Seconds between two pieces of a file."""
+
+ODD: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?|.*%.*|(?:.*\.)?localhost\.?", re.IGNORECASE)
+"""Names that are addresses to some programs, or mean this machine: ``127.1``, ``0x7f000001``, ``a.localhost``."""
 
 
 @attrs.define(eq=False)
@@ -60,7 +64,7 @@ class FileHosts:
             return
         if self._config.download_hosts and host not in self._config.download_hosts:
             raise _refused(f"{place}, which is not in download_hosts")
-        if is_loopback(host) or (is_address(host) and not is_public(host)):
+        if not is_public(host) if is_address(host) else ODD.fullmatch(host):
             raise _refused(f"{place}, which is not a public address")
 
 

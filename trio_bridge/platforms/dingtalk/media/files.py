@@ -17,6 +17,9 @@ from ....errors import NotSent, RequestFailed
 PASSING: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EAGAIN, errno.ESTALE})
 """Errors that say more about the machine than about the file: another time it may be read."""
 
+PIECE: Final = 64 * 1024
+"""Bytes that are read at a time at least."""
+
 _FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 """Without ``O_NONBLOCK`` a pipe that took the place of the file would keep us until somebody writes into it."""
 
@@ -64,7 +67,8 @@ def _content(path: Path, place: Path, descriptor: int, largest: int) -> bytes:
     if found.st_size > largest:
         raise _refused(path, f"it has {found.st_size:,} bytes, and DingTalk takes {largest:,} at most")
     pieces, left = list[bytes](), largest + 1
-    while left and (piece := os.read(descriptor, min(left, found.st_size + 1))):
+    # Of some files the size is said to be 0, and others grow.
+    while left and (piece := os.read(descriptor, min(left, max(found.st_size + 1, PIECE)))):
         pieces.append(piece)
         left -= len(piece)
     if not left:

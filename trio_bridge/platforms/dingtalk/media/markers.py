@@ -130,16 +130,17 @@ def _marker(text: str, sign: re.Match[str], *, growing: bool) -> tuple[Named, in
     """What a marker names, and where it ends."""
     kind, begin, limit = _KINDS[sign["kind"]], sign.end(), sign.end() + LONGEST
     closing = f"[/{sign[0][1:]}"
-    end = text.find(closing, begin, limit)
     following = text.find(_OPENING, begin, limit)
-    if end >= 0 and not 0 <= following < end:
+    until = len(text) if following < 0 else following
+    end = text.find(closing, begin, min(until, limit))
+    if end >= 0:
         path, name = _given(text[begin:end])
         return _named(path, kind, name), end + len(closing)
     nothing = Named(kind=kind)
     if growing and following < 0 and len(text) < limit:
         return nothing, len(text)
-    line = text.find("\n", begin)
-    return nothing, min((place for place in (following, line) if place >= 0), default=len(text))
+    line = text.find("\n", begin, until)
+    return nothing, until if line < 0 else line
 
 
 def _given(content: str) -> tuple[str, str]:

@@ -1,0 +1,86 @@
+"""What nobody sends who means well: it costs whoever sent it something, and nobody else."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from tests.platforms.dingtalk.cloud import config
+from tests.platforms.dingtalk.stage import simulated
+from trio_bridge.errors import BridgeError, RequestFailed
+from trio_bridge.messages import Message
+from trio_bridge.platforms.dingtalk.frames import CARD, EVENTS, GRAPH
+from trio_bridge.platforms.dingtalk.media.filehosts import FileHosts
+from trio_bridge.platforms.dingtalk.protocol import DingTalkProtocol
+
+LONE = "a\ud800b"
+
+
+@pytest.mark.parametrize("wrapped", ['{"a":%s}', "[%s]"])
+def test_no_press_is_nested_so_deeply_that_it_ends_the_connection(wrapped: str) -> None:
+    """Who reads JSON may bear a few levels more than who writes it: which, depends on the stack."""
+    protocol = DingTalkProtocol(frozenset((CARD, GRAPH, EVENTS)))
+    opening, closing = wrapped.split("%s")
+    for depth in range(850, 1010):
+        content = opening * depth + "1" + closing * depth
+        data = f'{{"outTrackId":"card","userId":"mei","content":[{content}]}}'
+        frame = {"type": "CALLBACK", "headers": {"topic": CARD, "messageId": "m"}, "data": data}
+        batch = protocol.receive([json.dumps(frame)])
+        assert len(batch.deliveries) + len(batch.replies) == 1
+
+
+async def test_a_text_that_cannot_be_encoded_grows_like_any_other(autojump_clock: MockClock) -> None:
+    async def odd(message: Message) -> None:
+        async with message.stream() as out:
+            for _ in range(3):
+                await out.write(LONE)
+                await trio.sleep(2)
+
+    async with simulated() as stage, stage.account(odd) as account:
+        await account.wait_ready()
+        assert await stage.dingtalk.ask("go") == "a\ufffdb" * 3
+        assert await stage.dingtalk.ask("again") == "a\ufffdb" * 3
+        assert (account.state, account.generation) == ("ready", 1)
+
+
+async def test_what_cannot_be_encoded_is_at_worst_refused_by_the_platform(autojump_clock: MockClock) -> None:
+    async def silent(message: Message) -> None:
+        """Says nothing."""
+
+    async with simulated() as stage, stage.account(silent) as account:
+        await account.wait_ready()
+        api: Any = account.api
+        for call in (
+            lambda: api.send_to_user([LONE], LONE, title=LONE),
+            lambda: api.send_to_group(f"cid{LONE}", LONE),
+            lambda: api.recall(LONE, conversation_id=LONE),
+            lambda: api.update_card(LONE, {LONE: LONE}, private={LONE: {LONE: LONE}}),
+            lambda: api.finish_card("card", LONE),
+            lambda: api.users.union_id(LONE),
+            lambda: api.docs.read(LONE, operator=LONE),
+            lambda: api.docs.search(LONE, space_id=LONE),
+            lambda: api.docs.list(LONE, parent_id=LONE),
+            lambda: api.download(LONE),
+        ):
+            try:
+                await call()
+            except BridgeError as refusal:
+                assert str(refusal)  # noqa: PT017  # It is one of ours.
+        assert (account.state, account.generation) == ("ready", 1)
+
+
+@pytest.mark.parametrize("host", ["127.1", "0x7f000001", "2130706433", "0", "127.0.0.1.", "localhost.", "a.localhost"])
+def test_a_proxy_is_not_asked_for_this_machine_either(host: str) -> None:
+    network: Any = SimpleNamespace(is_proxied=lambda endpoint: True)
+    client: Any = object()
+    hosts = FileHosts(
+        config(endpoint="https://api.example", oapi_endpoint="https://oapi.example"), network, client, client
+    )
+    assert hosts.client_for("https://1and1.example.7eleven/file") is client
+    with pytest.raises(RequestFailed, match="is not called"):
+        hosts.client_for(f"https://{host}/file")
