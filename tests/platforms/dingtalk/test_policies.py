@@ -44,6 +44,7 @@ def test_a_group_may_be_a_plain_dictionary() -> None:
         ({"cidG": {"requre": 1}}, ["groups.cidG.requre: unknown key; expected one of enabled, "]),
         ({"cidG": {"reply_mode": "loud"}}, ["groups.cidG.reply_mode: expected one of card, auto, markdown, text"]),
         ({"cidG": {"session_scope": "x"}}, ["groups.cidG.session_scope: expected one of group, group_sender"]),
+        ({"cidG": {"allow_from": [1.5]}}, ["groups.cidG.allow_from: expected a string or a whole number"]),
         ({"cidG": {"a": 1, "b": 1}, "cidH": {"c": 1}}, ["groups.cidG.a", "groups.cidG.b", "groups.cidH.c"]),
     ],
 )

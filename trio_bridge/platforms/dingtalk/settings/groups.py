@@ -59,11 +59,12 @@ def groups_of(given: Mapping[str, DingTalkGroup | Mapping[str, Any]]) -> Groups:
 
 
 def _made(given: Mapping[str, Any]) -> DingTalkGroup:
-    problems = list(_unknown(given))
-    if problems:
+    if problems := list(_unknown(given)):
         raise ConfigError(*problems)
     try:
         return DingTalkGroup(**given)
+    except ConfigError as error:  # of the only converter
+        raise ConfigError(*(f"allow_from: {problem}" for problem in error.problems)) from None
     except ValueError as error:  # of a validator, with the attribute and the choices among its arguments
         raise ConfigError(f"{error.args[1].name}: expected one of {', '.join(error.args[2])}") from None
 
