@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 import trio
 from trio.testing import MockClock
@@ -179,3 +182,15 @@ async def test_the_hosts_are_those_that_a_bridge_would_need(autojump_clock: Mock
         await desk.platform.check(hosts)
     assert set(hosts.findings) == {BASE, "ws://127.0.0.1:8080"}
     assert [request.method for request in cloud.requests].count("HEAD") == 1
+
+
+async def test_folders_and_programs_that_are_not_here(cloud: Cloud, tmp_path: Path) -> None:
+    named = {"media_roots": [tmp_path], "media_probe": sys.executable}
+    assert await check(cloud, **named) == GOOD
+    findings = await check(cloud, **{**named, "media_roots": [tmp_path / "none"]})
+    assert (findings["files"].verdict, findings["files"].text) == (
+        "warning",
+        f"media_roots: there is no folder {tmp_path / 'none'}",
+    )
+    findings = await check(cloud, **{**named, "media_cover": "no-such-program"})
+    assert findings["files"].text == "media_cover: there is no program no-such-program"

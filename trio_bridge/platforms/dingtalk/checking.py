@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 import attrs
+import trio
 
 from ...engine.findings import Finding, finding_of
 from ...engine.hosts import Hosts
@@ -23,6 +24,7 @@ _STREAM_MODE: Final = "choose Stream mode for the robot in the developer console
 _APP: Final = "look in the developer console whether the app is enabled and published"
 _ADDRESS: Final = "add this machine's public address to those that the app allows, in the developer console"
 _UNHEARD: Final = "name who is to be heard, or * for everybody"
+_NOT_HERE: Final = "files are sent without it, or not at all: make or install it, or take it out"
 _FOREIGN: Final = "something else than DingTalk answers: check endpoint, and proxies and portals on the way"
 
 _BY_CODE: Final[Mapping[str, str]] = {
@@ -55,10 +57,19 @@ class AccountCheck:
     hosts: Hosts
 
     async def run(self) -> list[Finding]:
-        """Whether both interfaces can be reached, the credentials are good, and Stream mode is open to the app; and who
-        would not be heard."""
+        """Whether both interfaces can be reached, the credentials are good, and Stream mode is open to the app; who
+        would not be heard, and what could not be sent."""
         newer, older = await in_parallel(self._newer_interface, self._older_interface)
-        return [*newer, *older, *(Finding("heard", "warning", text, _UNHEARD) for text in self.config.unheard())]
+        unheard = [Finding("heard", "warning", text, _UNHEARD) for text in self.config.unheard()]
+        return [*newer, *older, *unheard, *await self._files()]
+
+    async def _files(self) -> list[Finding]:
+        config = self.config
+        if not (config.media_roots or config.media_probe or config.media_cover):
+            return []
+        # A folder may lie on a disk that does not answer, and a check must come to its end.
+        missing = await trio.to_thread.run_sync(lambda: list(config.not_here()), abandon_on_cancel=True)
+        return [Finding("files", "warning", text, _NOT_HERE) for text in missing]
 
     async def _older_interface(self) -> list[Finding]:
         """Session webhooks are there. Nothing can be sent through them without a message to answer."""

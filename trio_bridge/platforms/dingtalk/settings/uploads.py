@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -32,3 +33,13 @@ class UploadSettings:
     mention_aliases: Mapping[str, str] = attrs.field(factory=dict, hash=False)
     """Other robots by the names that answers use: ``@name`` in an answer by session webhook mentions the one with this
     id (``chatbotUserId`` in what it receives)."""
+
+    def not_here(self) -> Iterable[str]:
+        """What the configuration names and this machine does not have: sentences for whoever wrote it. Looks at the
+        disk."""
+        for root in self.media_roots:
+            if not root.is_dir():
+                yield f"media_roots: there is no folder {root}"
+        for key, program in (("media_probe", self.media_probe), ("media_cover", self.media_cover)):
+            if program and shutil.which(program) is None:
+                yield f"{key}: there is no program {program}"
