@@ -6,37 +6,18 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from tests.platforms.dingtalk.stage import Stage, simulated
+from tests.platforms.dingtalk.growing import counts, grown, killed, the_card
+from tests.platforms.dingtalk.stage import simulated
 from trio_bridge.engine.store import OutgoingChange
 from trio_bridge.errors import RequestFailed
 from trio_bridge.messages import Message
 from trio_bridge.platforms.dingtalk.gateway.calls import Answer
-from trio_bridge.platforms.dingtalk.gateway.card import Card
 from trio_bridge.platforms.dingtalk.gateway.cards import DELIVER, INSTANCES, STREAMING
 from trio_bridge.platforms.dingtalk.gateway.model import Rules
 from trio_bridge.platforms.dingtalk.gateway.rest import DIRECT, GROUP, TOKEN, WEBHOOK
 from trio_bridge.stores.memory import MemoryStore
 
 Replies = dict[str, Answer]
-
-
-def the_card(stage: Stage) -> Card:
-    (card,) = stage.dingtalk.rest.cards.known.values()
-    return card
-
-
-async def grown(stage: Stage, text: str) -> None:
-    """Return when the one card shows ``text``."""
-    cards = stage.dingtalk.rest.cards.known
-    await stage.dingtalk.wait_until(lambda: any(card.text == text for card in cards.values()))
-
-
-async def counts(message: Message) -> None:
-    """Says one to five, a second apart."""
-    async with message.stream() as out:
-        for number in range(1, 6):
-            await out.write(f"{number} ")
-            await trio.sleep(1)
 
 
 async def test_an_answer_grows_in_a_card_and_is_brought_to_its_end(autojump_clock: MockClock) -> None:
@@ -171,14 +152,9 @@ async def test_a_stopped_account_leaves_no_card_that_looks_busy_and_the_next_lif
 ) -> None:
     store = MemoryStore()
     async with simulated() as stage:
-        with trio.move_on_after(1000) as killed:
-            async with stage.account(counts, store=store) as account:
-                await account.wait_ready()
-                await stage.dingtalk.say("count")
-                await grown(stage, "1 2 ")
-                await trio.sleep(0.1)
-                killed.cancel()
-                await trio.sleep_forever()
+        async with killed(stage, counts, store):
+            await stage.dingtalk.say("count")
+            await grown(stage, "1 2 ")
         assert (the_card(stage).text, the_card(stage).flow_status) == ("1 2 \n\n⚠ (interrupted)", "5")
         async with stage.account(counts, store=store):
             await grown(stage, "1 2 3 4 5 ")
@@ -431,14 +407,14 @@ async def test_a_promise_holds_over_a_restart(autojump_clock: MockClock) -> None
     store = MemoryStore()
     tuning = {"store": store, "busy_ack": True, "busy_texts": ["wait"]}
     async with simulated() as stage:
-        with trio.move_on_after(1000) as killed:
+        with trio.move_on_after(1000) as life:
             async with stage.account(slow, **tuning) as account:
                 await account.wait_ready()
                 for word in ("one", "two"):
                     await stage.dingtalk.say(word)
                 await grown(stage, "wait")
                 await trio.sleep(0.1)
-                killed.cancel()
+                life.cancel()
                 await trio.sleep_forever()
         async with stage.account(slow, **tuning):
             await grown(stage, "you said two")
@@ -452,14 +428,9 @@ async def test_a_card_whose_reply_is_gone_is_ended_at_the_start(autojump_clock: 
     """Its message was purged, say. Nobody will go on with it."""
     store = MemoryStore()
     async with simulated() as stage:
-        with trio.move_on_after(1000) as killed:
-            async with stage.account(counts, store=store) as account:
-                await account.wait_ready()
-                await stage.dingtalk.say("count")
-                await grown(stage, "1 2 ")
-                await trio.sleep(0.1)
-                killed.cancel()
-                await trio.sleep_forever()
+        async with killed(stage, counts, store) as account:
+            await stage.dingtalk.say("count")
+            await grown(stage, "1 2 ")
         kept = await store.open_account(account.name, platform="dingtalk")
         (row,) = await kept.outgoing(["open"])
         await kept.change([OutgoingChange(row.key, state="dead")])

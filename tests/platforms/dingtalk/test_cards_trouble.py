@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 import trio
 from trio.testing import MockClock
 
-from tests.platforms.dingtalk.stage import Stage, simulated, tasks_of
-from trio_bridge.engine.account import Account
+from tests.platforms.dingtalk.growing import counts, grown, killed, the_card
+from tests.platforms.dingtalk.stage import simulated, tasks_of
 from trio_bridge.engine.store import Work
 from trio_bridge.errors import StoreUnavailable
 from trio_bridge.messages import Message
 from trio_bridge.platforms.dingtalk.cards.record import SCOPE, card_id
 from trio_bridge.platforms.dingtalk.gateway.calls import Answer
-from trio_bridge.platforms.dingtalk.gateway.card import Card
 from trio_bridge.platforms.dingtalk.gateway.cards import INSTANCES, STREAMING
 from trio_bridge.platforms.dingtalk.gateway.model import Rules
 from trio_bridge.platforms.dingtalk.gateway.rest import WEBHOOK
@@ -25,37 +23,6 @@ from trio_bridge.stores.memory import MemoryAccount, MemoryStore
 
 Replies = dict[str, Answer]
 UPDATE = f"PUT {INSTANCES}"
-
-
-def the_card(stage: Stage) -> Card:
-    (card,) = stage.dingtalk.rest.cards.known.values()
-    return card
-
-
-async def grown(stage: Stage, text: str) -> None:
-    """Return when a card shows ``text``, and its writer may have heard so."""
-    cards = stage.dingtalk.rest.cards.known
-    await stage.dingtalk.wait_until(lambda: any(card.text == text for card in cards.values()))
-    await trio.sleep(0.1)
-
-
-async def counts(message: Message) -> None:
-    """Says one to five, a second apart."""
-    async with message.stream() as out:
-        for number in range(1, 6):
-            await out.write(f"{number} ")
-            await trio.sleep(1)
-
-
-@asynccontextmanager
-async def killed(stage: Stage, handler: Any, store: MemoryStore, **tuning: Any) -> AsyncIterator[Account]:
-    """An account that is cancelled at the end of the block, with whatever it has in hand."""
-    with trio.CancelScope() as life:
-        async with stage.account(handler, store=store, **tuning) as account:
-            await account.wait_ready()
-            yield account
-            life.cancel()
-            await trio.sleep_forever()
 
 
 class MoodyAccount(MemoryAccount):
