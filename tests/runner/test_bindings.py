@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
+from tests.runner.letters import SALES, SUPPORT, Load, Problems
 from trio_bridge.agents.echo import Echo
 from trio_bridge.agents.routing import Route
 from trio_bridge.runner.answering import places_of
-from trio_bridge.runner.loading import RunnerConfig
 
-Load = Callable[..., RunnerConfig]
-Problems = Callable[..., list[str]]
-
-SALES = """
-[accounts.sales]
-platform = "letters"
-client_id = "c1"
-key = "hush"
-"""
-SUPPORT = SALES.replace("sales", "support").replace("c1", "c2")
 AGENTS = """
 [agents.shop]
 kind = "echo"

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import trio
 from rich.console import Console
 
-from trio_bridge.runner.loading import RunnerConfig, load_config
+from tests.runner.letters import Load, Problems
+from trio_bridge.runner.loading import load_config
 from trio_bridge.runner.serve import serve
 from trio_bridge.testing.dingtalk import DingTalkSimulator
-
-Load = Callable[..., RunnerConfig]
-Problems = Callable[..., list[str]]
 
 LETTERS = '[accounts.sales]\nplatform = "letters"\nclient_id = "c1"\nkey = "hush"\n'
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,25 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.runner.letters import SALES, SUPPORT, Load, Problems
 from trio_bridge.agents.config import AGENTS, EchoConfig, PythonConfig
 from trio_bridge.agents.echo import Echo
 from trio_bridge.config import Secret
 from trio_bridge.errors import ConfigError
 from trio_bridge.platforms.registry import Registry
-from trio_bridge.runner.loading import RunnerConfig, load_config, read_config
+from trio_bridge.runner.loading import load_config, read_config
 from trio_bridge.runner.wording import one_of
-
-Load = Callable[..., RunnerConfig]
-Problems = Callable[..., list[str]]
-
-SALES = """
-[accounts.sales]
-platform = "letters"
-client_id = "c1"
-key = "hush"
-"""
-SUPPORT = SALES.replace("sales", "support").replace("c1", "c2")
-
 
 # What a file can say
 

@@ -405,18 +405,13 @@ async def test_who_is_not_heard_is_not_told_to_wait(autojump_clock: MockClock) -
 
 async def test_a_promise_holds_over_a_restart(autojump_clock: MockClock) -> None:
     store = MemoryStore()
-    tuning = {"store": store, "busy_ack": True, "busy_texts": ["wait"]}
+    tuning = {"busy_ack": True, "busy_texts": ["wait"]}
     async with simulated() as stage:
-        with trio.move_on_after(1000) as life:
-            async with stage.account(slow, **tuning) as account:
-                await account.wait_ready()
-                for word in ("one", "two"):
-                    await stage.dingtalk.say(word)
-                await grown(stage, "wait")
-                await trio.sleep(0.1)
-                life.cancel()
-                await trio.sleep_forever()
-        async with stage.account(slow, **tuning):
+        async with killed(stage, slow, store, **tuning):
+            for word in ("one", "two"):
+                await stage.dingtalk.say(word)
+            await grown(stage, "wait")
+        async with stage.account(slow, store=store, **tuning):
             await grown(stage, "you said two")
             assert the_card(stage).texts[0] == "wait"
 
