@@ -14,7 +14,7 @@ from ..transport.reach import Reached, reach
 from ..transport.urls import PORTS, Endpoint, address_of, endpoint_of, is_loopback, proxy_for
 from .environment import Environment
 from .findings import Finding, finding_of, worst
-from .ways import network_through
+from .networks import network_through
 
 DAY: Final = 86_400.0
 

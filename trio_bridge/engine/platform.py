@@ -18,8 +18,8 @@ from ..wire.protocol import Delivery, PlatformProtocol
 from .environment import Environment
 from .findings import Finding
 from .hosts import Hosts
+from .networks import network_of
 from .store import AccountStore
-from .ways import network_of
 
 
 @attrs.frozen

@@ -52,7 +52,6 @@ class Manner:
 
     interval: float
     most_updates: int
-    empty_text: str = NO_TEXT
 
 
 class Rejected(RequestFailed):
@@ -196,7 +195,7 @@ class Card:
         return await self._calls.stream(self.id, self._whole(text), final=True, failed=failed)
 
     def _whole(self, text: str) -> str:
-        return for_card(text).strip("\n") if text.strip() else self._manner.empty_text
+        return for_card(text).strip("\n") if text.strip() else NO_TEXT
 
     async def _patiently(self, call: Callable[[], Awaitable[Outcome]]) -> Outcome:
         """Make a call again while DingTalk is busy, some times."""
