@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import attrs
@@ -71,3 +72,13 @@ def test_the_header_says_how_long_to_wait() -> None:
 def test_no_answer_raises(method: str, path: str, status: int, body: bytes) -> None:
     if classify(method, path, status, body).category == "ok":
         assert 200 <= status < 300
+
+
+def test_a_secret_that_is_repeated_is_not_told_on() -> None:
+    lists = {"invalidStaffIdList": ["s3cret"], "flowControlledStaffIdList": ["a"]}
+    body = {"code": "no s3cret", "message": "s3cret?", **lists}
+    outcome = classify("POST", SEND_TO_PEOPLE, 400, json.dumps(body).encode())
+    hidden = outcome.without("s3cret")
+    assert (hidden.code, hidden.message, hidden.invalid, hidden.limited) == ("no ***", "***?", ("***",), ("a",))
+    assert (hidden.category, hidden.payload) == (outcome.category, outcome.payload)
+    assert outcome.without("") is outcome

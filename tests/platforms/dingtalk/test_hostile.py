@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,11 +11,13 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from tests.platforms.dingtalk.cloud import config
+from tests.platforms.dingtalk.cloud import SECRET, Desk, config
 from tests.platforms.dingtalk.stage import simulated
 from trio_bridge.errors import BridgeError, RequestFailed
 from trio_bridge.messages import Message
+from trio_bridge.platforms.dingtalk.codes import OLD_TOKEN, OPEN, TOKEN
 from trio_bridge.platforms.dingtalk.frames import CARD, EVENTS, GRAPH
+from trio_bridge.platforms.dingtalk.gateway.calls import Answer
 from trio_bridge.platforms.dingtalk.media.filehosts import FileHosts
 from trio_bridge.platforms.dingtalk.protocol import DingTalkProtocol
 
@@ -84,3 +87,23 @@ def test_a_proxy_is_not_asked_for_this_machine_either(host: str) -> None:
     assert hosts.client_for("https://1and1.example.7eleven/file") is client
     with pytest.raises(RequestFailed, match="is not called"):
         hosts.client_for(f"https://{host}/file")
+
+
+@pytest.mark.parametrize("path", [OPEN, TOKEN, OLD_TOKEN])
+async def test_an_app_secret_that_comes_back_is_shown_to_nobody(
+    autojump_clock: MockClock, desk: Desk, path: str
+) -> None:
+    body = json.dumps({"code": f"bad:{SECRET}", "message": f"is {SECRET} yours?"})
+    desk.cloud.rest.scripts.add(path, Answer(status=400, body=body))
+    api: Any = desk.platform.api
+
+    async def connect() -> None:
+        async with desk.platform.connect():
+            """Not reached."""
+
+    calls = {OPEN: connect, TOKEN: lambda: api.docs.search("x"), OLD_TOKEN: lambda: api.users.union_id("mei")}
+    with pytest.raises(BridgeError) as caught:
+        await calls[path]()
+    told = "".join(traceback.format_exception(caught.value))
+    assert "***" in told
+    assert SECRET not in told

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 import attrs
 
 from ...transport.http import HttpReply
+from ...wire.redaction import HIDDEN
 from .frames import parse, word
 
 Category = Literal[
@@ -130,6 +131,22 @@ class Outcome:
     filtered: tuple[str, ...] = ()
     payload: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     """The answer itself. It may hold tokens and tickets."""
+
+    def without(self, secret: str) -> Outcome:
+        """The same in words that may be shown: a platform that repeats the secret of a call would have it logged."""
+        told = (self.code, self.message, *self.scopes, *self.invalid, *self.limited, *self.filtered)
+        if not secret or not any(secret in words for words in told):
+            return self
+
+        def hidden(*several: str) -> tuple[str, ...]:
+            return tuple(words.replace(secret, HIDDEN) for words in several)
+
+        code, message = hidden(self.code, self.message)
+        scopes, invalid = hidden(*self.scopes), hidden(*self.invalid)
+        limited, filtered = hidden(*self.limited), hidden(*self.filtered)
+        return attrs.evolve(
+            self, code=code, message=message, scopes=scopes, invalid=invalid, limited=limited, filtered=filtered
+        )
 
 
 def outcome_of(method: str, path: str, reply: HttpReply) -> Outcome:

@@ -86,7 +86,7 @@ class Login:
                 reply = await self._http.request("POST", self._config.endpoint + OPEN, json=body, headers=OPEN_HEADERS)
         except (NotSent, OutcomeUnknown) as error:
             raise HandshakeFailed(f"the open call: {error}", stage="login") from error
-        return outcome_of("POST", OPEN, reply)
+        return outcome_of("POST", OPEN, reply).without(body["clientSecret"])
 
     def _body(self) -> dict[str, Any]:
         return {

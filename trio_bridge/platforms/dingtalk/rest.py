@@ -82,19 +82,12 @@ class Rest:
     async def _with_token(self, token: AccessToken, make: Callable[[str], Awaitable[Outcome]]) -> Outcome:
         self.standing.check()
         first = await token.get()
-        outcome = self.standing.note(_without(first, await make(first)))
+        outcome = self.standing.note((await make(first)).without(first))
         if outcome.category == "refresh_token":
             token.refuse(first)
             second = await token.get()
-            outcome = self.standing.note(_without(second, await make(second)))
+            outcome = self.standing.note((await make(second)).without(second))
         return outcome
-
-
-def _without(token: str, outcome: Outcome) -> Outcome:
-    """The outcome, whose words may be shown: a platform that repeats the token would have it logged."""
-    if token not in outcome.message:
-        return outcome
-    return attrs.evolve(outcome, message=outcome.message.replace(token, "***"))
 
 
 def _given(**parts: Any) -> Any:

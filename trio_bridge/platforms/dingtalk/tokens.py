@@ -76,7 +76,8 @@ class AccessToken:
           ConfigError: the secret can't be read.
         """
         try:
-            return await self._ask(self._config.client_id, self._config.client_secret.read())
+            secret = self._config.client_secret.read()
+            return (await self._ask(self._config.client_id, secret)).without(secret)
         except OutcomeUnknown as error:
             raise NotSent("the call for an access token got no answer") from error
 
