@@ -44,6 +44,13 @@ async def test_the_status_tells_facts_and_no_secrets(autojump_clock: trio.abc.Cl
         assert "token-" not in told
 
 
+async def test_what_shows_the_locals_of_a_frame_does_not_show_all_that_is_behind_them() -> None:
+    async with simulated() as stage, stage.account() as account:
+        api = account.api
+        for shown in (api, api.docs, api.users, api.pairing, account):
+            assert len(repr(shown)) < 120
+
+
 async def test_a_token_that_is_no_longer_good_has_no_age(autojump_clock: trio.abc.Clock) -> None:
     async with simulated(rules=Rules(token_life=400)) as stage, stage.account() as account:
         await account.wait_ready()

@@ -31,7 +31,7 @@ from .sending import Speaker
 from .users import Users
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class DingTalkApi:
     """DingTalk, as the account may use it: ``account.api``.
 

@@ -47,7 +47,7 @@ class Node:
     """DingTalk's own description, whole."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Docs:
     """Documents: what they are, where they are, and adding to them. Every call is made once.
 

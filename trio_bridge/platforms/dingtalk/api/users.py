@@ -17,7 +17,7 @@ LIFE: Final = 86400.0
 """Seconds for which a union id is remembered."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Users:
     """Knows the union ids of people, and asks for those that it does not."""
 
