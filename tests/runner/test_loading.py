@@ -150,7 +150,7 @@ platform = "pigeons"
         ("[accounts.sales]\nplatform = []\n", 'accounts.sales.platform: expected "letters", not a list'),
         ("[accounts.sales]\nclient_id = 'x'\n", 'accounts.sales.platform: missing: expected "letters"'),
         (SALES.replace("client_id", "client"), "accounts.sales.client_id: missing: expected a string"),
-        (SALES + "name = 'x'\n", "accounts.sales.name: unknown key"),
+        (SALES + "name = 'x'\n", "accounts.sales.name: not here: it is the NAME in the heading of the table"),
         (SALES + "queue_size = 4\n", "accounts.sales.queue_size: expected at least workers (8), not 4"),
         (SALES.replace("sales", '" "'), "accounts.\" \": account name ' ': expected 1 to 100 printable characters"),
         (SALES + "agent = 'clerk'\n", 'accounts.sales.agent: expected the NAME of a table [agents.NAME], not "clerk"'),

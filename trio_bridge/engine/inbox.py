@@ -94,8 +94,8 @@ class Inbox:
         now = self._wall()
         found = await self._store.recover(now=now, max_deaths=MAX_DEATHS, max_attempts=self._config.max_attempts)
         if found.died or found.buried:
-            fields = {**self._config.labels, "died": found.died, "buried": found.buried}
-            logger.warning("recovered deliveries that were in hand", extra=fields)
+            fields = {**self._config.labels, "in_hand": found.died, "given_up": found.buried}
+            logger.warning("the process had died with messages in hand: they are handled again", extra=fields)
         offset = trio.current_time() - now
         self._shelf.open(row.seq for row in found.waiting)
         for row in found.waiting:

@@ -248,7 +248,7 @@ class _Table:
             if field.init and field.name not in self.given
         }
         known = [*fields, *self.elsewhere]
-        problems = [Problem((key,), unknown(key, known)) for key in table if key not in known]
+        problems = [Problem((key,), self.unfit(key, known)) for key in table if key not in known]
         values = dict(self.given)
         for name, field in fields.items():
             if name not in table:
@@ -262,6 +262,10 @@ class _Table:
         if problems:
             raise Misfit(problems)
         return self.build(values)
+
+    def unfit(self, key: str, known: Collection[str]) -> str:
+        """What to say of a key that can't stand in the table."""
+        return "not here: it is the NAME in the heading of the table" if key in self.given else unknown(key, known)
 
     def value(self, field: attrs.Attribute[Any], value: object) -> Any:
         """One field's value. Each is validated by itself, so that the first mistake doesn't hide the second."""
