@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -45,22 +45,38 @@ def items(heading: str) -> dict[int, tuple[str, list[str]]]:
 PROOFS, AVOIDED = items("Features"), items("Mistakes that others made")
 
 
+FACES = {
+    *("account", "bridge", "open_account", "open_bridge"),
+    *("load_config", "extract_text"),
+    # Helpers of tests that do one of these.
+    *("opened", "stage", "begin", "load", "read", "problems", "text_of"),
+}
+"""What a test calls that stands where an application stands."""
+
+
 @cache
-def functions(file: Path) -> frozenset[str]:
+def functions(file: Path) -> Mapping[str, ast.AST]:
     """The tests in a file."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
-    return frozenset(node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
 
 
-def missing(tests: Iterable[str]) -> list[str]:
-    """Those that do not exist."""
-    gone = []
-    for test in tests:
-        path, _, name = test.partition("::")
-        file = TESTS / path if "/" in path else TESTS / "platforms" / "dingtalk" / path
-        if not (name.startswith("test_") and file.is_file() and name in functions(file)):
-            gone.append(test)
-    return gone
+def found(test: str) -> ast.AST | None:
+    """The test that is named, if it exists."""
+    path, _, name = test.partition("::")
+    file = TESTS / path if "/" in path else TESTS / "platforms" / "dingtalk" / path
+    return functions(file).get(name) if name.startswith("test_") and file.is_file() else None
+
+
+def called(test: str) -> set[str]:
+    """The names of what a test calls, without what stands before a dot."""
+    node = found(test)
+    calls = [each.func for each in ast.walk(node) if isinstance(each, ast.Call)] if node else []
+    return {
+        each.attr if isinstance(each, ast.Attribute) else each.id
+        for each in calls
+        if isinstance(each, ast.Name | ast.Attribute)
+    }
 
 
 def test_every_feature_has_a_row_and_a_list_of_tests() -> None:
@@ -87,7 +103,12 @@ def test_every_mistake_is_listed_with_its_tests() -> None:
 
 @pytest.mark.parametrize("proofs", [PROOFS, AVOIDED], ids=["features", "mistakes"])
 def test_every_test_that_is_named_exists(proofs: dict[int, tuple[str, list[str]]]) -> None:
-    assert missing(test for _, tests in proofs.values() for test in tests) == []
+    assert [test for _, tests in proofs.values() for test in tests if found(test) is None] == []
+
+
+def test_every_feature_is_tested_where_an_application_stands() -> None:
+    tests = [test for _, tests in PROOFS.values() for test in tests]
+    assert [test for test in tests if not called(test) & FACES] == []
 
 
 def test_every_test_with_the_number_of_a_mistake_is_listed_there() -> None:
