@@ -58,6 +58,35 @@ async def test_attempts_a_time_limit_costs_one(
         assert account.alarms == {"dead_letters"}
 
 
+async def test_a_time_limit_holds_nearly_also_after_quick_messages(
+    autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
+) -> None:
+    """To move the deadline of a worker for each of them would cost more than they do."""
+    took: list[float] = []
+
+    async def handler(message: Message) -> None:
+        if message.text == "wait":
+            await trio.sleep(0.01)
+        if message.text == "hang":
+            begun = trio.current_time()
+            try:
+                await trio.sleep_forever()
+            finally:
+                took.append(trio.current_time() - begun)
+
+    async with open_fake(handler, handler_timeout=30, workers=1, max_attempts=2):
+        link = await server.connection()
+        link.push("quick", "quick")  # From now on others are claimed ahead.
+        await trio.sleep(1)
+        for number in range(50):
+            link.push(f"m{number}", "wait", lane=str(number))
+        link.push("last", "hang", lane="last")
+        await trio.sleep(100)
+    assert len(took) == 2
+    assert all(29.7 <= seconds <= 30 for seconds in took)
+    assert took[0] < 30
+
+
 async def test_poison_halt_stops_the_lane_and_no_other(
     autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
 ) -> None:

@@ -184,15 +184,16 @@ class HandlerContext:
         if not self.completed:
             # Where nothing follows, nothing of the message is kept until the store has taken it.
             follows = completion.outgoing or completion.changes
-            self._held.inbox.mark_nowait(self._held.held, completion, self._committed if follows else None)
+            holding = self._held
+            holding.inbox.mark_nowait(holding.held, completion, self._committed if follows else None)
 
     async def end(self, answer: str | Reply | None) -> Completion:
         """The completion of a message whose handler returned ``answer``; if nothing was said at all, that is said."""
         notice = self._platform.notices.empty
         if self._message is None:
             return self.done()
-        reply = answer if isinstance(answer, Reply) else Reply(answer or "")
-        if reply.attachments or says_something(reply.text) or (reply.text and not notice):
+        reply = Reply(answer) if isinstance(answer, str) else answer
+        if reply is not None and (reply.attachments or says_something(reply.text) or (reply.text and not notice)):
             return self.done((self._new_outgoing(self._next_key(), reply),))
         if not notice or self.answered or not self.begun:
             return self.done()

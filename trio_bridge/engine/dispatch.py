@@ -40,6 +40,8 @@ Handler = Callable[[Message], Any]
 RETRIES = Backoff(first=1.0, factor=2.0, cap=60.0, floor=0.25)
 INTERRUPTIONS = 3
 """A delivery that was interrupted this often may drain for as long as a handler may run."""
+TOLERANCE = 0.01
+"""Share of the time that a handler may have by which it may be too short."""
 STUCK_AFTER = 5.0
 """A worker that is still busy so long after its cancellation does not heed it."""
 
@@ -56,10 +58,13 @@ class InHand:
     def __init__(self, held: Held, context: HandlerContext, scope: trio.CancelScope, handler_timeout: float) -> None:
         self.held = held
         self.context = context
-        self.time_limit = held.taken_at + handler_timeout
+        limit = held.taken_at + handler_timeout
+        # To move a deadline takes longer than a quick handler does: the one before may stay if it is nearly right.
+        if not 0 <= limit - scope.deadline <= handler_timeout * TOLERANCE:
+            scope.deadline = limit
+        self.time_limit = scope.deadline
         """When the handler has had all the time that it may have."""
         self._scope = scope
-        scope.deadline = self.time_limit
 
     def drain(self, deadline: float) -> None:
         """Have it end by ``deadline``, unless it was interrupted too often: then it has its time."""
@@ -120,7 +125,8 @@ class Crew:
             with scope:
                 while not self._dismissed and (held := await dispatcher.inbox.next(self)) is not None:
                     work = dispatcher.begin(held, scope)
-                    work.drain(self._deadline)  # The claim may be a moment older than the dismissal.
+                    if self._deadline < math.inf:  # The claim may be a moment older than the dismissal.
+                        work.drain(self._deadline)
                     self._in_hand.add(work)
                     await dispatcher.handle(work)
                     self._in_hand.discard(work)

@@ -48,7 +48,7 @@ class Content:
 
 def as_object(value: Any) -> Mapping[str, Any]:
     """A JSON object, given as such or as text; an empty one for everything else."""
-    if not isinstance(value, dict):
+    if isinstance(value, str):
         value = _opened(value)
     return value if isinstance(value, dict) else {}
 

@@ -20,16 +20,22 @@ from .who import chat_id, host_id, is_group, sender_id, staff_id
 class Extracted:
     """What a robot message says, in one shape for all kinds. Raises nothing, whatever the data.
 
-    ``Extracted(message.raw)`` has what a :class:`~trio_bridge.Message` has no field for. The content is read at once,
-    everything else when it is asked for. ``bot_names`` are what a text may begin with.
+    ``Extracted(message.raw)`` has what a :class:`~trio_bridge.Message` has no field for. The content and who said it
+    are read at once, everything else when it is asked for. ``bot_names`` are what a text may begin with.
     """
 
-    __slots__ = ("_body", "_content", "_data", "_text", "text")
+    __slots__ = ("_body", "_content", "_data", "_text", "is_group", "sender_id", "staff_id", "text")
 
     text: str
+    is_group: bool
+    sender_id: str
+    staff_id: str
 
     def __init__(self, data: Mapping[str, Any], bot_names: tuple[str, ...] = ()) -> None:
         self._data = data
+        self.is_group = is_group(data)
+        self.staff_id = staff_id(data)
+        self.sender_id = sender_id(data)
         self._text = as_object(data.get("text"))
         self._body = as_object(data.get("content")) or as_object(data.get("richText"))
         self._content = read_content(self.msgtype, self._body, self._text)
@@ -50,20 +56,8 @@ class Extracted:
         return chat_id(self._data)
 
     @property
-    def is_group(self) -> bool:
-        return is_group(self._data)
-
-    @property
     def title(self) -> str:
         return word(self._data.get("conversationTitle"))
-
-    @property
-    def sender_id(self) -> str:
-        return sender_id(self._data)
-
-    @property
-    def staff_id(self) -> str:
-        return staff_id(self._data)
 
     @property
     def sender(self) -> str:
@@ -163,6 +157,8 @@ def without_names(text: str, names: tuple[str, ...]) -> str:
 
 def milliseconds(value: Any) -> int | None:
     """A time in milliseconds since the epoch, given as a number or as digits; ``None`` for everything else."""
+    if type(value) is int and 0 <= value < 10**15:
+        return value  # nearly always
     said = word(value)
     if not said.isascii() or not said.isdigit() or len(said) > 15:
         return None

@@ -17,14 +17,14 @@ def is_reply(*holders: Mapping[str, Any]) -> bool:
     return any(holder.get("isReplyMsg") or isinstance(holder.get("repliedMsg"), dict) for holder in holders)
 
 
-def read_quote(*holders: Mapping[str, Any]) -> Quote | None:
-    """The message that one of ``holders`` says it answers, with what it quotes itself; ``None`` if it is not there.
+def read_quote(text: Mapping[str, Any], body: Mapping[str, Any]) -> Quote | None:
+    """The message that one of the two says it answers, with what it quotes itself; ``None`` if it is not there.
 
     Of a card that a robot sent there is often nothing but the id.
     """
-    if not any(holder.get("repliedMsg") for holder in holders):
+    if not (text.get("repliedMsg") or body.get("repliedMsg")):
         return None  # nearly always
-    chain = list(_chain(holders))
+    chain = list(_chain((text, body)))
     if not chain:
         return None
     texts: list[str] = []
