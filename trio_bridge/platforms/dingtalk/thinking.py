@@ -51,12 +51,11 @@ class Attention:
     def __init__(self, thinking: Thinking, message: Message) -> None:
         self._thinking = thinking
         self.message = message
-        self.since = 0.0
+        self.since = trio.current_time()
         self.over: trio.Event | None = None
         """Set when the mark is to go; there is none before there is a mark."""
 
     async def __aenter__(self) -> None:
-        self.since = trio.current_time()
         self._thinking.begin(self)
 
     async def __aexit__(
@@ -113,7 +112,9 @@ class Thinking:
             if not self._new:
                 self._asleep = asleep = trio.Event()
                 await asleep.wait()
-                continue  # Whoever woke us may be through already.
+                # Nothing is due before, and most are through by then: busy robots need not wake us for each.
+                await trio.sleep(PATIENCE)
+                continue
             await trio.sleep_until(self._due())
             while self._due() <= trio.current_time():
                 self._mark_oldest()
