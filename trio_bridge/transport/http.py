@@ -236,15 +236,9 @@ class HttpClient:
         self.max_size = max_size
         self._allow_insecure = allow_insecure
         self._log = network.log
-        self._pools = {
-            scheme: httpcore.AsyncConnectionPool(
-                ssl_context=UNUSED,
-                max_connections=CONNECTIONS,
-                keepalive_expiry=KEEP_ALIVE,
-                network_backend=Backend(network, scheme, ca_file),
-            )
-            for scheme in ("http", "https")
-        }
+        self._network = network
+        self._ca_file = ca_file
+        self._pools: dict[str, httpcore.AsyncConnectionPool] = {}
 
     async def request(
         self, method: str, url: str, *, headers: Iterable[tuple[str, str]] = (), **parts: Unpack[Parts]
@@ -301,15 +295,25 @@ class HttpClient:
 
     def _call(self, method: str, url: str, headers: Iterable[tuple[str, str]], parts: Parts) -> Call:
         endpoint = endpoint_of(url, allow_insecure=self._allow_insecure)
-        pool = self._pools.get(endpoint.scheme)
-        if pool is None:
+        if endpoint.scheme not in ("http", "https"):
             raise AccountRefused(f"{endpoint}: expected an http: or https: URL", kind="misconfigured")
         fields = [("Accept-Encoding", "identity"), *sendable(headers)]
         try:
             request = httpx.Request(method, url, headers=fields, **parts)
         except httpx.InvalidURL as error:
             raise AccountRefused(f"{endpoint}: {error}", kind="misconfigured") from None
-        return Call(pool, request, self.silence)
+        return Call(self._pool(endpoint.scheme), request, self.silence)
+
+    def _pool(self, scheme: str) -> httpcore.AsyncConnectionPool:
+        """The connections of one scheme. Most clients need one, and those of idle accounts none."""
+        if scheme not in self._pools:
+            self._pools[scheme] = httpcore.AsyncConnectionPool(
+                ssl_context=UNUSED,
+                max_connections=CONNECTIONS,
+                keepalive_expiry=KEEP_ALIVE,
+                network_backend=Backend(self._network, scheme, self._ca_file),
+            )
+        return self._pools[scheme]
 
 
 @asynccontextmanager
