@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, ClassVar
@@ -129,6 +129,9 @@ class DingTalkPlatform(Platform):
 
     def awaits(self, key: str) -> bool:
         return self._cards.is_announced(key)
+
+    def given_up(self, messages: Collection[str]) -> None:
+        self._cards.given_up(messages)
 
     async def is_repeatable(self, key: str) -> bool:
         return self._cards.is_repeatable(key)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -38,6 +38,8 @@ USELESS: Final = frozenset[Category]({"permission", "quota", "permanent_auth"})
 """Why the next card would not come to be either. Of one that was never made also a request that is not understood."""
 SWEEPS: Final = 5
 """Tries to end what an earlier life left behind."""
+WAITING: Final = frozenset[str]({"open", "pending", "sending", "unknown"})
+"""States of a reply that may still come to its end in its card."""
 OWNERS: Final = 10_000
 """Cards of which we remember who asked."""
 
@@ -65,19 +67,19 @@ class Cards:
         self._cards: dict[str, Card] = {}
         self._owners: OrderedDict[str, str] = OrderedDict()
         self._off_until = float("-inf")
+        self._sweeping = trio.Lock()
 
     async def open(self) -> None:
         """Take up what an earlier life left; cards whose reply is gone are brought to their end meanwhile."""
         await self._records.open()
-        waiting = {row.key for row in await self._store.outgoing(["open", "pending", "sending", "unknown"])}
-        buried = {letter.key for letter in await self._store.dead_letters() if letter.box == "inbox"}
-        left = []
-        for key, record in self._records.items():
+        for _, record in (left := self._records.items()):
             self._remember(record)
-            if key not in waiting and (not record.announced or message_of(key) in buried):
-                left.append((key, record))
-        if left:
-            self._nursery.start_soon(self._sweep, left, name=f"{self._config.name}/stuck cards")
+        self._start_sweep([key for key, _ in left])
+
+    def given_up(self, messages: Collection[str]) -> None:
+        """Nobody will answer these messages: cards that were shown for their answers are ended."""
+        left = [key for key, _ in self._records.items() if message_of(key) in messages]
+        self._start_sweep(left, promised=False)
 
     async def pause(self) -> None:
         """The account stops: a card that looks busy says that it was interrupted. Nobody knows when it will go on."""
@@ -114,7 +116,8 @@ class Cards:
 
     def is_announced(self, key: str) -> bool:
         """Somebody was promised this reply."""
-        return key in self._cards or self._records.get(key) is not None
+        record = self._records.get(key)
+        return key in self._cards or (record is not None and not record.stuck)
 
     async def finish(self, outgoing: Outgoing) -> Reply | None:
         """Bring the card of a reply to its end: see :meth:`~trio_bridge.engine.platform.Platform.finish`."""
@@ -124,6 +127,8 @@ class Cards:
         whole = attrs.evolve(reply, text=text, attachments=(*named, *reply.attachments))
         if record is not None and record.ended:
             return _rest(whole, record.shown)
+        if record is not None and record.stuck:
+            return reply
         card = self._cards.get(key)
         if card is None:
             if record is None:
@@ -138,6 +143,9 @@ class Cards:
             raise
         if taken is None:
             self._note_trouble(card)
+            if (record := self._records.get(key)) is not None:
+                # Known before the first message is sent: all of the answer goes this way, and none of it twice.
+                await self._records.put(key, attrs.evolve(record, stuck=True))
             return reply
         rest = _rest(whole, taken)
         if rest is not None:
@@ -147,19 +155,21 @@ class Cards:
     def is_repeatable(self, key: str) -> bool:
         """Whether bringing the reply to its end once more shows nothing twice."""
         record = self._records.get(key)
-        return record is not None and not record.ended
+        return record is not None and not record.ended and not record.stuck
 
     async def settled(self, key: str) -> None:
-        """The reply is through. A card that could not be ended is tried again at the next start."""
+        """The reply is through. A card that was not ended is ended now; if that fails, at the next start."""
         card = self._cards.pop(key, None)
         record = self._records.get(key)
         if record is None:
             return
         try:
-            if card is not None and card.stage in ("shown", "growing"):
-                await self._records.put(key, attrs.evolve(record, stuck=True))
-            else:
+            if record.ended or (card is not None and card.stage in ("ended", "absent")):
                 await self._records.forget(key)
+            else:
+                await self._records.put(key, attrs.evolve(record, stuck=True))
+                if card is None or card.trouble is None:
+                    self._start_sweep([key])
         except StoreUnavailable as error:
             logger.warning("a card could not be forgotten", extra={**self._config.labels, "cause": str(error)})
 
@@ -248,18 +258,30 @@ class Cards:
         while len(self._owners) > OWNERS:
             self._owners.popitem(last=False)
 
-    async def _sweep(self, left: list[tuple[str, Record]]) -> None:
-        """End the cards whose replies are gone: they would look busy for ever."""
-        for key, record in left:
-            with_mark = None if record.ended else NO_TEXT if record.stuck else ERROR_MARK
-            try:
-                row = await self._store.outgoing_row(key)
-                if with_mark is not None and (record.stuck or row is None or row.state != "sent"):
-                    await self._end_stuck(record, with_mark)
-                await self._records.forget(key)
-            except BridgeError as error:
-                fields = {**self._config.labels, "card": record.id, "cause": str(error)}
-                logger.warning("a card of an earlier life could not be ended", extra=fields)
+    def _start_sweep(self, keys: list[str], *, promised: bool = True) -> None:
+        if keys:
+            self._nursery.start_soon(self._sweep, keys, promised, name=f"{self._config.name}/stuck cards")
+
+    async def _sweep(self, keys: list[str], promised: bool) -> None:
+        """End the cards whose replies are gone, or were announced and are not ``promised`` any more."""
+        for key in keys:
+            async with self._sweeping:  # two sweeps may know the same card
+                if (record := self._records.get(key)) is not None:
+                    await self._bring_to_end(key, record, promised)
+
+    async def _bring_to_end(self, key: str, record: Record, promised: bool) -> None:
+        try:
+            row = await self._store.outgoing_row(key)
+            coming = promised and record.announced if row is None else row.state in WAITING
+            if coming and not record.stuck:
+                return
+            gone = row is None or row.state == "dead"
+            if not record.ended and (record.stuck or gone):
+                await self._end_stuck(record, ERROR_MARK if gone else NO_TEXT)
+            await self._records.forget(key)
+        except BridgeError as error:
+            fields = {**self._config.labels, "card": record.id, "cause": str(error)}
+            logger.warning("a card whose reply is gone could not be ended", extra=fields)
 
     async def _end_stuck(self, record: Record, text: str) -> None:
         card = Card(record.id, Target(kind="user", id=""), self._calls, self._manner, "shown")
