@@ -1,6 +1,6 @@
 """Mistakes that others made, each with the number it is known by.
 
-More of them are tested beside what they concern: see ``test_trap_`` in the other files of this directory.
+More of them are tested beside what they concern. What the numbers stand for: docs/dingtalk-proofs.md.
 """
 
 from __future__ import annotations
