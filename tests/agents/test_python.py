@@ -19,11 +19,18 @@ from trio_bridge.agents import OpenableAgent
 async def answer(message): return "yes"
 async def pieces(message): yield "ye"; yield "s"
 def plain(message): return "yes"
+async def none(): return "yes"
+async def with_shop(message, shop): return "yes"
+async def named(message, *, shop="x"): return "yes"
 
 class Clerk:
     async def __call__(self, message): return "yes"
     async def answer(self, message): return "yes"
     def plain(self, message): return "yes"
+    async def two(self, message, more): return "yes"
+
+class Two:
+    async def __call__(self, message, more): return "yes"
 
 class Plain:
     def __call__(self, message): return "yes"
@@ -36,6 +43,13 @@ def logged(function):
     def wrapper(message): return function(message)
     return wrapper
 
+def opened(function):
+    @functools.wraps(function)
+    async def wrapper(message): return await function(message, "shop")
+    return wrapper
+
+decorated = opened(with_shop)
+two_clerk = Two()
 agent = Opened()
 clerk = Clerk()
 plain_clerk = Plain()
@@ -55,7 +69,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         del sys.modules[name]
 
 
-@pytest.mark.parametrize("name", ["answer", "pieces", "clerk", "clerk.answer", "wrapped", "partial", "agent"])
+@pytest.mark.parametrize(
+    "name", ["answer", "pieces", "clerk", "clerk.answer", "wrapped", "partial", "agent", "named", "decorated"]
+)
 def test_whatever_can_be_awaited_or_iterated_is_a_handler(folder: Path, name: str) -> None:
     (folder / "shop.py").write_text(SOURCE)
     handler: object = load_handler(f"shop:{name}", folder)
@@ -77,7 +93,9 @@ def test_what_the_module_imports_later_is_found_beside_it(folder: Path) -> None:
     assert sys.path.count(str(folder)) == 1
 
 
-@pytest.mark.parametrize("reference", ["", "shop", "shop:", ":answer", "shop.answer"])
+@pytest.mark.parametrize(
+    "reference", ["", "shop", "shop:", ":answer", "shop.answer", "./shop:answer", ".shop:answer", "shop:answer:now"]
+)
 def test_a_reference_needs_a_module_a_colon_and_a_name(folder: Path, reference: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load_handler(reference, folder)
@@ -102,6 +120,9 @@ def test_a_missing_module_is_named_with_the_place_where_it_was_sought(folder: Pa
         ("plain", "shop:plain is not async: expected async def plain(message)"),
         ("clerk.plain", "shop:clerk.plain is not async: expected async def plain(message)"),
         ("plain_clerk", "shop:plain_clerk is not async: expected async def __call__(message)"),
+        ("none", "shop:none can't be called with one argument: expected async def none(message)"),
+        ("clerk.two", "shop:clerk.two can't be called with one argument: expected async def two(message)"),
+        ("two_clerk", "shop:two_clerk can't be called with one argument: expected async def __call__(message)"),
     ],
 )
 def test_what_is_no_handler_is_refused_with_the_reason(folder: Path, name: str, complaint: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -37,9 +38,9 @@ def load_function(reference: str, search_path: Path, argument: str) -> Callable[
 
 
 def _named(reference: str, search_path: Path) -> object:
-    module_name, colon, attribute = reference.partition(":")
-    if not (colon and module_name and attribute):
+    if not re.fullmatch(r"[^./\\:][^/\\:]*:[^:]+", reference):  # a path is no name of a module
         raise ConfigError(f'expected "package.module:function", not "{reference}"')
+    module_name, attribute = reference.split(":")
     found: object = _import(module_name, search_path)
     for name in attribute.split("."):
         try:
@@ -86,4 +87,16 @@ def _checked(function: Any, reference: str, argument: str, *, may_yield: bool = 
     if written_here and not (inspect.iscoroutinefunction(called) or (may_yield and inspect.isasyncgenfunction(called))):
         what = "yields, and can't be awaited" if inspect.isasyncgenfunction(called) else "is not async"
         raise ConfigError(f"{reference} {what}: expected async def {called.__name__}({argument})")
+    if written_here and not _takes_one(function):
+        what = "can't be called with one argument"
+        raise ConfigError(f"{reference} {what}: expected async def {called.__name__}({argument})")
     return cast("Callable[..., Any]", function)
+
+
+def _takes_one(function: Callable[..., Any]) -> bool:
+    # Not what a decorator hides behind it: the outermost is called, and may add arguments of its own.
+    try:
+        inspect.signature(function, follow_wrapped=False).bind(None)
+    except TypeError:
+        return False
+    return True
