@@ -91,6 +91,10 @@ class PolicySettings:
         for conversation_id, group in self.groups.items():
             if group.enabled and group.allow_from == ():
                 yield f"groups.{conversation_id}.allow_from is empty: nobody is heard there"
+        for key in ("group_allow_from", "free_response_chats", "groups"):
+            for name in _named(getattr(self, key)):
+                if not name.startswith("cid"):
+                    yield f"{key} names {name}: no group is called so, for conversation ids of groups begin with cid"
 
     def _policy_problems(self) -> Iterable[str]:
         if self.dm_policy == "pairing" and CODE not in self.pairing_text:
