@@ -244,7 +244,10 @@ async def test_answers_grow_in_cards_where_the_group_says_so(autojump_clock: tri
         ({"groups": {"cidG": {"allow_from": []}}}, ["groups.cidG.allow_from is empty"]),
         ({"groups": {"cidG": {"allow_from": [], "enabled": False}}}, []),
         ({"group_allow_from": ["cidA", "*", "Team"]}, ["group_allow_from names Team"]),
-        ({"groups": {"Lobby": {}}, "free_response_chats": ["x"]}, ["free_response_chats names x", "groups names Lobby"]),
+        (
+            {"groups": {"Lobby": {}}, "free_response_chats": ["x"]},
+            ["free_response_chats names x", "groups names Lobby"],
+        ),
     ],
 )
 async def test_a_check_warns_of_lists_that_hear_nobody(
