@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 import trio
 from trio.testing import MockClock
@@ -10,6 +13,7 @@ from tests.platforms.dingtalk.growing import counts, grown, the_card
 from tests.platforms.dingtalk.stage import Stage, simulated
 from trio_bridge.engine.account import Account
 from trio_bridge.engine.store import Done, Work
+from trio_bridge.errors import StoreUnavailable
 from trio_bridge.messages import Message
 from trio_bridge.platforms.dingtalk.gateway.calls import Answer
 from trio_bridge.platforms.dingtalk.gateway.cards import DELIVER, INSTANCES, STREAMING
@@ -199,3 +203,90 @@ async def test_half_a_character_does_no_harm_to_a_card(autojump_clock: MockClock
         assert await stage.dingtalk.ask("go") == "😀 and \ufffd"
         assert the_card(stage).texts == ["", "\ufffd", "😀", "😀 and \ufffd"]
         assert account.generation == 1
+
+
+@pytest.mark.parametrize("path", [STREAMING, f"PUT {INSTANCES}"])
+async def test_a_card_that_the_quota_left_is_ended_when_there_are_calls_again(
+    path: str, autojump_clock: MockClock
+) -> None:
+    """Also if the account starts in between. Where the answer is in the card, no message repeats it."""
+    store = MemoryStore()
+    async with simulated() as stage:
+        with stage.dingtalk.rest.scripts.standing(path, USED_UP):
+            for _ in range(2):
+                async with stage.account(counts, store=store) as account:
+                    await account.wait_ready()
+                    if not stage.dingtalk.cards:
+                        await stage.dingtalk.say("count")
+                    await trio.sleep(60)
+        assert status(stage) != "3"
+        async with stage.account(counts, store=store) as account:
+            await trio.sleep(10)
+        told = [sent.text for sent in stage.dingtalk.sent if sent.via == "webhook"]
+        assert (the_card(stage).text, status(stage)) == ("…" if told else "1 2 3 4 5 ", "3")
+        assert told == (["1 2 3 4 5 "] if path == STREAMING else [])
+
+
+async def test_a_card_of_which_the_store_knows_no_more_is_ended_all_the_same(autojump_clock: MockClock) -> None:
+    """The store went away while it was made."""
+
+    class Leaving(MemoryStore):
+        gone = False
+
+        async def open_account(self, name: str, **kwargs: object) -> MemoryAccount:
+            account = await super().open_account(name, platform="dingtalk")
+            save = account.save
+
+            async def leave(scope: str, changes: Mapping[str, Any]) -> None:
+                if stage.dingtalk.cards and the_card(stage).shown and not self.gone:
+                    self.gone = True
+                    raise StoreUnavailable("disk full")
+                await save(scope, changes)
+
+            account.save = leave  # type: ignore[method-assign]
+            return account
+
+    store = Leaving()
+    async with simulated() as stage, stage.account(counts, store=store) as account:
+        await account.wait_ready()
+        assert await stage.dingtalk.ask("count") == "1 2 3 4 5 "
+        await trio.sleep(5)
+        assert store.gone
+        assert (the_card(stage).text, status(stage)) == ("1 2 3 4 5 ", "3")
+        assert stage.dingtalk.rest.calls[WEBHOOK] == 0
+
+
+async def test_a_card_of_an_earlier_life_needs_no_store_to_be_gone_on_with(autojump_clock: MockClock) -> None:
+    """It died before it knew whether the card is seen; its next life can't write that down."""
+
+    class Away(MemoryStore):
+        away = False
+
+        async def open_account(self, name: str, **kwargs: object) -> MemoryAccount:
+            account = await super().open_account(name, platform="dingtalk")
+            save = type(account).save
+
+            async def refuse(scope: str, changes: Mapping[str, Any]) -> None:
+                if self.away:
+                    raise StoreUnavailable("disk full")
+                await save(account, scope, changes)
+
+            account.save = refuse  # type: ignore[method-assign]
+            return account
+
+    store = Away()
+    async with simulated() as stage:
+        with trio.CancelScope() as life:
+            async with stage.account(counts, store=store) as account:
+                await account.wait_ready()
+                stage.dingtalk.rest.scripts.hang(DELIVER, carried_out=True)
+                await stage.dingtalk.say("count")
+                await stage.dingtalk.wait_until(lambda: bool(stage.dingtalk.cards) and the_card(stage).shown)
+                life.cancel()
+                await trio.sleep_forever()
+        store.away = True
+        async with stage.account(counts, store=store):
+            await grown(stage, "1 2 3 4 5 ")
+            await trio.sleep(5)
+        assert (the_card(stage).text, status(stage)) == ("1 2 3 4 5 ", "3")
+        assert stage.dingtalk.rest.calls[WEBHOOK] == 0

@@ -149,7 +149,9 @@ class Card:
     # Ending.
 
     async def end(self, text: str, *, failed: bool) -> int | None:
-        """Show the whole answer for good. Returns how many characters it took; ``None``: people see no card.
+        """Show the whole answer for good. Returns how many characters it took; ``None``: people don't see it there.
+
+        It is there, and looks busy, where ``stage`` is not ``ended`` then.
 
         Raises what :meth:`~trio_bridge.engine.platform.Platform.send` does.
         """
@@ -167,15 +169,16 @@ class Card:
             taken = first_part(text, min(self._fitted or FITS, len(text) // 2))
             text, _ = divided(text, taken)
             outcome = await self._finalize(text, failed=failed)
+        seen = outcome.category == "ok"
         if outcome.category != "quota":  # Whatever else is wrong with the stream, the text may still be set.
             self._look_at(outcome)
             outcome = await self._calls.set_flow(self.id, FAILED if failed else DONE, self._whole(text))
             self._look_at(outcome)
-        if outcome.category != "ok":
+        if outcome.category == "ok":
+            self.stage = "ended"
+        else:
             self.trouble = outcome
-            return None
-        self.stage = "ended"
-        return taken
+        return taken if seen or self.stage == "ended" else None
 
     def _look_at(self, outcome: Outcome) -> None:
         if outcome.category in AGAIN:

@@ -125,7 +125,7 @@ class Cards:
         record = self._records.get(key)
         text, named = apart(reply.text, sendable=bool(self._config.media_roots))
         whole = attrs.evolve(reply, text=text, attachments=(*named, *reply.attachments))
-        if record is not None and record.ended:
+        if record is not None and (record.ended or record.shown):
             return _rest(whole, record.shown)
         if record is not None and record.stuck:
             return reply
@@ -147,9 +147,11 @@ class Cards:
                 # Known before the first message is sent: all of the answer goes this way, and none of it twice.
                 await self._records.put(key, attrs.evolve(record, stuck=True))
             return reply
-        rest = _rest(whole, taken)
-        if rest is not None:
-            await self._records.put(key, Record(card.id, delivered=True, ended=True, shown=taken))
+        rest, ended = _rest(whole, taken), card.stage == "ended"
+        if not ended:
+            self._note_trouble(card)
+        if rest is not None or not ended:
+            await self._records.put(key, Record(card.id, delivered=True, stuck=not ended, ended=ended, shown=taken))
         return rest
 
     def is_repeatable(self, key: str) -> bool:
@@ -164,7 +166,7 @@ class Cards:
         if record is None:
             return
         try:
-            if record.ended or (card is not None and card.stage in ("ended", "absent")):
+            if record.ended or (card is not None and card.stage == "ended"):
                 await self._records.forget(key)
             else:
                 await self._records.put(key, attrs.evolve(record, stuck=True))
@@ -228,18 +230,26 @@ class Cards:
         """Make the card, known to the store before and after. Without a store there is no card."""
         if card.stage != "new":
             return
-        record = Record(card.id, asked_by=card.asker, announced=bool(text))
+        earlier = self._records.get(key)
+        record = earlier or Record(card.id, asked_by=card.asker, announced=bool(text))
         try:
-            await self._records.put(key, record)
-            if await card.make(text):
-                await self._records.put(key, attrs.evolve(record, delivered=True))
-                self._remember(record)
-            else:
-                self._note_trouble(card)
-                await self._records.forget(key)
+            if earlier is None:
+                await self._records.put(key, record)
         except StoreUnavailable as error:
             logger.warning("no card: the store is away", extra={**self._config.labels, "cause": str(error)})
             card.give_up()
+            return
+        try:
+            if await card.make(text):
+                self._remember(record)
+                await self._records.put(key, attrs.evolve(record, delivered=True))
+            else:
+                self._note_trouble(card)
+                if earlier is None:  # Else an earlier life may have made it.
+                    await self._records.forget(key)
+        except StoreUnavailable as error:  # What is known is enough: that there may be a card.
+            fields = {**self._config.labels, "card": card.id, "cause": str(error)}
+            logger.warning("a card could not be noted: the store is away", extra=fields)
 
     def _note_trouble(self, card: Card) -> None:
         outcome = card.trouble
@@ -276,24 +286,28 @@ class Cards:
             if coming and not record.stuck:
                 return
             gone = row is None or row.state == "dead"
-            if not record.ended and (record.stuck or gone):
-                await self._end_stuck(record, ERROR_MARK if gone else NO_TEXT)
-            await self._records.forget(key)
+            text = ERROR_MARK if gone else NO_TEXT
+            if row is not None and record.shown:
+                text, _ = divided(apart(row.text, sendable=bool(self._config.media_roots))[0], record.shown)
+            if record.ended or not (record.stuck or gone) or await self._end_stuck(record, text):
+                await self._records.forget(key)
         except BridgeError as error:
             fields = {**self._config.labels, "card": record.id, "cause": str(error)}
             logger.warning("a card whose reply is gone could not be ended", extra=fields)
 
-    async def _end_stuck(self, record: Record, text: str) -> None:
+    async def _end_stuck(self, record: Record, text: str) -> bool:
+        """End it. False where DingTalk takes no such call now, and may at the next start."""
         card = Card(record.id, Target(kind="user", id=""), self._calls, self._manner, "shown")
         for trial in range(SWEEPS):
             try:
-                await card.end(text, failed=text == ERROR_MARK)
+                await card.end(text, failed=text.endswith(ERROR_MARK))
             except BridgeError:
                 if trial + 1 == SWEEPS:
                     raise
                 await trio.sleep(2.0**trial)
             else:
-                return
+                break
+        return card.trouble is None or card.trouble.category not in USELESS
 
 
 def _rest(reply: Reply, shown: int) -> Reply | None:

@@ -29,7 +29,7 @@ class Record:
     """Its reply went another way, or nowhere, and it could not be ended."""
     ended: bool = False
     shown: int = 0
-    """How many characters of the reply it holds since it has ended. The rest goes as messages."""
+    """How many characters of the reply it holds for good. The rest goes as messages."""
 
 
 def card_id(client_id: str, account: str, key: str) -> str:
