@@ -123,6 +123,16 @@ async def test_a_name_is_no_option_and_no_path_of_ours(tmp_path: Path, monkeypat
     assert await text_of(Path("-c")) == "a file"
 
 
+async def test_who_reads_files_of_strangers_knows_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "leak.py"
+    program.write_text("import os\nprint(sorted(os.environ.values()))\n")
+    monkeypatch.setenv("DINGTALK_SECRET", "canary")
+    monkeypatch.setattr(extracting, "PROGRAM", program)
+    said = await text_of(program)
+    assert said is not None
+    assert "canary" not in said
+
+
 async def test_what_takes_too_long_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "slow.py"
     program.write_text("import time\ntime.sleep(60)\n")

@@ -6,7 +6,7 @@ import logging
 import os
 import shutil
 import signal
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,12 @@ import trio
 
 from ..config import positive
 from ..engine.environment import Environment
+from ..engine.programs import passed
 from ..errors import BridgeError, ConfigError
 from ..messages import Message
 from ._program import OUTPUT, Ended, PrintedTooMuch, run_program
 from .protocol import Agent, OpenableAgent
 
-PASSED = ("HOME", "LANG", "LANGUAGE", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "USER")
-"""What every program is told of the bridge's environment, and all of ``LC_*``. The rest may be secrets of the
-bridge."""
 TOLD = 4096
 """Bytes of a variable that tells of the message: no platform's ids are near it, and the system bears it many times."""
 
@@ -127,13 +125,6 @@ class Command(OpenableAgent):
 
     def _failed(self, how: str) -> CommandFailed:
         return CommandFailed(f"{self.argv[0]} {how}")
-
-
-def passed(environment: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
-    """What a program gets to know of the bridge's environment."""
-    return {
-        name: value for name, value in environment.items() if name in PASSED or name in names or name.startswith("LC_")
-    }
 
 
 def told(message: Message) -> dict[str, str]:

@@ -10,6 +10,8 @@ from typing import Final
 
 import trio
 
+from ..engine.programs import passed
+
 PROGRAM: Final = Path(__file__).with_name("_text_of_file.py")
 
 LIMIT: Final = 50_000
@@ -23,11 +25,14 @@ async def extract_text(path: str | os.PathLike[str], *, limit: int = LIMIT) -> s
     """The first ``limit`` characters of the text in a file; ``None`` where nobody can read it.
 
     Plain text in whatever form (``.txt``, ``.md``, ``.csv``, ``.json`` …), ``.docx``, and ``.pdf`` where the extra
-    ``pdf`` is installed; the file's name does not matter. A process of its own reads it, with bounded memory and for at
-    most 20 seconds: files come from strangers. What is damaged, or a bomb, or takes longer, is ``None`` too.
+    ``pdf`` is installed; the file's name does not matter. A process of its own reads it, with bounded memory, for at
+    most 20 seconds, and without the secrets of our environment: files come from strangers. What is damaged, or a bomb,
+    or takes longer, is ``None`` too.
     """
     command = [sys.executable, "-I", str(PROGRAM), os.fspath(path), str(limit)]
     with trio.move_on_after(PATIENCE):
-        done = await trio.run_process(command, capture_stdout=True, stderr=subprocess.DEVNULL, check=False)
+        done = await trio.run_process(
+            command, capture_stdout=True, stderr=subprocess.DEVNULL, check=False, env=passed(os.environ)
+        )
         return done.stdout.decode() if done.returncode == 0 else None
     return None

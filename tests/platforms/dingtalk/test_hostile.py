@@ -15,6 +15,7 @@ from tests.platforms.dingtalk.cloud import SECRET, Desk, config
 from tests.platforms.dingtalk.stage import simulated
 from trio_bridge.errors import BridgeError, RequestFailed
 from trio_bridge.messages import Message
+from trio_bridge.platforms.dingtalk.cards.deck import MOST_GROWN
 from trio_bridge.platforms.dingtalk.codes import OLD_TOKEN, OPEN, TOKEN
 from trio_bridge.platforms.dingtalk.frames import CARD, EVENTS, GRAPH
 from trio_bridge.platforms.dingtalk.gateway.calls import Answer
@@ -107,3 +108,17 @@ async def test_an_app_secret_that_comes_back_is_shown_to_nobody(
     told = "".join(traceback.format_exception(caught.value))
     assert "***" in told
     assert SECRET not in told
+
+
+async def test_of_an_answer_without_end_no_more_is_looked_at_while_it_grows(autojump_clock: MockClock) -> None:
+    async def endless(message: Message) -> None:
+        async with message.stream() as out:
+            for _ in range(5):
+                await out.write("x" * MOST_GROWN)
+                await trio.sleep(2)
+
+    async with simulated() as stage, stage.account(endless) as account:
+        await account.wait_ready()
+        assert len(await stage.dingtalk.ask("go")) == 5 * MOST_GROWN
+        [card] = stage.dingtalk.cards
+        assert {len(text) for text in card.texts} == {0, MOST_GROWN, 5 * MOST_GROWN}

@@ -42,6 +42,15 @@ async def test_the_input_can_be_opened_anew_and_sought_in(script: Script) -> Non
     assert await probe(ffprobe=program).seconds(MP4, "video/mp4") == 3
 
 
+async def test_the_program_knows_no_secret_of_the_bridge(
+    script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DINGTALK_SECRET", "canary")
+    program = script(f"env > {tmp_path}/told; echo 3")
+    assert await probe(ffprobe=program).seconds(MP3, "audio/mpeg") == 3
+    assert "canary" not in (tmp_path / "told").read_text()
+
+
 async def test_a_cover_is_what_the_program_prints(script: Script, tmp_path: Path) -> None:
     (tmp_path / "picture").write_bytes(JPEG)
     assert await probe(ffmpeg=script(f"cat {tmp_path}/picture")).cover(MP4, "video/mp4") == JPEG

@@ -40,6 +40,9 @@ SWEEPS: Final = 5
 """Tries to end what an earlier life left behind."""
 WAITING: Final = frozenset[str]({"open", "pending", "sending", "unknown"})
 """States of a reply that may still come to its end in its card."""
+MOST_GROWN: Final = 100_000
+"""Characters of an answer that are shown while it grows. No card takes as many, and to look through more at each
+update would hold everybody up."""
 OWNERS: Final = 10_000
 """Cards of which we remember who asked."""
 
@@ -222,7 +225,7 @@ class Cards:
         if card.stage == "absent":
             return
         self._on_card(key)
-        await card.grow(lambda: while_growing(shown(text())), grown, over)
+        await card.grow(lambda: while_growing(shown(text()[:MOST_GROWN])), grown, over)
         if card.trouble is not None:
             self._note_trouble(card)
 

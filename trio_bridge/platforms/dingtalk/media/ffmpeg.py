@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ import attrs
 import trio
 
 from ....engine.executors import Executor
+from ....engine.programs import passed
 
 LIMIT: Final = 20.0
 """Seconds for one run of a program."""
@@ -79,6 +81,7 @@ class FFmpeg:
                         capture_stdout=True,
                         stderr=subprocess.DEVNULL,
                         check=False,
+                        env=passed(os.environ),
                         deliver_cancel=_kill,
                     )
                 except OSError as error:
