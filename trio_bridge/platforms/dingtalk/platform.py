@@ -79,19 +79,19 @@ class DingTalkPlatform(Platform):
         said = Extracted(data, self._config.bot_names)
         if said.drop:
             return None
-        is_group = said.is_group
+        chat_id, is_group = said.chat_id, said.is_group
         return Message(
             platform=self._config.platform,
             account=self._config.name,
             id=delivery.key,
-            conversation=Conversation(said.chat_id, "group" if is_group else "direct", said.title),
+            conversation=Conversation(chat_id, "group" if is_group else "direct", said.title),
             sender=Sender(said.sender, said.nick, said.also_known_as),
             text=said.text or (self._config.picture_prompt if said.is_pictures else ""),
             attachments=said.media,
             mentioned=not is_group or said.mentioned,
             reply_to=said.quote,
             sent_at=said.sent_at,
-            system_prompt=self._config.system_prompt_in(said.chat_id),
+            system_prompt=self._config.system_prompt_in(chat_id),
             raw=data,
             context=context,
         )
