@@ -68,6 +68,13 @@ def test_lists_take_ids_that_are_numbers_and_a_single_name() -> None:
     assert account(bot_names="小马").bot_names == ("小马",)
 
 
+@pytest.mark.parametrize("key", ["webhook_hosts", "download_hosts"])
+def test_a_host_is_not_named_by_a_url(key: str) -> None:
+    assert getattr(account(**{key: ["Files.Example.com"]}), key) == ("files.example.com",)
+    with pytest.raises(ConfigError, match="expected the name of a host"):
+        account(**{key: ["https://files.example.com"]})
+
+
 @pytest.mark.parametrize(
     ("endpoint", "key"),
     [
