@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -139,3 +140,26 @@ async def test_what_takes_too_long_is_left(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(extracting, "PROGRAM", program)
     monkeypatch.setattr(extracting, "PATIENCE", 0.3)
     assert await text_of(program) is None
+
+
+async def test_two_files_are_read_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each may take a core, and a gigabyte of memory: a message brings as many as its sender likes."""
+    running, most = 0, 0
+    run_process = trio.run_process
+
+    async def counted(*args: Any, **kwargs: Any) -> Any:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        try:
+            return await run_process(*args, **kwargs)
+        finally:
+            running -= 1
+
+    monkeypatch.setattr(trio, "run_process", counted)
+    file = tmp_path / "a.txt"
+    file.write_text("words")
+    async with trio.open_nursery() as nursery:
+        for _ in range(5):
+            nursery.start_soon(extract_text, file)
+    assert most == 2

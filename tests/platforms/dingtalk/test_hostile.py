@@ -16,8 +16,10 @@ from tests.platforms.dingtalk.stage import simulated
 from trio_bridge.errors import BridgeError, RequestFailed
 from trio_bridge.messages import Message
 from trio_bridge.platforms.dingtalk.cards.deck import MOST_GROWN
-from trio_bridge.platforms.dingtalk.codes import OLD_TOKEN, OPEN, TOKEN
-from trio_bridge.platforms.dingtalk.frames import CARD, EVENTS, GRAPH
+from trio_bridge.platforms.dingtalk.codes import OLD_TOKEN, OPEN, TOKEN, classify
+from trio_bridge.platforms.dingtalk.content import FILES
+from trio_bridge.platforms.dingtalk.extract import Extracted
+from trio_bridge.platforms.dingtalk.frames import CARD, EVENTS, GRAPH, ROBOT
 from trio_bridge.platforms.dingtalk.gateway.calls import Answer
 from trio_bridge.platforms.dingtalk.media.filehosts import FileHosts
 from trio_bridge.platforms.dingtalk.protocol import DingTalkProtocol
@@ -122,3 +124,28 @@ async def test_of_an_answer_without_end_no_more_is_looked_at_while_it_grows(auto
         assert len(await stage.dingtalk.ask("go")) == 5 * MOST_GROWN
         [card] = stage.dingtalk.cards
         assert {len(text) for text in card.texts} == {0, MOST_GROWN, 5 * MOST_GROWN}
+
+
+def test_no_id_of_a_message_hides_an_event() -> None:
+    protocol = DingTalkProtocol(frozenset((EVENTS,)))
+    event = {"type": "EVENT", "headers": {"topic": "*", "messageId": "1", "eventId": "7"}, "data": "{}"}
+    said = {"conversationId": "cidA", "conversationType": "2", "text": {"content": "hello"}}
+    robot = {"type": "CALLBACK", "headers": {"topic": ROBOT, "messageId": "2"}, "data": json.dumps(said)}
+    taken = [event, robot]
+    taken += [{**robot, "data": json.dumps({**said, "msgId": msg_id})} for msg_id in ("event:7", "h:2", "m:h:2")]
+    keys = [delivery.key for frame in taken for delivery in protocol.receive([json.dumps(frame)]).deliveries]
+    assert len(keys) == len(set(keys)) == 5
+
+
+@pytest.mark.parametrize("kind", ["richText", "chatRecord"])
+def test_a_message_tells_of_so_many_files_only(kind: str) -> None:
+    """Whoever fetches them all makes a call for each, and the calls of a month are counted."""
+    files = [{"type": "picture", "msgType": "picture", "downloadCode": str(number)} for number in range(1000)]
+    said = Extracted({"msgtype": kind, "content": {kind: files}})
+    assert [file.source["code"] for file in said.media] == [str(number) for number in range(FILES)]
+
+
+@pytest.mark.parametrize("token", [{}, [], ["t"], True, "", None])
+def test_what_is_no_token_is_none(token: Any) -> None:
+    body = json.dumps({"accessToken": token, "expireIn": 7200}).encode()
+    assert classify("POST", TOKEN, 200, body).category == "retry"

@@ -217,7 +217,7 @@ def _of_success(path: str, code: str, payload: Mapping[str, Any] | None, lost: C
         return "bad_request"
     if payload.get("success") is False:
         return "retry"
-    if any(payload.get(name) in (None, "") for name in PROMISED.get(path, ())):
+    if not all(word(payload.get(name)) for name in PROMISED.get(path, ())):
         return lost
     if any(delivery.get("success") is False for delivery in _deliveries(payload.get("result"))):
         return "bad_target"

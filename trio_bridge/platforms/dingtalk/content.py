@@ -23,6 +23,9 @@ MEDIA_KINDS: Final[Mapping[str, MediaKind]] = {
     "file": "file",
 }
 
+FILES: Final = 100
+"""Files of one message that are told of: whoever fetches them all makes a call for each."""
+
 CARD_NODES: Final = 1000
 """Parts of a quoted card that are looked at: its sender chooses how many there are."""
 
@@ -88,7 +91,7 @@ def _read_rich_text(body: Mapping[str, Any], text: Mapping[str, Any]) -> Content
             words.append(_first(item, "text", "content"))
         if found := read_media(MEDIA_KINDS.get(kind, "image"), item):
             media.append(found)
-    return Content("".join(words), tuple(media), skills=tuple(skills))
+    return Content("".join(words), tuple(media[:FILES]), skills=tuple(skills))
 
 
 def _read_action_card(body: Mapping[str, Any], text: Mapping[str, Any]) -> Content:
@@ -125,7 +128,7 @@ def _read_chat_record(body: Mapping[str, Any], text: Mapping[str, Any]) -> Conte
         lines.append(f"{word(entry.get('senderNick')) or '?'}: {word(entry.get('content')) or f'[{kind}]'}")
         if kind in MEDIA_KINDS and (found := read_media(MEDIA_KINDS[kind], entry)):
             media.append(found)
-    return Content("\n".join(lines) or _first(body, "title"), tuple(media))
+    return Content("\n".join(lines) or _first(body, "title"), tuple(media[:FILES]))
 
 
 def _read_medium(kind: MediaKind) -> Callable[[Mapping[str, Any], Mapping[str, Any]], Content]:

@@ -190,10 +190,15 @@ def _text(data: Any) -> str:
         raise ValueError("nested too deeply") from None
 
 
+OUR_KEYS: Final = ("event:", "h:", "d:", "m:")
+"""How keys begin that are no ids of messages."""
+
+
 def _key(envelope: Envelope, text: str, data: dict[str, Any]) -> str:
     """What all deliveries of one message have in common: its own id, which a redelivery keeps."""
     if message := word(data.get("msgId")):
-        return message
+        # An id that looks like a key that we made of something else could hide that.
+        return f"m:{message}" if message.startswith(OUR_KEYS) else message
     if envelope.message_id is not None:
         return f"h:{envelope.message_id}"
     return f"d:{hashlib.sha256(text.encode()).hexdigest()[:32]}"
