@@ -299,8 +299,9 @@ async def test_a_conversation_that_is_busy_again_is_told_again(autojump_clock: M
         assert len(stage.dingtalk.rest.cards.known) == 2
 
 
-async def test_a_reply_that_is_given_up_leaves_its_card_as_it_is(replies: Replies, autojump_clock: MockClock) -> None:
-    """It is a dead letter; its replay ends the card."""
+async def test_a_reply_that_is_given_up_ends_its_card_and_is_replayed_as_a_message(
+    replies: Replies, autojump_clock: MockClock
+) -> None:
     async with simulated() as stage:
         store = MemoryStore()
         async with stage.account(counts, store=store) as account:
@@ -317,9 +318,11 @@ async def test_a_reply_that_is_given_up_leaves_its_card_as_it_is(replies: Replie
         (letter,) = await kept.dead_letters()
         assert await kept.replay("outbox", letter.key, now=account._environment.wall())
         async with stage.account(None, store=store):
-            await stage.dingtalk.wait_until(lambda: the_card(stage).flow_status == "3")
+            await stage.dingtalk.wait_until(lambda: the_card(stage).ended)
             await trio.sleep(1)
-        assert the_card(stage).text == "1 2 3 4 5 "
+        assert [(sent.via, sent.text) for sent in stage.dingtalk.sent if sent.via != "card"] == [
+            ("direct", "1 2 3 4 5 ")
+        ]
 
 
 def test_a_card_has_an_id_of_its_own() -> None:
