@@ -262,9 +262,9 @@ class Cards:
         useless = outcome.category in USELESS or (outcome.category == "bad_request" and card.stage == "absent")
         if useless and trio.current_time() >= self._off_until:
             self._off_until = trio.current_time() + OFF
-            logger.warning("no cards for now: answers go as messages", extra={**fields, "again_in": OFF})
+            logger.warning("no cards for now, see the cause: answers go as messages", extra={**fields, "again_in": OFF})
         else:
-            logger.info("a card was left", extra=fields)
+            logger.info("an answer leaves its card, and goes as a message if it must", extra=fields)
 
     def _remember(self, record: Record) -> None:
         self._owners[record.id] = record.asked_by
