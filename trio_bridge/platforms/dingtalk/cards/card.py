@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Final, Literal
 
@@ -42,8 +41,6 @@ ELSEWHERE: Final = "↓"
 """Shown by a card of which nobody knows whether it is shown: its answer follows."""
 UNSAFE: Final = "⚠"
 """Shown by a card whose answer DingTalk would not show."""
-
-logger = logging.getLogger(__name__)
 
 
 @attrs.frozen
