@@ -36,17 +36,19 @@ FILES: Final = 20
 _OPENING: Final = "[DINGTALK_"
 _KINDS: Final[Mapping[str, FileKind]] = {"IMAGE": "image", "AUDIO": "audio", "VIDEO": "video", "FILE": "file"}
 
-# Nothing is read twice: every repetition stops at the next of its own signs, and gives nothing back.
-_ALT = r"(?:[^\[\]\n]++|\[[^\[\]\n]*+\])*+"
-_ADDRESS = r"(?:[^()\n]++|\([^()\n]*+\))*+"
+# Every repetition stops at the next of its own signs, and there is one way only to read a text: where it fails, giving
+# back what was read leads nowhere at once. Possessive repetitions would say so, but Python reads them wrongly before
+# 3.11.5 (gh-106052).
+_ALT = r"[^\[\]\n]*(?:\[[^\[\]\n]*\][^\[\]\n]*)*"
+_ADDRESS = r"[^()\n]*(?:\([^()\n]*\)[^()\n]*)*"
 _SIGN = re.compile(
-    r"^ {0,3}(?P<fence>`{3}|~{3}).*+$"
+    r"^ {0,3}(?P<fence>`{3}|~{3}).*$"
     r"|\[DINGTALK_(?P<kind>IMAGE|AUDIO|VIDEO|FILE)\]"
     rf"|!\[{_ALT}\]\((?P<address>{_ADDRESS})\)",
     re.MULTILINE,
 )
 _HALF_PICTURE = re.compile(
-    rf"!\[{_ALT}(?:\[[^\[\]\n]*+|\](?:\((?!https?:){_ADDRESS}(?:\([^()\n]*+)?)?)?\Z", re.IGNORECASE
+    rf"!\[{_ALT}(?:\[[^\[\]\n]*|\](?:\((?!https?:){_ADDRESS}(?:\([^()\n]*)?)?)?\Z", re.IGNORECASE
 )
 _TITLE = re.compile(r"""\s+(?:"[^"]*"|'[^']*')\s*\Z""")
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
