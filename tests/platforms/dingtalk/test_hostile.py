@@ -16,7 +16,7 @@ from tests.platforms.dingtalk.stage import simulated
 from trio_bridge.errors import BridgeError, RequestFailed
 from trio_bridge.messages import Message
 from trio_bridge.platforms.dingtalk.cards.deck import MOST_GROWN
-from trio_bridge.platforms.dingtalk.codes import OLD_TOKEN, OPEN, TOKEN, classify
+from trio_bridge.platforms.dingtalk.codes import OLD_TOKEN, OPEN, TOKEN, WEBHOOK, classify
 from trio_bridge.platforms.dingtalk.content import FILES
 from trio_bridge.platforms.dingtalk.extract import Extracted
 from trio_bridge.platforms.dingtalk.frames import CARD, EVENTS, GRAPH, ROBOT
@@ -149,3 +149,13 @@ def test_a_message_tells_of_so_many_files_only(kind: str) -> None:
 def test_what_is_no_token_is_none(token: Any) -> None:
     body = json.dumps({"accessToken": token, "expireIn": 7200}).encode()
     assert classify("POST", TOKEN, 200, body).category == "retry"
+
+
+async def test_a_session_that_comes_back_is_shown_to_nobody(autojump_clock: MockClock, desk: Desk) -> None:
+    data = desk.cloud.say()
+    session = data["sessionWebhook"].rpartition("=")[2]
+    body = json.dumps({"errcode": 310000, "errmsg": f"session {session} is odd"})
+    desk.cloud.rest.scripts.add(WEBHOOK, Answer(body=body))
+    with pytest.raises(RequestFailed, match="is odd") as refused:
+        await desk.answer(data, "hello")
+    assert session not in str(refused.value)
