@@ -125,17 +125,16 @@ class Cards:
     async def finish(self, outgoing: Outgoing) -> Reply | None:
         """Bring the card of a reply to its end: see :meth:`~trio_bridge.engine.platform.Platform.finish`."""
         key, reply = outgoing.key, outgoing.reply
-        record = self._records.get(key)
+        record, card = self._records.get(key), self._cards.get(key)
+        if record is None and card is None:
+            return reply  # Nearly always: its files are looked for where it is cut into parts.
         text, named = apart(reply.text, sendable=bool(self._config.media_roots))
         whole = attrs.evolve(reply, text=text, attachments=(*named, *reply.attachments))
         if record is not None and (record.ended or record.shown):
             return _rest(whole, record.shown)
         if record is not None and record.stuck:
             return reply
-        card = self._cards.get(key)
         if card is None:
-            if record is None:
-                return reply
             card = self._card_for(key, Target.load(outgoing.target))
             assert card is not None  # There is a record of it.
             await self._make(key, card)
