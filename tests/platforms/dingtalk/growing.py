@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import trio
@@ -11,7 +11,9 @@ import trio
 from tests.platforms.dingtalk.stage import Stage
 from trio_bridge.engine.account import Account
 from trio_bridge.messages import Message
+from trio_bridge.platforms.dingtalk.gateway.calls import Answer
 from trio_bridge.platforms.dingtalk.gateway.card import Card
+from trio_bridge.platforms.dingtalk.gateway.cards import INSTANCES, STREAMING
 from trio_bridge.stores.memory import MemoryStore
 
 
@@ -33,6 +35,14 @@ async def counts(message: Message) -> None:
         for number in range(1, 6):
             await out.write(f"{number} ")
             await trio.sleep(1)
+
+
+@contextmanager
+def cards_end_like(stage: Stage, answer: Answer) -> Iterator[None]:
+    """Within the block every call about cards is answered like this."""
+    scripts = stage.dingtalk.rest.scripts
+    with scripts.standing(STREAMING, answer), scripts.standing(INSTANCES, answer):
+        yield
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from tests.platforms.dingtalk.growing import counts, grown, killed, the_card
+from tests.platforms.dingtalk.growing import cards_end_like, counts, grown, killed, the_card
 from tests.platforms.dingtalk.stage import simulated
 from trio_bridge.engine.store import OutgoingChange
 from trio_bridge.errors import RequestFailed
@@ -223,10 +223,7 @@ async def test_trap_66_the_end_of_the_quota_in_the_middle_of_a_card_is_one_messa
         await account.wait_ready()
         pushed = await stage.dingtalk.say("count")
         await grown(stage, "1 2 ")
-        with (
-            stage.dingtalk.rest.scripts.standing(STREAMING, replies["quota_month"]),
-            stage.dingtalk.rest.scripts.standing(INSTANCES, replies["quota_month"]),
-        ):
+        with cards_end_like(stage, replies["quota_month"]):
             await stage.dingtalk.wait_replied(pushed)
             assert [sent.via for sent in stage.dingtalk.sent] == ["webhook"]
             assert stage.dingtalk.sent[0].text == "1 2 3 4 5 "
@@ -241,10 +238,7 @@ async def test_the_end_is_tried_until_it_is_taken(replies: Replies, autojump_clo
         await account.wait_ready()
         pushed = await stage.dingtalk.say("count")
         await grown(stage, "1 2 ")
-        with (
-            stage.dingtalk.rest.scripts.standing(STREAMING, replies["card_busy"]),
-            stage.dingtalk.rest.scripts.standing(INSTANCES, replies["card_busy"]),
-        ):
+        with cards_end_like(stage, replies["card_busy"]):
             await trio.sleep(300)
         await stage.dingtalk.wait_replied(pushed)
         assert (the_card(stage).text, the_card(stage).flow_status) == ("1 2 3 4 5 ", "3")

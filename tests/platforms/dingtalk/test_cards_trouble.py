@@ -9,7 +9,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from tests.platforms.dingtalk.growing import counts, grown, killed, the_card
+from tests.platforms.dingtalk.growing import cards_end_like, counts, grown, killed, the_card
 from tests.platforms.dingtalk.stage import simulated, tasks_of
 from trio_bridge.engine.store import Work
 from trio_bridge.errors import StoreUnavailable
@@ -235,10 +235,7 @@ async def test_a_card_that_could_not_be_ended_is_ended_at_the_next_start(
             await account.wait_ready()
             pushed = await stage.dingtalk.say("count")
             await grown(stage, "1 2 ")
-            with (
-                stage.dingtalk.rest.scripts.standing(STREAMING, replies["quota_month"]),
-                stage.dingtalk.rest.scripts.standing(INSTANCES, replies["quota_month"]),
-            ):
+            with cards_end_like(stage, replies["quota_month"]):
                 await stage.dingtalk.wait_replied(pushed)
                 await trio.sleep(1)
         async with stage.account(None, store=store):
@@ -308,10 +305,7 @@ async def test_a_reply_that_is_given_up_ends_its_card_and_is_replayed_as_a_messa
             await account.wait_ready()
             await stage.dingtalk.say("count")
             await grown(stage, "1 2 3 4 5 ")
-            with (
-                stage.dingtalk.rest.scripts.standing(STREAMING, replies["card_busy"]),
-                stage.dingtalk.rest.scripts.standing(INSTANCES, replies["card_busy"]),
-            ):
+            with cards_end_like(stage, replies["card_busy"]):
                 await trio.sleep(90_000)
             assert account.alarms == {"dead_letters"}
         kept = await store.open_account(account.name, platform="dingtalk")
