@@ -1,0 +1,1 @@
+"""The OpenClaw Gateway: its client, and its server side for simulators."""

@@ -1,0 +1,1 @@
+"""The server side of the OpenClaw Gateway: no I/O, no clock, and nothing of the client."""
