@@ -16,6 +16,7 @@ from trio_bridge.errors import (
     NotSent,
     PeerClosed,
     PeerSilent,
+    PeerStarting,
     RateLimited,
     RemoteProtocolError,
     RequestFailed,
@@ -33,6 +34,7 @@ def test_try_again_is_one_except_clause() -> None:
     assert {error for error in TREE if issubclass(error, ConnectionLost)} == {
         ConnectionLost,
         PeerSilent,
+        PeerStarting,
         PeerClosed,
         HandshakeFailed,
         RemoteProtocolError,

@@ -40,6 +40,13 @@ class PeerClosed(ConnectionLost):
         self.reason = reason
 
 
+class PeerStarting(ConnectionLost):
+    """The server is there and not ready yet. Asking again soon is right, and its start is nobody's failure.
+
+    ``retry_after`` is how long it wants to be left alone, in seconds.
+    """
+
+
 class HandshakeFailed(ConnectionLost):
     """The connection did not come to be: name, TCP, TLS, login call, upgrade or the platform's own handshake.
 
@@ -82,6 +89,18 @@ class AccountRefused(BridgeError):
 
 class AccountStopped(BridgeError):
     """The account was stopped, or is parked until an operator acts."""
+
+
+class Postponed(BridgeError):
+    """A handler raises it to have its message wait, for a reason that is not the message's: what answers is away.
+
+    The message goes back to its conversation and costs no attempt; it is handled again after ``retry_after`` seconds,
+    or soon. However often that happens, it never becomes a dead letter by it.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class RequestFailed(BridgeError):

@@ -114,6 +114,9 @@ class ReplyStream(Protocol):
     async def write(self, delta: str) -> None:
         """Append to the reply. Waits for nobody; the newest text wins on its way to the platform."""
 
+    async def replace(self, text: str) -> None:
+        """Let another text stand in place of all that was written: what answers took something back."""
+
 
 class Transaction(Protocol):
     """Replies and small state that are committed together with the completion of the message."""

@@ -46,10 +46,13 @@ async def open_bridge(
     async with (
         open_store(store) as opened,
         open_files(_files_of(opened) if files is None else Path(files), environment.disk) as received,
-        open_agent(handler, environment) as answering,
-        serve_bridge(accounts, answering, opened, attrs.evolve(environment, files=received)) as bridge,
     ):
-        yield bridge
+        environment = attrs.evolve(environment, files=received, store=opened)
+        async with (
+            open_agent(handler, environment) as answering,
+            serve_bridge(accounts, answering, opened, environment) as bridge,
+        ):
+            yield bridge
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from trio_bridge.errors import (
     ConnectionLost,
     HandshakeFailed,
     PeerClosed,
+    PeerStarting,
     RateLimited,
 )
 
@@ -206,3 +207,31 @@ def test_delays_stay_between_floor_and_cap(drawn: list[float]) -> None:
     for value in drawn:
         rand.value = value
         assert 0.25 <= policy.ended(not_connected()).delay <= 60
+
+
+def starting(retry_after: float | None = 0.5) -> Outcome:
+    return Outcome(PeerStarting("gateway starting", retry_after=retry_after), ended_at=0.0)
+
+
+def test_a_server_that_is_starting_is_asked_again_when_it_says_and_that_is_no_failure() -> None:
+    rand = Rand(0.0)
+    policy = RestartPolicy(config(), rand)
+    assert [policy.ended(starting(0.5)).delay for _ in range(20)] == [0.5] * 20
+    rand.value = 1.0
+    assert policy.ended(not_connected()).delay == 1.0  # the first of the failures
+
+
+@pytest.mark.parametrize(
+    ("hint", "delay"),
+    [(None, 0.25), (0.0, 0.25), (0.1, 0.25), (3600.0, 10.0), (float("nan"), 0.25), (float("inf"), 10.0)],
+)
+def test_what_a_starting_server_asks_for_is_bounded(hint: float | None, delay: float) -> None:
+    assert RestartPolicy(config(), Rand(0.0)).ended(starting(hint)).delay == delay
+
+
+def test_a_server_that_starts_for_ever_is_one_that_fails() -> None:
+    rand = Rand(1.0)
+    policy = RestartPolicy(config(), rand)
+    delays = [policy.ended(starting(0.1)).delay for _ in range(102)]
+    assert delays[:100] == [0.25] * 100
+    assert delays[100] == 1.0

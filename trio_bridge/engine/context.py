@@ -51,6 +51,14 @@ class Stream:
     async def write(self, delta: str) -> None:
         """Append ``delta``. A checkpoint."""
         self._pieces.append(delta)
+        await self._changed()
+
+    async def replace(self, text: str) -> None:
+        """Let ``text`` stand in place of all that was written. A checkpoint."""
+        self._pieces = [text]
+        await self._changed()
+
+    async def _changed(self) -> None:
         if self.grown is not None:
             self.grown()
         await trio.lowlevel.checkpoint()
@@ -102,6 +110,11 @@ class HandlerContext:
         self.answered = False
         """Something was said to the message, in this run of its handler or seen there from an earlier one."""
         self._message: Message | None = None
+
+    @property
+    def has_open_reply(self) -> bool:
+        """Whether a reply to the message has begun and not ended."""
+        return bool(self._unfinished)
 
     def attach(self, message: Message) -> None:
         """Name the message that replies go to."""

@@ -18,7 +18,7 @@ import trio
 
 from ..backoff import Backoff
 from ..config import AccountConfig
-from ..errors import BridgeError, StoreUnavailable
+from ..errors import BridgeError, Postponed, StoreUnavailable
 from ..messages import Message, Reply
 from ..wire.protocol import Delivery
 from .context import HandlerContext, Holding
@@ -38,6 +38,8 @@ Handler = Callable[[Message], Any]
 """``async def handler(message)`` returning ``None``, a text or a Reply, or an async generator of pieces of text."""
 
 RETRIES = Backoff(first=1.0, factor=2.0, cap=60.0, floor=0.25)
+POSTPONED = Backoff(first=2.0, factor=1.0, cap=2.0, floor=1.0)
+"""Before a message is tried again that its handler postponed, where the handler did not say."""
 INTERRUPTIONS = 3
 """A delivery that was interrupted this often may drain for as long as a handler may run."""
 TOLERANCE = 0.01
@@ -188,6 +190,9 @@ class Dispatcher:
             completion = await walled(self._complete, held, context)
         except HandlerFailed as failure:
             error = failure.__cause__ or failure
+            if isinstance(error, Postponed) and not context.completed:
+                self._submit(work, self._postponed(held, context, error))
+                return
             if is_cut_off():
                 # It was cut off in the middle of something, and may say so: that is no failure of its message.
                 fields = {**self.config.labels, "key": held.claim.delivery.key}
@@ -279,6 +284,16 @@ class Dispatcher:
         rand = self._environment.rand
         delay = honour_hint(RETRIES.delay(claim.attempts - 1, rand), hint_of(error), rand)
         return Completion(claim.seq, claim.fence, "retry", not_before=self._environment.wall() + delay, error=reason)
+
+    def _postponed(self, held: Held, context: HandlerContext, error: Postponed) -> Completion:
+        """Back to its lane, at no attempt's cost. A reply that has begun makes it an interruption: it is to go on."""
+        claim, rand = held.claim, self._environment.rand
+        delay = honour_hint(POSTPONED.delay(0, rand), error.retry_after, rand)
+        fields = {**self.config.labels, "key": claim.delivery.key, "cause": str(error), "again_in": round(delay, 2)}
+        logger.info("a message waits", extra=fields)
+        not_before = self._environment.wall() + delay
+        unstarted = not context.has_open_reply
+        return Completion(claim.seq, claim.fence, "release", not_before=not_before, unstarted=unstarted)
 
     def _interrupted(self, held: Held, context: HandlerContext) -> None:
         claim = held.claim

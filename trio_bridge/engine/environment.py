@@ -13,6 +13,7 @@ from ..transport.network import Network
 from ..transport.tcp import SystemNetwork
 from .executors import Executor, in_thread
 from .files import Files
+from .store import Store
 
 
 @attrs.frozen(kw_only=True)
@@ -29,3 +30,5 @@ class Environment:
     """Who waits for the disk, where received files are written."""
     files: Files = attrs.field(default=attrs.Factory(lambda self: Files(None, self.disk), takes_self=True))
     """Where they are written: set by who opens the bridge."""
+    store: Store | None = None
+    """Where the bridge keeps what must survive: set by who opens it, for agents that keep something too."""

@@ -355,7 +355,7 @@ class Inbox:
             logger.warning("a late completion was refused", extra=fields)
         elif completion.result in ("retry", "release"):
             held.returns = True
-            if completion.result == "retry":
+            if completion.not_before:
                 held.returns_at = trio.current_time() + max(0.0, completion.not_before - self._wall())
         else:
             self._bytes -= len(held.claim.delivery.data)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,15 +11,35 @@ from typing import Any, ClassVar
 import attrs
 
 from ..config import AccountConfig, Overlap
-from ..errors import RequestFailed
+from ..errors import BridgeError, PeerClosed, RequestFailed
 from ..messages import Attachment, Message, MessageContext, PathLike, Reply
 from ..transport.websocket import Websocket
-from ..wire.protocol import Delivery, PlatformProtocol
+from ..wire.protocol import Delivery, Frame, PlatformProtocol
 from .environment import Environment
 from .findings import Finding
 from .hosts import Hosts
 from .networks import network_of
 from .store import AccountStore
+
+
+class Requests(abc.ABC):
+    """What others than the peer want written on a connection: the calls of an application, not acknowledgements.
+
+    The writer takes them when it writes, so that until then nothing has left this machine.
+    """
+
+    @abc.abstractmethod
+    async def wait(self) -> None:
+        """Return when there is something to take."""
+
+    @abc.abstractmethod
+    def take(self) -> list[Frame]:
+        """What is to be written now, and counts as written from now on; a part of it, where it is much."""
+
+
+def as_it_is(close: PeerClosed) -> BridgeError:
+    """A close means what it says."""
+    return close
 
 
 @attrs.frozen
@@ -28,6 +48,14 @@ class Connection:
 
     link: Websocket
     protocol: PlatformProtocol
+    early: Sequence[Frame] = attrs.field(default=(), kw_only=True, repr=False)
+    """What arrived right behind the handshake, or in the middle of it: it is read first."""
+    requests: Requests | None = attrs.field(default=None, kw_only=True)
+    """What is written on behalf of an application."""
+    meaning: Callable[[PeerClosed], BridgeError] = attrs.field(default=as_it_is, kw_only=True)
+    """What it means on this platform that the peer closed: the error that decides what follows."""
+    watch: Callable[[], Awaitable[None]] | None = attrs.field(default=None, kw_only=True)
+    """A task of the platform's own, for as long as the connection lives. What it raises ends the connection."""
 
 
 @attrs.frozen(kw_only=True)

@@ -7,6 +7,7 @@
    delivery (stalled) slow it down to a probe.
 4. A refusal waits for other credentials or an operator, and is probed once an hour.
 5. A server that announces its leaving is followed at once, but only once a minute.
+6. A server that is starting is asked again when it says, and that is no failure; not for ever.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Callable
 import attrs
 
 from ..config import AccountConfig
-from ..errors import AccountRefused
+from ..errors import AccountRefused, PeerStarting
 from .states import Alarm, Outcome, Phase
 
 PROVEN_AFTER = 60.0
@@ -29,6 +30,10 @@ IMMEDIATE_EVERY = 60.0
 """At most one reconnect without any delay in this many seconds."""
 LONGEST_HINT = 86_400.0
 """A server may ask for a day of patience and no more: 82,721 s have been seen in the field."""
+STARTING_DELAYS = (0.25, 10.0)
+"""Between two attempts at a server that is starting: what it asks for, within these bounds."""
+STARTING_TRIES = 100
+"""A server that has been starting for so many attempts is treated like one that fails."""
 STANDBY_DELAY = 60.0
 PAIRING_DELAY = 15.0
 HERD_SPREAD = 15.0
@@ -61,6 +66,7 @@ class RestartPolicy:
         self._failures = 0
         self._ended_runs: deque[float] = deque(maxlen=FLAPPING_RUNS + 1)
         self._short_runs = 0
+        self._starting = 0
         self._last_immediate = -IMMEDIATE_EVERY
         self.alarms: set[Alarm] = set()
 
@@ -73,6 +79,11 @@ class RestartPolicy:
             return self._refused(refusal)
         self.alarms.discard(Alarm.PAIRING_REQUIRED)
         hint = getattr(outcome.cause, "retry_after", None)
+        if isinstance(outcome.cause, PeerStarting) and self._starting < STARTING_TRIES:
+            self._starting += 1
+            shortest, longest = STARTING_DELAYS
+            return Begin(min(max(shortest, honour_hint(shortest, hint, self._rand)), longest))
+        self._starting = 0
         if Alarm.STALLED in self.alarms:
             if self._config.stall_probe is None:
                 return Begin(float("inf"), "parked")

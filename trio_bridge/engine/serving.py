@@ -10,20 +10,20 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import attrs
 import trio
 
 from ..config import AccountConfig
-from ..errors import PeerSilent, RemoteProtocolError
+from ..errors import PeerClosed, PeerSilent, RemoteProtocolError
 from ..transport.websocket import Websocket
 from ..wire.protocol import Delivery, Frame, PlatformProtocol
 from .answers import NotAnswered
 from .bell import Bell
 from .inbox import Inbox
-from .platform import Connection
+from .platform import Connection, Requests
 from .statistics import Counters
 
 ARRIVALS = 16
@@ -34,6 +34,8 @@ PATIENCE = 1.0
 """How long the reader waits for room before it sheds."""
 WRITE_LIMIT = 10.0
 """How long the peer may refuse to read."""
+SLOWEST = 64 * 1024
+"""Bytes per second that even a bad line carries: what is large may take longer."""
 BAD_FRAMES = 20
 BAD_FRAMES_WINDOW = 60.0
 PROBE_LIMIT = 3.0
@@ -98,7 +100,7 @@ class Wiring:
         outgoing_in, outgoing_out = trio.open_memory_channel[Frames](OUTGOING)
         with arrivals_in, arrivals_out, prompts_in, prompts_out, outgoing_in, outgoing_out:
             tasks: list[tuple[str, Callable[[], Awaitable[None]]]] = [
-                ("writer", _Writer(self.link, outgoing_out.clone()).run),
+                ("writer", _Writer(self.link, outgoing_out.clone(), self.connection.requests).run),
                 (
                     "reader",
                     _Reader(
@@ -117,6 +119,10 @@ class Wiring:
             ]
             if self.protocol.beat_interval is not None:
                 tasks.append(("beat", _Beat(self.protocol, outgoing_in.clone()).run))
+            if self.connection.requests is not None:
+                tasks.append(("caller", _Caller(self.connection.requests, outgoing_in.clone()).run))
+            if self.connection.watch is not None:
+                tasks.append(("watch", self.connection.watch))
             for role, run in tasks:
                 io.start_soon(run, name=f"{label}/{role}")
 
@@ -135,28 +141,38 @@ class _Reader:
     bad: deque[float] = attrs.field(factory=lambda: deque(maxlen=BAD_FRAMES + 1))
 
     async def run(self) -> None:
-        link, protocol, counters = self.wiring.link, self.wiring.protocol, self.wiring.counters
+        link = self.wiring.link
         with self.arrivals, self.prompts, self.outgoing:
+            if self.wiring.connection.early:
+                await self._understand(self.wiring.connection.early)
             while True:
-                frames = await link.receive_batch()
+                try:
+                    frames = await link.receive_batch()
+                except PeerClosed as close:
+                    if (error := self.wiring.connection.meaning(close)) is close:
+                        raise
+                    raise error from close
                 if link.wants_flush:
                     self._post([])
-                if not frames:
-                    continue
-                protocol.expire(trio.current_time())
-                batch = protocol.receive(frames)
-                if batch.replies:
-                    self._post(batch.replies)
-                if batch.deliveries:
-                    counters.received += len(batch.deliveries)
-                    self._note_deliveries(len(batch.deliveries))
-                    await self._hand_over(batch.deliveries)
-                for what in batch.lost:
-                    logger.error("lost: nobody can read it", extra={**self.wiring.config.labels, "what": what})
-                if batch.bad:
-                    self._count_bad(batch.bad)
-                if batch.leaving is not None:
-                    self.on_leaving(batch.leaving)  # and read on: the next connection comes first
+                if frames:
+                    await self._understand(frames)
+
+    async def _understand(self, frames: Sequence[Frame]) -> None:
+        protocol = self.wiring.protocol
+        protocol.expire(trio.current_time())
+        batch = protocol.receive(frames)
+        if batch.replies:
+            self._post(batch.replies)
+        if batch.deliveries:
+            self.wiring.counters.received += len(batch.deliveries)
+            self._note_deliveries(len(batch.deliveries))
+            await self._hand_over(batch.deliveries)
+        for what in batch.lost:
+            logger.error("lost: nobody can read it", extra={**self.wiring.config.labels, "what": what})
+        if batch.bad:
+            self._count_bad(batch.bad)
+        if batch.leaving is not None:
+            self.on_leaving(batch.leaving)  # and read on: the next connection comes first
 
     def _post(self, frames: Frames) -> None:
         try:
@@ -217,16 +233,36 @@ class _Writer:
 
     link: Websocket
     outgoing: trio.MemoryReceiveChannel[Frames]
+    requests: Requests | None
 
     async def run(self) -> None:
         with self.outgoing:
             async for frames in self.outgoing:
                 frames = [*frames, *_gathered(self.outgoing)]
+                patience = WRITE_LIMIT
+                if self.requests is not None:
+                    asked = self.requests.take()
+                    patience += sum(map(len, asked)) / SLOWEST
+                    frames += asked
                 # A send that was cut off has torn a frame: this limit ends the connection, it is not tried again.
-                with trio.move_on_after(WRITE_LIMIT) as limit:
+                with trio.move_on_after(patience) as limit:
                     await self.link.send_batch(frames)
                 if limit.cancelled_caught:
-                    raise PeerSilent(f"the peer has not read for {WRITE_LIMIT:g} s")
+                    raise PeerSilent(f"the peer has not read for {patience:.0f} s")
+
+
+@attrs.frozen
+class _Caller:
+    """Wakes the writer when somebody wants something written. The writer takes it, and nobody before."""
+
+    requests: Requests
+    outgoing: trio.MemorySendChannel[Frames]
+
+    async def run(self) -> None:
+        with self.outgoing:
+            while True:
+                await self.requests.wait()
+                await self.outgoing.send([])
 
 
 @attrs.frozen

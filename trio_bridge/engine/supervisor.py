@@ -12,7 +12,7 @@ from collections.abc import Callable
 import trio
 
 from ..config import Overlap
-from ..errors import AccountRefused, BridgeError
+from ..errors import AccountRefused, BridgeError, PeerStarting
 from .generation import Generation, Workshop
 from .governor import connect_governor
 from .policy import Begin, RestartPolicy
@@ -128,14 +128,16 @@ class Supervisor:
             begin = self._policy.leaving(outcome.ended_at)
         else:
             begin = self._policy.ended(outcome, herd=outcome.was_run and connect_governor().lost())
-        self._note(outcome)
         fields = self._fields(number, cause=self._shown(outcome.cause), again_in=round(begin.delay, 2))
-        if not isinstance(outcome.cause, BridgeError):
+        if isinstance(outcome.cause, PeerStarting) and isinstance(self.last_error, PeerStarting):
+            logger.debug("still starting", extra=fields)
+        elif not isinstance(outcome.cause, BridgeError):
             logger.error("a connection failed unexpectedly", exc_info=outcome.cause, extra=fields)
         elif outcome.refusal is not None:
             logger.error("refused", extra=fields)
         else:
             logger.info("lost" if outcome.was_run else "not connected", extra=fields)
+        self._note(outcome)
         self._begin(generations, begin)
 
     def _note(self, outcome: Outcome) -> None:
