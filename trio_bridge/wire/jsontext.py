@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
+
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def _judged_by_json(decode: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -31,3 +34,46 @@ except ModuleNotFoundError:
     """
 else:
     loads = _judged_by_json(msgspec.json.Decoder().decode)
+
+
+def parse(text: str) -> Any:
+    """What a JSON text says, with U+FFFD in place of lone surrogates: they break every later encoding.
+
+    Raises:
+      ValueError: it is not JSON, or nested or numbered beyond all measure.
+    """
+    try:
+        value = loads(text)
+        # Only an escape can smuggle a surrogate into text that is itself sound.
+        return scrub(value) if "\\u" in text else value
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def scrub(value: Any) -> Any:
+    """The same JSON value without lone surrogates."""
+    if isinstance(value, str):
+        return encodable(value)
+    if isinstance(value, list):
+        return [scrub(item) for item in value]
+    if isinstance(value, dict):
+        return {encodable(key): scrub(item) for key, item in value.items()}
+    return value
+
+
+def encodable(text: str) -> str:
+    """The same text, with U+FFFD for what UTF-8 can't say."""
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return _SURROGATE.sub("\ufffd", text)
+    return text
+
+
+def word(value: Any) -> str:
+    """An id or a name as text, whether it came as text or as a number; empty for everything else."""
+    if isinstance(value, str):
+        return value if value.isascii() else encodable(value)
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""

@@ -13,8 +13,8 @@ from typing import Any, Final, Literal
 import attrs
 
 from ...transport.http import HttpReply
+from ...wire.jsontext import parse, word
 from ...wire.redaction import HIDDEN
-from .frames import parse, word
 
 Category = Literal[
     "ok", "permanent_auth", "transient_config", "refresh_token", "throttled", "quota", "permission", "bad_target",

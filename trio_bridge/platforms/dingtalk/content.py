@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 import attrs
 
 from ...messages import Attachment
-from .frames import parse, word
+from ...wire.jsontext import parse, word
 
 MediaKind = Literal["image", "audio", "video", "file"]
 

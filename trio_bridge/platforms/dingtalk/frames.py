@@ -9,13 +9,12 @@ Everything but ``type`` and ``headers.topic`` may be missing. Unknown keys are k
 
 from __future__ import annotations
 
-import re
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any, Final
 
 import attrs
 
-from ...wire.jsontext import loads
+from ...wire.jsontext import loads, word
 
 ROBOT: Final = "/v1.0/im/bot/messages/get"
 DELEGATE: Final = "/v1.0/im/bot/messages/delegate"
@@ -28,8 +27,6 @@ OK: Final = 200
 BAD_REQUEST: Final = 400
 UNKNOWN_TOPIC: Final = 404
 HANDLER_FAILED: Final = 500
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class BadFrame(Exception):
@@ -73,49 +70,6 @@ def decode(frame: str | bytes) -> Envelope:
     if type_ not in ("CALLBACK", "SYSTEM", "EVENT"):
         raise BadFrame("unknown_type")
     return Envelope(type_, topic, word(headers.get("messageId")) or None, fields.get("data"), headers, fields)
-
-
-def parse(text: str) -> Any:
-    """What a JSON text says, with U+FFFD in place of lone surrogates: they break every later encoding.
-
-    Raises:
-      ValueError: it is not JSON, or nested or numbered beyond all measure.
-    """
-    try:
-        value = loads(text)
-        # Only an escape can smuggle a surrogate into text that is itself sound.
-        return scrub(value) if "\\u" in text else value
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-
-
-def scrub(value: Any) -> Any:
-    """The same JSON value without lone surrogates."""
-    if isinstance(value, str):
-        return encodable(value)
-    if isinstance(value, list):
-        return [scrub(item) for item in value]
-    if isinstance(value, dict):
-        return {encodable(key): scrub(item) for key, item in value.items()}
-    return value
-
-
-def encodable(text: str) -> str:
-    """The same text, with U+FFFD for what UTF-8 can't say."""
-    if text.isascii():
-        return text
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return _SURROGATE.sub("\ufffd", text)
-    return text
-
-
-def word(value: Any) -> str:
-    """An id or a name as text, whether it came as text or as a number; empty for everything else."""
-    if isinstance(value, str):
-        return value if value.isascii() else encodable(value)
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
 
 
 def answer_frame(message_id: str, data: str, *, code: int = OK, message: str = "OK") -> str:

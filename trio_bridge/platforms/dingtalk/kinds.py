@@ -10,7 +10,7 @@ from typing import ClassVar
 import attrs
 
 from ...errors import RequestFailed
-from .frames import encodable
+from ...wire.jsontext import encodable
 from .media.types import ending_of
 from .text import PARAM_BYTES, title_of
 

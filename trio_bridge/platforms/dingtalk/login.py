@@ -15,10 +15,10 @@ from ...transport.client import open_websocket
 from ...transport.http import HttpClient
 from ...transport.limits import stage_limit
 from ...transport.network import Network
+from ...wire.jsontext import word
 from .codes import OPEN, Outcome, outcome_of
 from .config import DingTalk
 from .failures import open_failure
-from .frames import word
 from .protocol import DingTalkProtocol
 from .scopes import scope_of
 from .standing import Standing

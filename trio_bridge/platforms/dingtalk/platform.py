@@ -16,6 +16,7 @@ from ...engine.platform import Connection, Outgoing, Platform, Services
 from ...messages import Attachment, Conversation, Message, MessageContext, PathLike, Reply, Sender
 from ...nurseries import open_background
 from ...transport.http import open_http_client
+from ...wire.jsontext import parse
 from ...wire.protocol import Delivery
 from .api.api import DingTalkApi, api_for
 from .callbacks.callbacks import Callbacks
@@ -24,7 +25,7 @@ from .cards.deck import Cards
 from .checking import AccountCheck
 from .config import DingTalk
 from .extract import Extracted
-from .frames import EVENTS, parse
+from .frames import EVENTS
 from .gate.gate import Gate
 from .login import Login
 from .manners import Manners

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from ...wire.jsontext import encodable, parse, word
 from ...wire.protocol import Batch, Delivery, Frame
 from .callbacks.card_action import ANSWER_WITHIN as PRESS_LIMIT
 from .callbacks.card_action import card_answer, press_key, read_card_action
@@ -26,9 +27,6 @@ from .frames import (
     Envelope,
     answer_frame,
     decode,
-    encodable,
-    parse,
-    word,
 )
 from .who import chat_id, host_id
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from ...messages import Attachment, Quote
+from ...wire.jsontext import parse, word
 from .content import as_object, read_content
-from .frames import parse, word
 
 LEVELS: Final = 3
 """How far back quotes of quotes are followed."""

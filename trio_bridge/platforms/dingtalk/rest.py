@@ -12,10 +12,10 @@ import attrs
 
 from ...errors import ConnectionLost, OutcomeUnknown
 from ...transport.http import HttpClient
+from ...wire.jsontext import scrub
 from .codes import Outcome, outcome_of
 from .config import DingTalk
 from .failures import failure
-from .frames import scrub
 from .standing import Standing
 from .tokens import AccessToken
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ...wire.jsontext import word
 from .config import DingTalk
-from .frames import word
 from .who import chat_id, is_group, sender_id, staff_id
 
 Scope = Callable[[Mapping[str, Any]], str]

@@ -9,8 +9,8 @@ from typing import Any, Literal
 import attrs
 
 from ...errors import RequestFailed
+from ...wire.jsontext import word
 from .extract import milliseconds
-from .frames import word
 from .who import host_id, is_group, staff_id
 
 PREFIXES = ("dingtalk:", "ding:", "dd:")

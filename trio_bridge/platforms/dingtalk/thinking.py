@@ -18,9 +18,9 @@ import trio
 from ...engine.keys import message_of
 from ...errors import BridgeError, OutcomeUnknown
 from ...messages import Message
+from ...wire.jsontext import word
 from .config import DingTalk
 from .failures import describe
-from .frames import word
 from .rest import Rest
 
 MARK: Final = "/v1.0/robot/emotion/reply"

@@ -10,10 +10,10 @@ import trio
 
 from ...errors import BridgeError, NotSent, OutcomeUnknown, RequestFailed
 from ...transport.http import HttpClient
+from ...wire.jsontext import word
 from .codes import OLD_TOKEN, TOKEN, Outcome, outcome_of
 from .config import DingTalk
 from .failures import describe, failure
-from .frames import word
 from .standing import Standing
 
 EARLY: Final = 300.0

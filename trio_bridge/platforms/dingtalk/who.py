@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ...wire.jsontext import word
 from .content import as_object
-from .frames import word
 
 
 def is_group(data: Mapping[str, Any]) -> bool:

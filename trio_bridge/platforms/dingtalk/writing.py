@@ -9,8 +9,8 @@ import attrs
 
 from ...errors import RequestFailed
 from ...messages import Reply
+from ...wire.jsontext import encodable
 from .config import DingTalk
-from .frames import encodable
 from .kinds import Kind, Markdown, Text
 from .settings.groups import ReplyMode
 from .text import cut, is_markdown, title_of, with_loose_tables

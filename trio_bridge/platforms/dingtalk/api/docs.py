@@ -10,8 +10,8 @@ import attrs
 
 from ....engine.ratelimit import TokenBucket
 from ....errors import OutcomeUnknown, RemoteProtocolError, RequestFailed
+from ....wire.jsontext import encodable, word
 from ..codes import DOC_SEARCH
-from ..frames import encodable, word
 from ..rest import Rest, answer_of
 from .users import Users
 

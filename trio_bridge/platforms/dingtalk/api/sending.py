@@ -8,9 +8,9 @@ from typing import Final, TypeVar
 import attrs
 
 from ....errors import BridgeError, OutcomeUnknown, RequestFailed
+from ....wire.jsontext import word
 from ..codes import Category, Outcome
 from ..failures import failure
-from ..frames import word
 from ..kinds import Kind
 from ..robot import MANY, Robot
 from ..targets import outsider

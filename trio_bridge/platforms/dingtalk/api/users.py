@@ -8,8 +8,8 @@ from typing import Final
 import attrs
 import trio
 
+from ....wire.jsontext import word
 from ..codes import USER
-from ..frames import word
 from ..rest import Rest, answer_of
 
 REMEMBERED: Final = 1000

@@ -8,8 +8,9 @@ from typing import Any
 
 import attrs
 
+from ....wire.jsontext import parse
 from ....wire.protocol import Delivery
-from ..frames import CARD, EVENTS, GRAPH, parse
+from ..frames import CARD, EVENTS, GRAPH
 from ..settings.callbacks import CallbackSettings
 from .card_action import CardHandler, CardUpdate, read_card_action
 from .event import EventHandler, read_event

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import attrs
 
+from ....wire.jsontext import word
 from ..cards.values import card_values
 from ..content import as_object
-from ..frames import word
 
 ANSWER_WITHIN: Final = 1.5
 """Seconds for a handler. DingTalk tells the person after 2 that it did not work, and the way takes time too."""

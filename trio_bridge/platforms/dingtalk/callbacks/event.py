@@ -9,8 +9,8 @@ from typing import Any
 
 import attrs
 
+from ....wire.jsontext import encodable, parse, word
 from ..extract import milliseconds, moment
-from ..frames import encodable, parse, word
 
 
 @attrs.frozen(kw_only=True)

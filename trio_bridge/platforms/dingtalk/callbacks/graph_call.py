@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import attrs
 
+from ....wire.jsontext import encodable, word
 from ..content import as_object
-from ..frames import encodable, word
 
 ANSWER_WITHIN: Final = 10.0
 """Seconds for a handler. Nobody has said how long DingTalk waits; the earliest time at which it is known to have sent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..frames import encodable
+from ....wire.jsontext import encodable
 from ..text import fence_after, with_loose_tables
 
 _APART = re.compile(r"#{1,6}\s|[-*+]\s|\d{1,9}[.)]\s|\||[-*_=]{3,}\s*$|\s{2,}|\t|\s*$")

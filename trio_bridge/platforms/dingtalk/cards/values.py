@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ..frames import encodable
+from ....wire.jsontext import encodable
 
 
 def card_values(values: Mapping[str, Any]) -> dict[str, str]:

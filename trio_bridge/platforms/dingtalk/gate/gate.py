@@ -12,8 +12,8 @@ import trio
 from ....engine.pairing import Pairing
 from ....engine.platform import Services
 from ....messages import Message
+from ....wire.jsontext import word
 from ..config import DingTalk
-from ..frames import word
 from ..settings.groups import DingTalkGroup
 from ..who import sender_id, staff_id
 from .pairing import Doorkeeper

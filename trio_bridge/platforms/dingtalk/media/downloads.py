@@ -21,10 +21,10 @@ from ....engine.files import Files
 from ....errors import ConnectionLost, OutcomeUnknown, RequestFailed
 from ....messages import Attachment, PathLike
 from ....transport.http import HttpClient, HttpStream
+from ....wire.jsontext import word
 from ..codes import DOWNLOAD
 from ..config import DingTalk
 from ..failures import describe, failure
-from ..frames import word
 from ..rest import Rest
 from .filehosts import FileHosts
 from .types import FORMATS

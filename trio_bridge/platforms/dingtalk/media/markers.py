@@ -22,7 +22,7 @@ import attrs
 
 from ....messages import Attachment
 from ....wire.filenames import safe_name
-from ..frames import parse
+from ....wire.jsontext import parse
 from ..text import fence_after
 
 FileKind = Literal["image", "audio", "video", "file"]

@@ -22,10 +22,10 @@ from ....messages import Attachment
 from ....transport.http import HttpClient, open_http_client
 from ....transport.network import Network
 from ....wire.filenames import safe_name
+from ....wire.jsontext import word
 from ..codes import UPLOAD
 from ..config import DingTalk
 from ..failures import failure
-from ..frames import word
 from ..kinds import Audio, File, Image, Kind, Video
 from ..rest import Rest
 from .ffmpeg import FFmpeg
