@@ -5,8 +5,8 @@ from __future__ import annotations
 from ..engine.environment import Environment
 from ..errors import RemoteProtocolError, RequestFailed
 from ..transport.http import HttpReply, open_http_client
+from ._openai_calls import bearer
 from ._openai_failures import failure_of
-from ._openai_model import bearer
 from .openai import OpenAI
 
 NO_LIST = (404, 405, 501)
