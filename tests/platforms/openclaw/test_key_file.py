@@ -159,7 +159,7 @@ def test_many_at_once_end_with_one_key(tmp_path):
         (good(version=2), "version 1 was expected"),
         (good(private_key=base64url(bytes(31))), "not the base64url text of 32 bytes"),
         (good(private_key=base64url(KEY)[:-1] + "?"), "not the base64url text of 32 bytes"),
-        (good(private_key=None), 'no text "private_key"'),
+        (good(private_key=None), "not the base64url text of 32 bytes"),
         (good() + " " * 5000, "more than 4096 bytes"),
     ],
     ids=[

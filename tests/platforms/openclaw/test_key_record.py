@@ -39,6 +39,7 @@ def test_what_a_later_version_adds_is_let_be():
         record(version=None),
         record(private_key=None),
         record(private_key=["A"]),
+        record(private_key=int("7" * 42 + "4")),  # as text it would be one
         record(private_key=""),
         record(private_key=base64url(bytes(31))),
         record(private_key=base64url(bytes(33))),

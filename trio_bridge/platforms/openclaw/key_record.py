@@ -32,11 +32,9 @@ def key_of(record: Mapping[str, Any]) -> bytes:
     Raises:
       DamagedKey: there is none, or none that this version can read.
     """
-    version, text = record.get("version"), record.get("private_key")
-    if version != VERSION:
+    if record.get("version") != VERSION:
         raise DamagedKey(f"version {VERSION} was expected")
-    if not isinstance(text, str):
-        raise DamagedKey('it has no text "private_key"')
+    text = record.get("private_key")
     try:
         key = urlsafe_b64decode(f"{text}=")
     except ValueError:  # also what is not ASCII
