@@ -39,7 +39,7 @@ async def test_a_token_survives_a_restart(opener):
 async def test_the_same_token_again_keeps_its_scopes(opener):
     async def log_in_twice(store):
         tokens = DeviceTokens(store)
-        await tokens.keep(*HERE, "secret", READ_WRITE, 1.0)
+        await tokens.keep(*HERE, "secret", READ_WRITE, 1)  # a whole number of seconds is as good
         return await tokens.keep(*HERE, "secret", ["operator.read"], 2.0), await tokens.find(*HERE)
 
     kept, found = await opener(log_in_twice)
@@ -97,6 +97,7 @@ GOOD = {"token": "secret", "scopes": ["operator.read"], "issued_at": 1.0}
         GOOD | {"scopes": ["operator.read", 7]},
         GOOD | {"scopes": {"operator.read": True}},
         GOOD | {"issued_at": "yesterday"},
+        GOOD | {"issued_at": 10**400},
     ],
 )
 async def test_a_damaged_record_is_forgotten(opener, damaged):

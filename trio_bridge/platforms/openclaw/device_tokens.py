@@ -53,8 +53,8 @@ class DeviceTokens:
         known = await self.find(gateway, device_id, role)
         if known is not None and known.token == token:
             return known
-        new = DeviceToken(token, frozenset(scopes), issued_at)
-        record = {"token": token, "scopes": sorted(new.scopes), "issued_at": issued_at}
+        new = DeviceToken(token, frozenset(scopes), float(issued_at))
+        record = {"token": token, "scopes": sorted(new.scopes), "issued_at": new.issued_at}
         await self._store.save(SCOPE, {_key(gateway, device_id, role): record})
         return new
 
@@ -69,7 +69,7 @@ def _key(gateway: str, device_id: str, role: str) -> str:
 
 def _token_of(record: Any) -> DeviceToken | None:
     match record:
-        case {"token": str(token), "scopes": [*scopes], "issued_at": int() | float() as issued_at}:
+        case {"token": str(token), "scopes": [*scopes], "issued_at": float(issued_at)}:
             if token and all(isinstance(scope, str) for scope in scopes):
-                return DeviceToken(token, frozenset(scopes), float(issued_at))
+                return DeviceToken(token, frozenset(scopes), issued_at)
     return None
