@@ -136,6 +136,9 @@ class MessageContext(Protocol):
 
     async def load_state(self) -> dict[str, Any]: ...
 
+    @property
+    def again(self) -> bool: ...
+
     async def download(self, attachment: Attachment, to: PathLike | None) -> Path: ...
 
 
@@ -166,6 +169,14 @@ class Message:
     raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False, eq=False)
     """The platform's own data, whole."""
     _context: MessageContext | None = attrs.field(default=None, repr=False, eq=False)
+
+    @property
+    def again(self) -> bool:
+        """Whether a handler has seen this message before: it failed, was interrupted, or its process died.
+
+        What it did then may have had its effects, which matters to whoever asks others to do something.
+        """
+        return self._engine.again
 
     async def reply(self, reply: str | Reply) -> Receipt:
         """Answer in the same conversation. Returns when the answer is durable; it is sent soon, in order.

@@ -114,3 +114,22 @@ async def test_an_agent_is_given_the_store_of_its_bridge(
     store = MemoryStore()
     async with open_fake(Curious(), store=store):
         assert seen == [store]
+
+
+async def test_a_handler_can_tell_whether_its_message_was_seen_before(
+    autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
+) -> None:
+    seen: list[bool] = []
+
+    async def handler(message: Message) -> str:
+        seen.append(message.again)
+        if len(seen) == 1:
+            raise Postponed("the model is away")  # nothing was done: it was not seen
+        if len(seen) == 2:
+            raise RuntimeError("no")
+        return "done"
+
+    async with open_fake(handler):
+        (await server.connection()).push("m1")
+        await server.until(lambda: server.answers)
+        assert seen == [False, False, True]

@@ -116,6 +116,14 @@ class HandlerContext:
         """Whether a reply to the message has begun and not ended."""
         return bool(self._unfinished)
 
+    @property
+    def again(self) -> bool:
+        """Whether a handler was given the delivery before, in this life of the process or an earlier one."""
+        if self._holding is None:
+            return False
+        claim = self._holding.held.claim
+        return claim.attempts + claim.interrupted > 1
+
     def attach(self, message: Message) -> None:
         """Name the message that replies go to."""
         self._message = message

@@ -229,7 +229,7 @@ class Dispatcher:
                 work.context.revoked()
 
     async def _complete(self, held: Held, context: HandlerContext) -> Completion:
-        if held.claim.attempts + held.claim.interrupted > 1:
+        if context.again:
             await context.take_up_streams()
         answer = await self.process(held.claim.delivery, context)
         return await context.end(answer)
