@@ -21,4 +21,5 @@ def _later(module: str, name: str) -> Callable[[], type[PlatformConfig]]:
 
 PLATFORMS: Registry = {
     "dingtalk": _later(".dingtalk.config", "DingTalk"),
+    "openclaw": _later(".openclaw.config", "OpenClaw"),
 }

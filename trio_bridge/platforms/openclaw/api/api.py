@@ -1,0 +1,136 @@
+"""``account.api`` of a gateway: requests, events, questions to agents, and typed calls."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import attrs
+
+from ....errors import RequestFailed
+from ..calls import Calls
+from ..chat.chats import ChatFile, Chats
+from ..chat.run import Run
+from ..events import Events, EventStream
+from ..hello import Hello
+from ..subscriptions import SESSIONS, Subscriptions, messages_of
+from .unsupported import Unsupported
+
+SESSIONS_CHANGED = "sessions.changed"
+
+
+@attrs.define(eq=False, repr=False)
+class OpenClawApi:
+    """What can be done with a gateway. It stands above connections: one that is lost is followed by another."""
+
+    _calls: Calls
+    _events: Events
+    _subscriptions: Subscriptions
+    _chats: Chats
+    _unsupported: Unsupported = attrs.field(factory=Unsupported, init=False)
+
+    @property
+    def hello(self) -> Hello | None:
+        """What the gateway said of itself and of us; ``None`` while there is no connection."""
+        return None if self._calls.line is None else self._calls.line.hello
+
+    # Requests
+
+    async def request(
+        self,
+        method: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        when_ready: bool = False,
+        idempotent: bool = False,
+        answer_within: float | None = None,
+    ) -> Any:
+        """Ask the gateway, and return the payload of its answer. Any number may be under way, on one connection.
+
+        Without a connection it fails at once; ``when_ready`` waits for one, for as long as the caller lets it.
+        ``idempotent``: if the connection is lost meanwhile, ask again over the next one. ``answer_within``: seconds
+        from the writing to the answer, by default the account's ``request_timeout``. Giving up, in whatever way, does
+        not stop what the gateway is doing.
+
+        Raises:
+          RequestFailed: the gateway says no; ``code``, ``details`` and ``payload`` are its own.
+          RateLimited: it says not now.
+          NotSent: nothing was sent: there is no connection, or it was lost before.
+          OutcomeUnknown: it was sent, and no answer came.
+          AccountRefused: ``when_ready``, and the gateway does not let us in as we are configured.
+          AccountStopped: the account was stopped.
+          TypeError, ValueError: the parameters are nothing that JSON can say.
+        """
+        return await self._calls.request(
+            method, params, when_ready=when_ready, idempotent=idempotent, answer_within=answer_within
+        )
+
+    async def request_or(
+        self, default: Any, method: str, params: Mapping[str, Any] | None = None, *, when_ready: bool = False
+    ) -> Any:
+        """The same for what an older gateway may not have: then ``default``. Other failures are raised, also those of
+        a missing scope, which prove nothing about the method."""
+        line = await self._calls.wait_line() if when_ready else self._calls.line
+        version = "" if line is None else line.hello.server_version
+        if line is not None and self._unsupported.knows(version, method):
+            return default
+        try:
+            return await self.request(method, params, when_ready=when_ready)
+        except RequestFailed as error:
+            if self._unsupported.learn(version, error):
+                return default
+            raise
+
+    def supports(self, method: str) -> bool:
+        """Whether the gateway names the method among those that it has. Some that it does not name work, too."""
+        hello = self.hello
+        if hello is None or self._unsupported.knows(hello.server_version, method):
+            return False
+        return method in hello.methods
+
+    # Events
+
+    @asynccontextmanager
+    async def events(self, *names: str, sessions: Iterable[str] = ()) -> AsyncGenerator[EventStream]:
+        """``async with api.events("chat") as events: async for event in events``: those of these names, or all.
+
+        ``event.missed`` says how many found no room before it. ``gap`` is an event of ours: others may have been lost,
+        with a connection or between two numbers. Of ``sessions`` the messages are told, too (``session.message``).
+
+        Raises:
+          RequestFailed: the gateway does not tell us that.
+          AccountStopped: by the stream, when the account stops.
+        """
+        wishes = [messages_of(key) for key in sessions]
+        if SESSIONS_CHANGED in names:
+            wishes.append(SESSIONS)
+        async with self._events.open(*names) as stream, self._subscriptions.wanted(wishes):
+            yield stream
+
+    # Questions
+
+    def chat(
+        self,
+        session_key: str | None,
+        text: str,
+        *,
+        attachments: Collection[ChatFile] = (),
+        key: str | None = None,
+        asked_before: bool = False,
+        abort: bool = True,
+    ) -> AbstractAsyncContextManager[Run]:
+        """Ask an agent: ``async with api.chat(session, text) as run: async for delta in run``, then ``run.text``.
+
+        ``session_key``: ``None`` for the account's session. The same ``key`` (by default a new one) is the same
+        question, however often it is asked, on whatever connection and by whatever process: choose it from what the
+        question came from. Gateways forget keys when they stop, so whoever asks again says so (``asked_before``): the
+        history is looked at first. A connection that is lost is waited for. Leaving the block before the end stops the
+        run; with ``abort=False`` it goes on, and the same key finds it again.
+
+        Raises:
+          ValueError: there is nothing to ask, or an attachment is larger than allowed.
+        """
+        return self._chats.open(
+            session_key, text, attachments=attachments, key=key, asked_before=asked_before, abort=abort
+        )

@@ -1,0 +1,178 @@
+"""Every question of an account, and whose turn it is in its session."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import AsyncGenerator, Callable, Collection
+from contextlib import asynccontextmanager
+from typing import Any, Final
+from weakref import WeakValueDictionary
+
+import attrs
+import trio
+
+from ....errors import BridgeError
+from ....nurseries import open_background
+from ..calls import Calls
+from ..config import OpenClaw
+from ..events import Events
+from ..sessions import canonical
+from .pursuit import Pursuit
+from .run import Run
+from .tracker import Tracker
+
+ABORT_LIMIT: Final = 2.0
+"""Seconds in which the gateway is told that a run is not wanted any more."""
+ENDS_LATE: Final = 3
+REST: Final = 0.5
+"""Seconds that gateways of this protocol need after the end of a run. What is asked earlier is steered into it."""
+MAIN: Final = "main"
+"""The session that the gateway takes for its main one."""
+
+
+@attrs.frozen
+class ChatFile:
+    """A file that goes with a question."""
+
+    name: str
+    data: bytes = attrs.field(repr=False)
+    media_type: str = "application/octet-stream"
+
+    def dump(self) -> dict[str, str]:
+        """As the gateway takes it."""
+        kind = "image" if self.media_type.startswith("image/") else "file"
+        content = b64encode(self.data).decode()
+        return {"type": kind, "mimeType": self.media_type, "fileName": self.name, "content": content}
+
+
+class Chats:
+    """The questions of an account that are being answered."""
+
+    def __init__(
+        self,
+        config: OpenClaw,
+        calls: Calls,
+        events: Events,
+        new_id: Callable[[], str],
+        wall: Callable[[], float],
+    ) -> None:
+        self._config = config
+        self._calls = calls
+        self._events = events
+        self._new_id = new_id
+        self._wall = wall
+        self._turns: WeakValueDictionary[str, trio.StrictFIFOLock] = WeakValueDictionary()
+        self._rested_at: dict[str, float] = {}
+        self._running: set[Tracker] = set()
+
+    @property
+    def runs(self) -> int:
+        """Questions without an end."""
+        return len(self._running)
+
+    def is_ours(self, run_id: object) -> bool:
+        """Whether somebody waits for the answer of this run."""
+        return any(run_id in tracker.runs for tracker in self._running)
+
+    @asynccontextmanager
+    async def open(
+        self,
+        session_key: str | None,
+        text: str,
+        *,
+        attachments: Collection[ChatFile] = (),
+        key: str | None = None,
+        asked_before: bool = False,
+        abort: bool = True,
+    ) -> AsyncGenerator[Run]:
+        """Ask, and have the answer while the block runs: ``async for delta in run``, then ``run.text``.
+
+        The same ``key`` (by default a new one) is the same question, however often it is asked, on whatever connection
+        and by whatever process: choose it from what the question came from. Gateways forget keys when they stop, so
+        whoever asks again says so (``asked_before``): the history is looked at first. A connection that is lost is
+        waited for. Leaving the block before the end stops the run; with ``abort=False`` it goes on, and the same key
+        finds it again.
+
+        Raises:
+          ValueError: there is nothing to ask, or an attachment is larger than allowed.
+        """
+        self._check(text, attachments)
+        session_key = session_key or self._config.session_key or self._main_session()
+        tracker = Tracker(key or self._new_id(), session_key)
+        run = Run(tracker)
+        pursuit = Pursuit(
+            run,
+            tracker,
+            self.question(session_key, text, attachments, tracker.key),
+            self._calls,
+            self._config.run_timeout,
+            self._wall,
+            asked_before,
+        )
+        async with self._turn(session_key):
+            self._running.add(tracker)
+            try:
+                with self._events.listening(pursuit.hear):
+                    async with open_background("the run is left") as beside:
+                        beside.start_soon(pursuit.see_through)
+                        yield run
+            finally:
+                self._running.discard(tracker)
+                if abort and not tracker.over:
+                    await self._abort(tracker)
+
+    def question(self, session_key: str, text: str, attachments: Collection[ChatFile], key: str) -> dict[str, Any]:
+        """The parameters of ``chat.send``. ``deliver`` is always said: else the session's own way out would be used."""
+        question: dict[str, Any] = {
+            "sessionKey": session_key,
+            "message": text,
+            "deliver": False,
+            "idempotencyKey": key,
+        }
+        if attachments:
+            question["attachments"] = [file.dump() for file in attachments]
+        return question
+
+    def _check(self, text: str, attachments: Collection[ChatFile]) -> None:
+        if not text.strip() and not attachments:
+            raise ValueError("expected a text or attachments")
+        most = self._config.max_attachment_bytes
+        for file in attachments:
+            if len(file.data) > most:
+                raise ValueError(f"attachment {file.name!r}: {len(file.data)} bytes are more than {most}")
+
+    def _main_session(self) -> str:
+        return MAIN if self._calls.line is None else self._calls.line.hello.session_key
+
+    @asynccontextmanager
+    async def _turn(self, session_key: str) -> AsyncGenerator[None]:
+        if not self._config.single_run_per_session:
+            yield
+            return
+        agent = "" if self._calls.line is None else self._calls.line.hello.default_agent
+        session = canonical(session_key, agent)
+        turn = self._turns.get(session)
+        if turn is None:
+            turn = self._turns[session] = trio.StrictFIFOLock()
+        async with turn:
+            await trio.sleep_until(self._rested_at.pop(session, 0.0))
+            try:
+                yield
+            finally:
+                self._let_rest(session)
+
+    def _let_rest(self, session: str) -> None:
+        """A gateway that would take the next question for a part of this one is given time to end."""
+        now = trio.current_time()
+        self._rested_at = {other: at for other, at in self._rested_at.items() if at > now}
+        if self._calls.line is None or self._calls.line.hello.protocol == ENDS_LATE:
+            self._rested_at[session] = now + REST
+
+    async def _abort(self, tracker: Tracker) -> None:
+        """Tell the gateway, if it can be told now, that nobody wants the answer any more."""
+        with trio.move_on_after(ABORT_LIMIT, shield=True):
+            for run_id in tuple(tracker.runs):
+                try:
+                    await self._calls.request("chat.abort", {"sessionKey": tracker.session_key, "runId": run_id})
+                except BridgeError:
+                    return

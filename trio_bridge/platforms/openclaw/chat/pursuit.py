@@ -1,0 +1,226 @@
+"""Sees a question through to its end, over as many connections as that takes.
+
+1. The key stays the same, so that asking again is never asking twice: a gateway that knows the key says how far it is.
+2. After every gap the history is read first, for a gateway remembers keys only until it stops. What was answered
+   meanwhile is the answer.
+3. A gateway that died in the middle takes the question up by itself, under a name that nobody was told, and is
+   confused by whoever asks it again; or it has forgotten the question, and must be asked again. What the history and
+   the version say decides. After a gap every run of the session counts.
+4. What can't be found out within the time that a run may be silent is lost, and is said to be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import attrs
+import trio
+
+from ....errors import AccountRefused, AccountStopped, BridgeError, NotSent, OutcomeUnknown, RateLimited, RequestFailed
+from ....nurseries import open_background
+from ..calls import Calls, Line
+from ..events import GAP
+from ..frames import Event
+from .rows import Told, told_of
+from .run import Run
+from .tracker import METHOD, Tracker
+
+HISTORY: Final = 50
+"""Rows that are looked at. Our question is among the last ones."""
+POLL: Final = 5.0
+"""Seconds between two looks into the history while nobody says who answers."""
+TAKEN_UP: Final = 15.0
+"""Seconds within which a gateway that was restarted takes up by itself what it was at."""
+NO_TEXT: Final = 25.0
+"""Seconds within which the answer comes whose run ended without one: so long has another one taken to say it."""
+LATE_ROWS: Final = 5
+"""Times that a history is read, a second apart, which should hold an answer: it is written a little later."""
+AGAIN: Final = 1.0
+FORGETS: Final = 3
+"""Gateways of this protocol take up nothing by themselves."""
+
+
+class Lost(OutcomeUnknown):
+    """Nobody knows what became of a run."""
+
+
+@attrs.define(eq=False)
+class Pursuit:
+    """One question, from its first sending to its end."""
+
+    run: Run
+    tracker: Tracker
+    question: Mapping[str, Any] = attrs.field(repr=False)
+    """The parameters of ``chat.send``."""
+    calls: Calls
+    patience: float
+    """Seconds without a sign of life."""
+    wall: Callable[[], float]
+    asked_before: bool = False
+    """Somebody may have asked it before, with this key."""
+    _asked: bool = False
+    """The gateway said that it has the question."""
+    _asked_at: float = 0.0
+    """When it was first asked, by the gateway's clock."""
+    _asked_when: float = 0.0
+    """When it was last asked, by ours."""
+    _heard: float = 0.0
+    """When there was the last sign of life."""
+    _line: Line | None = None
+    _gap: bool = False
+
+    async def see_through(self) -> None:
+        """Return when the question has come to its end, one way or another."""
+        try:
+            while not self.tracker.over:
+                line = await self.calls.wait_line()
+                self._gap = self.asked_before or self._line is not None
+                self.asked_before = False
+                self._line, self._heard = line, trio.current_time()
+                self.tracker.default_agent = line.hello.default_agent
+                async with open_background("the connection is another") as beside:
+                    beside.start_soon(self._tell_of_other, line)
+                    await self._on(line)
+        except (AccountRefused, AccountStopped, RequestFailed, Lost) as error:
+            self.tracker.fail(error)
+        self.run.tell()
+
+    def hear(self, event: Event) -> None:
+        """Take an event in."""
+        if event.name == GAP:
+            self._gap = True
+            self.run.changed.ring()
+        else:
+            self.run.hear(event)
+
+    async def _on(self, line: Line) -> None:
+        """See it through on one connection, as far as that lives."""
+        try:
+            while self._lives(line):
+                if self._gap:
+                    await self._look_back(line)
+                if self._lives(line) and not self._asked:
+                    await self._ask()
+                if self._lives(line):
+                    await self._wait(line)
+        except Lost:
+            raise
+        except RateLimited as error:
+            await trio.sleep(AGAIN if error.retry_after is None else error.retry_after)
+        except (NotSent, OutcomeUnknown):  # It has a key: it is asked again.
+            await trio.sleep(AGAIN if self._lives(line) else 0)
+
+    async def _ask(self) -> None:
+        if not self._asked_at:
+            ahead = 0.0 if self._line is None else self._line.clock_ahead
+            self._asked_at = self.wall() + ahead
+        answer = await self.calls.request(METHOD, self.question)
+        self._asked = True
+        self._asked_when = self._heard = trio.current_time()
+        status = answer.get("status") if isinstance(answer, Mapping) else None
+        match status:
+            case "ok":
+                await self._find_answer()
+            case "timeout" | "aborted":
+                self.tracker.end("aborted")
+            case "error":
+                self.tracker.fail(_failed_before(answer))
+            case str():
+                pass  # started, in flight, queued: there will be events
+            case _:
+                self.tracker.end("silent")  # a command to the gateway: it was carried out, and nobody answers
+
+    async def _find_answer(self) -> None:
+        """It was answered before: its text is in the history, or soon will be."""
+        for _ in range(LATE_ROWS):
+            if self._has_end(await self._history()):
+                return
+            await trio.sleep(AGAIN)
+            if self.tracker.over:
+                return
+        error = RequestFailed(f"{METHOD}: it ran before and left no answer", code="no_answer", method=METHOD)
+        self.tracker.fail(error)
+
+    async def _look_back(self, line: Line) -> None:
+        """After a gap, or a former life: find out how far it is."""
+        told = await self._history()
+        self._gap = False
+        if self._has_end(told):
+            return
+        self.tracker.follows = True
+        self._adopt(told)
+        # A gateway that takes up by itself what it was at must not be asked twice; one that forgets must be.
+        self._asked = told.question == "waiting" and (bool(told.runs) or line.hello.protocol != FORGETS)
+
+    async def _wait(self, line: Line) -> None:
+        """Wait for its end, looking into the history where nobody says anything."""
+        signs = self.tracker.signs
+        while self._lives(line) and self._asked and not self._gap:
+            with trio.move_on_after(self._pause()) as pause:
+                await self.run.changed.wait()
+            if self.tracker.signs != signs:
+                signs, self._heard = self.tracker.signs, trio.current_time()
+            elif pause.cancelled_caught:
+                self._judge(await self._history())
+
+    def _pause(self) -> float:
+        """How long to wait before the history is looked at."""
+        if self.tracker.ended_without_text:
+            self.tracker.follows = True
+            return AGAIN
+        return POLL if self.tracker.follows else self.patience
+
+    def _judge(self, told: Told) -> None:
+        """Nobody said anything for a while: what does the history say?"""
+        now = trio.current_time()
+        silence = now - self._heard
+        if self._has_end(told):
+            return
+        if told.runs:
+            self._heard = now
+            self._adopt(told)
+        elif self.tracker.ended_without_text:
+            if silence >= NO_TEXT:
+                self.tracker.end("silent")
+        elif silence >= self.patience or (told.idle and told.question == "waiting" and silence >= TAKEN_UP):
+            raise Lost(f"{METHOD}: the run is neither going on nor in the history")
+        elif self.tracker.follows and told.question == "absent" and now - self._asked_when >= TAKEN_UP:
+            self._asked = False
+
+    def _adopt(self, told: Told) -> None:
+        self.tracker.adopt(told.runs, told.running_text)
+        self.run.tell()
+
+    def _has_end(self, told: Told) -> bool:
+        """Whether the history has the end; then that is it."""
+        match told.question:
+            case "answered":
+                self.tracker.end("final" if told.text else "silent", told.text)
+            case "aborted":
+                self.tracker.end("aborted", told.text)
+            case "failed":
+                self.tracker.fail(RequestFailed(f"{METHOD}: {told.text[:500]}", code="run_failed", method=METHOD))
+            case _:
+                return False
+        self.run.tell()
+        return True
+
+    async def _history(self) -> Told:
+        params = {"sessionKey": self.tracker.session_key, "limit": HISTORY}
+        history = await self.calls.request("chat.history", params)
+        said = str(self.question["message"])
+        return told_of(history, key=self.tracker.key, text=said, asked_at=self._asked_at)
+
+    def _lives(self, line: Line) -> bool:
+        return self.calls.line is line and not self.tracker.over
+
+    async def _tell_of_other(self, line: Line) -> None:
+        await self.calls.wait_other(line)
+        self.run.changed.ring()
+
+
+def _failed_before(answer: Mapping[str, Any]) -> BridgeError:
+    return RequestFailed(
+        f"{METHOD}: {answer.get('summary') or 'the run failed'}", code="run_failed", method=METHOD, payload=answer
+    )

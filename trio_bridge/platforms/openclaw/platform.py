@@ -1,0 +1,145 @@
+"""An OpenClaw Gateway as the engine sees it: connect, understand, and say something in a session."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import ClassVar
+
+import attrs
+import trio
+
+from ...engine.platform import Connection, Outgoing, Platform, Services
+from ...errors import AccountRefused, BridgeError, ConnectionLost, PeerClosed, PeerSilent
+from ...messages import Message, MessageContext
+from ...nurseries import open_background
+from ...wire.protocol import Delivery
+from .api.api import OpenClawApi
+from .calls import Calls, Line
+from .chat.chats import Chats
+from .chat.tracker import METHOD
+from .config import OpenClaw
+from .delivering import delivery_of, message_of
+from .events import Events
+from .frames import Event
+from .login import Login
+from .protocol import OpenClawProtocol
+from .subscriptions import Subscriptions
+
+SILENT_TICKS = 2
+"""A gateway that ticks and then is silent for so many intervals is gone, whatever its pongs say."""
+
+
+@attrs.define(eq=False)
+class OpenClawPlatform(Platform):
+    """One account on a gateway."""
+
+    sends_are_keyed: ClassVar[bool] = True
+
+    api: OpenClawApi
+    _config: OpenClaw
+    _login: Login
+    _calls: Calls
+    _events: Events
+    _chats: Chats
+    _subscriptions: Subscriptions
+    _was_connected: bool = attrs.field(default=False, init=False)
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[Connection]:
+        try:
+            async with self._login.connect() as greeting:
+                line = Line(greeting.hello)
+                protocol = OpenClawProtocol(line.settle, self._events, self._delivery)
+                ending = _Ending(self._login, protocol)
+                self._calls.connected(line)
+                if self._was_connected:
+                    self._events.gap("reconnected")
+                self._was_connected = True
+                try:
+                    yield Connection(
+                        greeting.link,
+                        protocol,
+                        early=greeting.early,
+                        requests=line,
+                        meaning=ending.meaning,
+                        watch=_Watch(protocol, line, self._subscriptions).run,
+                    )
+                finally:
+                    self._calls.lost(line, ending.cause)
+        except AccountRefused as refusal:
+            # A person may be about to approve us: whoever waits goes on waiting.
+            self._calls.refused(None if refusal.kind in ("pairing", "limited") else refusal)
+            raise
+
+    def message(self, delivery: Delivery, context: MessageContext | None) -> Message | None:
+        return message_of(delivery, self._config, context)
+
+    def target(self, message: Message) -> str:
+        return message.conversation.id
+
+    def target_for(self, conversation_id: str) -> str:
+        return conversation_id
+
+    async def send(self, outgoing: Outgoing) -> str | None:
+        """Say it in the session, which begins a run there. Whoever wants its answer hears the event ``chat``."""
+        key = f"{self._config.name}:{outgoing.key}"
+        question = self._chats.question(outgoing.target, outgoing.reply.text, (), key)
+        answer = await self._calls.request(METHOD, question)
+        return key if isinstance(answer, dict) else None
+
+    def _delivery(self, event: Event) -> Delivery | None:
+        return delivery_of(event, self._config.deliver, self._chats.is_ours) if self._config.deliver else None
+
+
+@attrs.define(eq=False)
+class _Ending:
+    """Why one connection ended, as far as the gateway said."""
+
+    _login: Login
+    _protocol: OpenClawProtocol
+    cause: BridgeError = attrs.field(factory=lambda: ConnectionLost("the connection to the gateway was lost"))
+
+    def meaning(self, close: PeerClosed) -> BridgeError:
+        self.cause = self._login.meaning(close, self._protocol.restart_hint)
+        return self.cause
+
+
+@attrs.frozen
+class _Watch:
+    """What one connection is watched for, beside pings: ticks. And what is asked anew on each connection."""
+
+    protocol: OpenClawProtocol
+    line: Line
+    subscriptions: Subscriptions
+
+    async def run(self) -> None:
+        began = trio.current_time()
+        limit = SILENT_TICKS * self.line.hello.tick_interval
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.subscriptions.renew)
+            while True:
+                await trio.sleep_until(max(began, self.protocol.heard_at) + limit)
+                silence = trio.current_time() - max(began, self.protocol.heard_at)
+                # One that was never heard to tick may have nothing to tell us: then pings alone decide.
+                if silence >= limit and self.protocol.has_ticked:
+                    raise PeerSilent(f"the gateway has not ticked for {silence:.0f} s")
+                if silence >= limit:
+                    began = trio.current_time()
+
+
+@asynccontextmanager
+async def open_openclaw(config: OpenClaw, services: Services) -> AsyncIterator[Platform]:
+    """A platform whose requests, events and device last as long as the block. It connects to nothing yet."""
+    environment = services.environment
+    calls, events = Calls(config.request_timeout), Events(config.event_queue_size)
+    subscriptions = Subscriptions(calls, config.labels)
+    chats = Chats(config, calls, events, environment.new_id, environment.wall)
+    api = OpenClawApi(calls, events, subscriptions, chats)
+    login = Login(config, services)
+    async with open_background("the account stops"):
+        try:
+            yield OpenClawPlatform(api, config, login, calls, events, chats, subscriptions)
+        finally:
+            calls.stop()
+            events.stop()
