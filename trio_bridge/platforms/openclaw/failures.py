@@ -16,6 +16,7 @@ from ...errors import (
     RefusalKind,
     RequestFailed,
 )
+from ...transport.websocket import UpgradeRefused
 from .codes import PROTOCOL_MISMATCH, Category, category_of, detail_of
 from .frames import WireError
 from .pairing import Pairing
@@ -28,6 +29,9 @@ NEW_CREDENTIALS: Final = 1.0
 
 LONGEST_RESTART: Final = 300.0
 """A gateway that wants to be away for longer is asked again after 5 minutes."""
+
+SERVER_TROUBLE: Final = 500
+"""HTTP statuses from here on are the server's own trouble."""
 
 _WORDS: Final = 300
 """Characters of a gateway's own words that are repeated."""
@@ -128,6 +132,29 @@ def close_meaning(close: PeerClosed, *, restart_hint: float | None) -> BridgeErr
     return PeerClosed(close.code, close.reason, retry_after=min(restart_hint, LONGEST_RESTART))
 
 
+def upgrade_failure(refused: UpgradeRefused, *, gateway: str) -> BridgeError:
+    """Why there is not even a WebSocket. A gateway takes any path, so that what refuses one is hardly a gateway."""
+    if category_of(status=refused.status) == "misconfigured":
+        text = f"{refused}: the gateway does not trust the proxy between us (its gateway.trustedProxies)"
+        return LoginRefused(text, kind="misconfigured", code=str(refused.status))
+    hint = "" if refused.status >= SERVER_TROUBLE else f": is {gateway} an OpenClaw Gateway?"
+    return HandshakeFailed(
+        f"{refused}{hint}", stage=refused.stage, status=refused.status, retry_after=refused.retry_after
+    )
+
+
+def foreign_hello(protocol: int) -> LoginRefused:
+    """Why a gateway that let us in is left again: it goes on in a protocol that was not among those we named."""
+    return LoginRefused(speaks(protocol), kind="incompatible", code=PROTOCOL_MISMATCH)
+
+
+def speaks(protocol: Any) -> str:
+    """A mismatch of protocols, in words. ``protocol`` is the gateway's, if it is any."""
+    spoken = str(protocol) if isinstance(protocol, int) and 0 <= protocol < 1000 else "another protocol"
+    oldest, newest = PROTOCOLS
+    return f"this gateway speaks {spoken}, we speak {oldest}-{newest}"
+
+
 def request_failure(method: str, error: WireError | None, payload: Any = None) -> BridgeError:
     """Why a request was answered with no: by an error, by a payload that holds one, or by both."""
     said = payload if isinstance(payload, Mapping) else None
@@ -164,15 +191,9 @@ def _explained(category: Category, error: WireError | None, close: PeerClosed | 
 
 
 def _mismatch(detail: str, error: WireError | None) -> str:
-    expected = error.details.get("expectedProtocol") if error and isinstance(error.details, Mapping) else None
-    if isinstance(expected, int) and 0 <= expected < 1000:
-        spoken = str(expected)
-    elif detail in ("", PROTOCOL_MISMATCH):
-        spoken = "another protocol"
-    else:
+    if detail not in ("", PROTOCOL_MISMATCH):
         return "the gateway wants another version of its own client"
-    oldest, newest = PROTOCOLS
-    return f"this gateway speaks {spoken}, we speak {oldest}-{newest}"
+    return speaks(error.details.get("expectedProtocol") if error and isinstance(error.details, Mapping) else None)
 
 
 def _code(error: WireError | None, close: PeerClosed | None) -> str:
