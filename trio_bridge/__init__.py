@@ -43,6 +43,7 @@ from .messages import (
 from .opening import open_account, open_bridge, run_bridge
 from .platforms.dingtalk.config import DingTalk
 from .platforms.dingtalk.settings.groups import DingTalkGroup
+from .platforms.openclaw.config import OpenClaw
 
 __all__ = [
     "Account",
@@ -66,6 +67,7 @@ __all__ = [
     "LocalProtocolError",
     "Message",
     "NotSent",
+    "OpenClaw",
     "OutcomeUnknown",
     "PeerClosed",
     "PeerSilent",
