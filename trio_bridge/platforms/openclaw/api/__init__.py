@@ -1,0 +1,1 @@
+"""What an application can have a gateway do: ``account.api``."""
