@@ -153,10 +153,17 @@ class Admission:
 class House(Protocol):
     """What methods may use of the gateway."""
 
-    protocol: Personality
-    now: float
-    """Seconds on the caller's clock, at what is being done."""
-    rng: random.Random
+    @property
+    def protocol(self) -> Personality:
+        """Which of the two it is."""
+
+    @property
+    def now(self) -> float:
+        """Seconds on the caller's clock, at what is being done."""
+
+    @property
+    def rng(self) -> random.Random:
+        """Where chance comes from."""
 
     def now_ms(self) -> int:
         """The wall time, in milliseconds."""
