@@ -10,13 +10,13 @@ from typing import Final
 import attrs
 
 from ...engine.platform import Services
-from ...errors import PeerClosed, StoreUnavailable
+from ...errors import BridgeError, PeerClosed, StoreUnavailable
 from ...transport.client import open_websocket
 from ...transport.urls import endpoint_of
 from ...transport.websocket import UpgradeRefused, Websocket
 from .config import OpenClaw
 from .device_tokens import DeviceToken, DeviceTokens
-from .failures import close_category, connect_failure, upgrade_failure
+from .failures import close_category, close_meaning, connect_failure, upgrade_failure
 from .handshake import Admitted, Refused, shake_hands
 from .hello import Hello
 from .identity import DeviceIdentity, load_identity
@@ -80,13 +80,14 @@ class Login:
             offer = following
         raise connect_failure(refused.error, refused.close)
 
-    def closed(self, close: PeerClosed) -> None:
-        """The gateway closed a connection on which it had let us in: heed what that says about the next one."""
+    def meaning(self, close: PeerClosed, restart_hint: float | None) -> BridgeError:
+        """Why the gateway closed a connection on which it had let us in. What that says of the next one is heeded."""
         match close_category(close):
             case "device_removed" if self._token is not None:
                 self._withdrawn = self._token.token
             case "slow_reader":
                 logger.warning("the gateway closed: we read too slowly", extra=self._config.labels)
+        return close_meaning(close, restart_hint=restart_hint)
 
     @property
     def _tokens(self) -> DeviceTokens:
