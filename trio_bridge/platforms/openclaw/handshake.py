@@ -46,6 +46,8 @@ class Admitted:
     hello: Hello
     early: Sequence[Frame] = attrs.field(repr=False)
     """What arrived before and behind its hello."""
+    clock_ahead: float = 0.0
+    """Seconds by which its wall clock is ahead of ours."""
 
 
 @attrs.frozen
@@ -75,6 +77,7 @@ async def shake_hands(
         with stage_limit("login", CHALLENGE_LIMIT, f"the challenge of {gateway}, if that is an OpenClaw Gateway"):
             asked = await talk.hear(Event, lambda event: event.name == "connect.challenge")
         challenge = _challenge(asked.payload, gateway, now_ms)
+        clock_ahead = (challenge.at_ms - now_ms()) / 1000
     except PeerClosed as close:
         if login_category(None, close) != "transient":
             return _refused(offer, None, close)
@@ -94,7 +97,7 @@ async def shake_hands(
     oldest, newest = PROTOCOLS
     if hello.protocol and not oldest <= hello.protocol <= newest:
         raise foreign_hello(hello.protocol)
-    return Admitted(link, hello, talk.unheard())
+    return Admitted(link, hello, talk.unheard(), clock_ahead)
 
 
 @attrs.define(eq=False)

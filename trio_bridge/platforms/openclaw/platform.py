@@ -12,9 +12,9 @@ import trio
 from ...engine.platform import Connection, Outgoing, Platform, Services
 from ...errors import AccountRefused, BridgeError, ConnectionLost, PeerClosed, PeerSilent
 from ...messages import Message, MessageContext
-from ...nurseries import open_background
 from ...wire.protocol import Delivery
-from .api.api import OpenClawApi
+from .api.api import OpenClawApi, api_for
+from .api.cache import MessageCache
 from .calls import Calls, Line
 from .chat.chats import Chats
 from .chat.tracker import METHOD
@@ -24,6 +24,7 @@ from .events import Events
 from .frames import Event
 from .login import Login
 from .protocol import OpenClawProtocol
+from .standing import Standing
 from .subscriptions import Subscriptions
 
 SILENT_TICKS = 2
@@ -43,15 +44,17 @@ class OpenClawPlatform(Platform):
     _events: Events
     _chats: Chats
     _subscriptions: Subscriptions
+    _standing: Standing
     _was_connected: bool = attrs.field(default=False, init=False)
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[Connection]:
         try:
-            async with self._login.connect() as greeting:
-                line = Line(greeting.hello)
+            async with self._standing.attempt(self._login.connect()) as greeting:
+                line = Line(greeting.hello, greeting.clock_ahead)
                 protocol = OpenClawProtocol(line.settle, self._events, self._delivery)
                 ending = _Ending(self._login, protocol)
+                self._standing.let_in(protocol)
                 self._calls.connected(line)
                 if self._was_connected:
                     self._events.gap("reconnected")
@@ -67,6 +70,7 @@ class OpenClawPlatform(Platform):
                     )
                 finally:
                     self._calls.lost(line, ending.cause)
+                    self._standing.lost(ending.cause)
         except AccountRefused as refusal:
             # A person may be about to approve us: whoever waits goes on waiting.
             self._calls.refused(None if refusal.kind in ("pairing", "limited") else refusal)
@@ -135,11 +139,12 @@ async def open_openclaw(config: OpenClaw, services: Services) -> AsyncIterator[P
     calls, events = Calls(config.request_timeout), Events(config.event_queue_size)
     subscriptions = Subscriptions(calls, config.labels)
     chats = Chats(config, calls, events, environment.new_id, environment.wall)
-    api = OpenClawApi(calls, events, subscriptions, chats)
-    login = Login(config, services)
-    async with open_background("the account stops"):
+    login, standing = Login(config, services), Standing(environment.wall)
+    cache = MessageCache(config.cached_sessions, config.cached_bytes)
+    api = api_for(config, calls, events, subscriptions, chats, login, standing, cache, environment.wall)
+    with events.listening(cache.hear):
         try:
-            yield OpenClawPlatform(api, config, login, calls, events, chats, subscriptions)
+            yield OpenClawPlatform(api, config, login, calls, events, chats, subscriptions, standing)
         finally:
             calls.stop()
             events.stop()
