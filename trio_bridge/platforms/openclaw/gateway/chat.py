@@ -66,7 +66,7 @@ class Chat(QuietRoom):
         """Every message that was let in, whether it was new or not."""
         self._cut: Sequence[Run] = ()
         self._by_key: dict[str, Run] = {}
-        """What ran under which idempotency key. Protocol 3 loses it when it stops."""
+        """What ran under which idempotency key, since the gateway started."""
 
     def methods(self) -> Catalogue:
         return {
@@ -85,13 +85,13 @@ class Chat(QuietRoom):
         return any(self._turns.running())
 
     def stop(self, *, killed: bool) -> None:
-        self._cut = self._turns.stop()
-        if not self._modern:
-            self._by_key.clear()
+        self._cut = self._turns.stop() if killed else []
+        known = self._by_key if self._modern else {}
+        self._by_key = {key: run for key, run in known.items() if run in self._cut}
 
     def start(self) -> None:
-        if self._modern:
-            self._revival.take_up(self._cut)
+        self._revival.take_up(self._cut)
+        self._cut = []
 
     # Sending.
 

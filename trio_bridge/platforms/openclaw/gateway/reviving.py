@@ -1,16 +1,22 @@
-"""What a gateway of protocol 4 does with the runs that it had when it was killed.
+"""What a gateway does with the runs that it had when it was killed.
+
+On protocol 4:
 
 1. It takes up each of them a few seconds after its start, by itself and under a new run id. The agent is asked again.
 2. Whoever sends the same message with the same key meanwhile is told that it was started; its run ends without a
    message when the new one begins. Right after the new one a third run fails, and leaves a row in the history.
 3. Whoever does so after the new one is over is told that it was started, and then that it failed.
 
-On protocol 3 such runs are lost, and their idempotency keys forgotten: the same message runs again.
+On protocol 3:
+
+4. A run in a session without any answer is lost, and its question does not stand in the history.
+5. In other sessions it does, and it is taken up again under a new run id, unless somebody sent something there before
+   that. Whoever sends the same message with the same key is answered, as if it were new.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from .methods import House
@@ -18,12 +24,12 @@ from .runs import Run
 from .sessions import Sessions
 from .turns import Turns
 
-REST = 3.0
-"""Seconds from the start until what was cut is taken up again."""
+REST: Mapping[int, float] = {3: 7.0, 4: 3.0}
+"""Seconds from the start until what was cut is taken up again, by protocol."""
 AFTERMATH = 0.2
 """Seconds from the end of a run that was taken up again until the failure of the third one."""
 INTERRUPTED = "[System] Your previous turn was interrupted by a gateway restart."
-BROKEN = "The agent run failed before producing a reply."
+"""How the message begins that stands in the history before an answer that was taken up again."""
 
 
 class Revival:
@@ -37,14 +43,15 @@ class Revival:
     def take_up(self, cut: Sequence[Run]) -> None:
         """The gateway has started, and finds what it had not finished."""
         for run in cut:
-            if run.resumable:
-                run.resumed_as = self._turns.again(run)
-                run.resumed_as.resumes = True
-                run.resumed_as.when_begun.append(self._note)
-                self._turns.line_up(run.resumed_as, REST)
+            if not run.resumable:
+                continue
+            if self._house.protocol == 4:
+                self._turns.line_up(self._resumed(run), REST[4])
+            elif run.noted:
+                self._house.after(REST[3], partial(self._recover, run, len(run.session.rows)))
 
     def sent_again(self, run: Run, cut: Run) -> None:
-        """The message of a run that was cut came again, as this run."""
+        """The message of a run that was cut came again, as this run (protocol 4)."""
         resumed = cut.resumed_as
         if resumed is None or resumed.over:
             self._house.after(0, partial(self._turns.fail, run, "Agent run failed"))
@@ -55,13 +62,21 @@ class Revival:
             resumed.when_begun.append(lambda resumed: self._turns.merge(run))
         resumed.when_over.append(self._begin_aftermath)
 
+    def _resumed(self, run: Run) -> Run:
+        run.resumed_as = resumed = self._turns.again(run)
+        resumed.resumes = True
+        resumed.when_begun.append(self._note)
+        return resumed
+
+    def _recover(self, run: Run, rows: int) -> None:
+        if len(run.session.rows) == rows and self._turns.active(run.session) is None:
+            self._turns.line_up(self._resumed(run))
+
     def _note(self, resumed: Run) -> None:
-        self._sessions.write(resumed.session, "user", INTERRUPTED, key=resumed.id)
+        self._sessions.write(resumed.session, "user", INTERRUPTED, key=f"{resumed.id}:user")
 
     def _begin_aftermath(self, resumed: Run) -> None:
         self._house.after(AFTERMATH, partial(self._fail_third, resumed))
 
     def _fail_third(self, resumed: Run) -> None:
-        third = self._turns.again(resumed)
-        self._sessions.write(third.session, "assistant", BROKEN, run_id=third.id)
-        self._turns.fail(third, "Something went wrong while processing your request")
+        self._turns.fail(self._turns.again(resumed), "Something went wrong while processing your request")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .approvals import Approvals
 from .chat import Chat
 from .checkpoints import Checkpoints
 from .histories import Histories
@@ -12,6 +13,7 @@ from .methods import House, Room
 from .notices import SessionNotices
 from .session_methods import SessionMethods
 from .sessions import Sessions
+from .shelf import Shelf
 from .turns import Turns
 
 
@@ -24,10 +26,14 @@ class Rooms:
         self.turns = Turns(house, self.sessions)
         self.chat = Chat(house, self.sessions, self.turns)
         self.checkpoints = Checkpoints(house, self.sessions, told)
+        self.approvals = Approvals(house)
+        self.shelf = Shelf(house, self.sessions)
         self.door = HttpDoor(house, self.sessions, self.turns)
         self.all: Sequence[Room] = (
             self.chat,
             Histories(house, self.sessions, self.turns),
             SessionMethods(house, self.sessions, self.turns, told),
             self.checkpoints,
+            self.approvals,
+            self.shelf,
         )

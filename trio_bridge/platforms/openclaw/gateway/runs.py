@@ -97,7 +97,6 @@ class Run:
     """Whose questions are not in the history yet."""
     noted: bool = False
     """Whether its question is in the history."""
-    answer_noted: bool = False
     steps: Sequence[Step] = ()
     at: int = 0
     """How many of the steps are done."""

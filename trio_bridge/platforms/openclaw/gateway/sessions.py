@@ -28,7 +28,8 @@ class Row:
     seq: int
     run_id: str | None = None
     key: str | None = None
-    """Of a user's message: the idempotency key that it was sent with."""
+    """What protocol 4 knows it by: ``KEY:user`` is the message that was sent with this idempotency key."""
+    stop_reason: str = "stop"
 
 
 @attrs.frozen
@@ -131,13 +132,14 @@ class Sessions:
         run_id: str | None = None,
         key: str | None = None,
         at_ms: int | None = None,
+        stop_reason: str = "stop",
     ) -> Row:
         """Add a row to a session."""
         now, row_id = self._house.now_ms(), self._house.new_id()
         seq = session.rows[-1].seq + 1 if session.rows else 1
         if self._house.protocol == 3:
             row_id = row_id[:8]
-        row = Row(row_id, role, text, now if at_ms is None else at_ms, seq, run_id, key)
+        row = Row(row_id, role, text, now if at_ms is None else at_ms, seq, run_id, key, stop_reason)
         session.rows.append(row)
         session.updated_ms = now
         self._notices.message(session, row)
@@ -162,9 +164,9 @@ def row_shape(row: Row, *, modern: bool) -> Mapping[str, Any]:
         inner["recordTimestampMs"] = row.at_ms
         if row.role == "user":
             shape["content"] = row.text
-            if row.key is not None:
-                shape["idempotencyKey"] = inner["idempotencyKey"] = f"{row.key}:user"
-        elif row.run_id is not None:
+        if row.key is not None:
+            shape["idempotencyKey"] = inner["idempotencyKey"] = row.key
+        if row.run_id is not None:
             inner["runId"] = row.run_id
     if row.role == "assistant":
         tokens = len(row.text.split())
@@ -174,6 +176,6 @@ def row_shape(row: Row, *, modern: bool) -> Mapping[str, Any]:
             "provider": PROVIDER,
             "model": MODEL,
             "usage": usage,
-            "stopReason": "stop",
+            "stopReason": row.stop_reason,
         }
     return {**shape, "__openclaw": inner}

@@ -5,6 +5,8 @@
    in 75 ms (4); what was held back comes before the end.
 3. On protocol 4 a failure is told twice, and an abort is followed by a lifecycle error. On 3 each attempt of a run that
    fails is a lifecycle error. None of those ends a run.
+4. A run that says nothing ends on protocol 3 with a final event without a message; 4 asks once more, and then tells of
+   an abort and of an error.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ THROTTLE: Mapping[int, float] = {3: 0.150, 4: 0.075}
 """Seconds between two deltas of a run, by protocol."""
 ROUNDING = 1e-6
 """Sums of pauses are not exact: so much earlier is in time."""
+SILENCE_TOLD_AFTER = 0.06
+"""Seconds after which protocol 4 calls an error what it called an abort: a run that said nothing, asked twice."""
 EVENTS = ("agent", "chat")
 
 
@@ -79,6 +83,10 @@ class ChatTeller:
             self._agent(run, "lifecycle", {"phase": "end", **end})
         if not silent and run.told != run.visible:
             self._delta(run)
+        if silent and self._modern:
+            self._chat(run, "aborted", stopReason="stop")
+            self.house.after(SILENCE_TOLD_AFTER, partial(self._said_nothing, run))
+            return
         more = {} if silent else {"message": self._message(run)}
         self._chat(run, "final", **({"stopReason": "stop"} if self._modern else {}), **more)
 
@@ -109,8 +117,7 @@ class ChatTeller:
         self._agent(run, "lifecycle", {"phase": "error", "error": message, "aborted": False, "endedAt": run.ended_ms})
         detail = {"provider": PROVIDER, "model": MODEL, "failoverReason": "server_error"}
         self._chat(run, "error", errorMessage=message, errorDetail=detail)
-        again = {"runId": run.id, "sessionKey": run.session.key, "seq": 1, "state": "error"}
-        self.house.broadcast("chat", {**again, "errorMessage": before_reply(message)})
+        self._told_again(run, before_reply(message))
 
     # Inside.
 
@@ -125,6 +132,13 @@ class ChatTeller:
         if self._modern:
             self._status(run, "starting_model")
             self._agent(run, "lifecycle", {"phase": "model", "provider": PROVIDER, "model": MODEL})
+
+    def _said_nothing(self, run: Run) -> None:
+        self._told_again(run, "⚠️ Agent couldn't generate a response. Please try again.")
+
+    def _told_again(self, run: Run, message: str) -> None:
+        error = {"runId": run.id, "sessionKey": run.session.key, "seq": 1, "state": "error", "errorMessage": message}
+        self.house.broadcast("chat", error)
 
     def _settled_after_abort(self, run: Run) -> None:
         data = {"phase": "error", "error": "This operation was aborted", "aborted": True, "stopReason": "aborted"}

@@ -21,6 +21,7 @@ from typing import Literal
 
 from .methods import House
 from .runs import Run, Standing
+from .scribe import Scribe
 from .script import SILENCE, WORD_PAUSE, Fail, Hold, Pause, Question, Responder, Retake, Say, echo, steps_of
 from .sessions import Session, Sessions
 
@@ -37,7 +38,7 @@ class Turns:
 
     def __init__(self, house: House, sessions: Sessions) -> None:
         self._house = house
-        self._sessions = sessions
+        self._scribe = Scribe(house, sessions)
         self.responder: Responder = echo
         self.word_pause = WORD_PAUSE
         """Seconds before each word of an answer that is given as a text."""
@@ -86,6 +87,7 @@ class Turns:
         run.stop_reason = reason
         self._stop_steps(run)
         self._end(run, "aborted")
+        self._scribe.over(run)
         run.teller.aborted(run)
         for each in run.steered:
             if not each.over:
@@ -100,6 +102,9 @@ class Turns:
 
     def stop(self) -> Sequence[Run]:
         """Nothing is at work any more. Returns what was."""
+        for run in self._active.values():
+            if run.over:
+                self._scribe.settled(run)
         unfinished = [run for run in self._active.values() if not run.over]
         unfinished += [each for run in unfinished for each in run.steered if not each.over]
         unfinished += [run for waiting in self._waiting.values() for run in waiting]
@@ -146,6 +151,7 @@ class Turns:
         """A run has failed."""
         run.error = error
         self._end(run, "failed")
+        self._scribe.over(run)
         run.teller.failed(run)
         self._leave(run)
 
@@ -162,9 +168,7 @@ class Turns:
         begun, run.when_begun = run.when_begun, []
         for heard in begun:
             heard(run)
-        run.to_note.append(run)
-        if self._modern:
-            self._note(run)
+        self._scribe.begun(run, run)
         run.teller.began(run)
         self._ask(run, run)
         self._go_on(run)
@@ -225,15 +229,14 @@ class Turns:
             self._go_on(run)
             return
         self._end(run, "silent" if silent else "final")
-        if self._modern:
-            self._note(run)
+        self._scribe.over(run)
         run.teller.finished(run)
         self._leave(run)
 
     def _take_in(self, run: Run, other: Run) -> None:
         """The run answers a question that was steered into it, behind its own."""
         self.merge(other)
-        run.to_note.append(other)
+        self._scribe.begun(run, other)
         run.answer = "" if run.visible in ("", SILENCE) else f"{run.visible}\n\n"
         self._ask(run, other)
         self._go_on(run)
@@ -267,21 +270,10 @@ class Turns:
 
     def _free(self, run: Run) -> None:
         if self._active.get(run.session.key) is run:
-            self._note(run)
+            self._scribe.settled(run)
             del self._active[run.session.key]
             if waiting := self._waiting.get(run.session.key):
                 self._take_up(waiting.popleft())
-
-    def _note(self, run: Run) -> None:
-        """Write into the history what of a run is not there yet. Protocol 3 does it late, when the session is free."""
-        for each in run.to_note:
-            if not each.noted:
-                each.noted = True
-                self._sessions.write(run.session, "user", each.text, key=each.key, at_ms=each.sent_ms)
-        run.to_note.clear()
-        if run.standing in ("final", "aborted") and run.visible and not run.answer_noted:
-            run.answer_noted = True
-            self._sessions.write(run.session, "assistant", run.answer, run_id=run.id)
 
     @property
     def _modern(self) -> bool:
