@@ -166,6 +166,11 @@ class Calls:
         """The connection, while there is one."""
         return self._line
 
+    @property
+    def hello(self) -> Hello | None:
+        """What the gateway said of itself and of us; ``None`` while there is no connection."""
+        return None if self._line is None else self._line.hello
+
     async def request(
         self,
         method: str,

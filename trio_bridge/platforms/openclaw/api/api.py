@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -12,28 +12,69 @@ from ....errors import RequestFailed
 from ..calls import Calls
 from ..chat.chats import ChatFile, Chats
 from ..chat.run import Run
+from ..config import OpenClaw
 from ..events import Events, EventStream
 from ..hello import Hello
+from ..login import Login
+from ..standing import Standing
 from ..subscriptions import SESSIONS, Subscriptions, messages_of
+from .approvals import Approvals
+from .asking import Caller
+from .cache import MessageCache
+from .compaction import Compaction
+from .info import GatewayInfo
+from .sessions import Sessions
+from .skills import Skills
+from .typed import TypedCalls
 from .unsupported import Unsupported
 
 SESSIONS_CHANGED = "sessions.changed"
 
 
-@attrs.define(eq=False, repr=False)
-class OpenClawApi:
+@attrs.define(eq=False, repr=False, kw_only=True)
+class OpenClawApi(TypedCalls):
     """What can be done with a gateway. It stands above connections: one that is lost is followed by another."""
 
+    _config: OpenClaw
     _calls: Calls
     _events: Events
     _subscriptions: Subscriptions
     _chats: Chats
-    _unsupported: Unsupported = attrs.field(factory=Unsupported, init=False)
+    _unsupported: Unsupported
+    _login: Login
+    _standing: Standing
 
     @property
     def hello(self) -> Hello | None:
         """What the gateway said of itself and of us; ``None`` while there is no connection."""
-        return None if self._calls.line is None else self._calls.line.hello
+        return self._calls.hello
+
+    def info(self) -> GatewayInfo:
+        """The gateway and the connection to it, at this moment. Nothing is asked for."""
+        hello, login, standing = self.hello, self._login, self._standing
+        known = Hello(protocol=0, session_key="") if hello is None else hello
+        return GatewayInfo(
+            url=login.gateway,
+            connected=hello is not None,
+            server_version=known.server_version,
+            protocol=known.protocol,
+            connection_id=known.connection_id,
+            auth_method=known.auth_method,
+            scopes=tuple(sorted(known.scopes or ())),
+            missing_scopes=tuple(known.lacking(self._config.scopes)),
+            session_key=self._config.session_key or known.session_key,
+            device_id="" if login.identity is None else login.identity.device_id,
+            pairing=login.pairing,
+            attempts=standing.attempts,
+            last_error=standing.last_error,
+            connected_at=standing.connected_at,
+            last_message_at=standing.heard_at,
+            tick_interval=None if hello is None else hello.tick_interval,
+            pending_calls=0 if self._calls.line is None else self._calls.line.waiting,
+            runs=self._chats.runs,
+            event_streams=self._events.streams,
+            cache=self.cache_info(),
+        )
 
     # Requests
 
@@ -134,3 +175,36 @@ class OpenClawApi:
         return self._chats.open(
             session_key, text, attachments=attachments, key=key, asked_before=asked_before, abort=abort
         )
+
+
+def api_for(
+    config: OpenClaw,
+    calls: Calls,
+    events: Events,
+    subscriptions: Subscriptions,
+    chats: Chats,
+    login: Login,
+    standing: Standing,
+    cache: MessageCache,
+    wall: Callable[[], float],
+) -> OpenClawApi:
+    """The calls of one account."""
+    unsupported = Unsupported()
+    caller = Caller(calls.request, lambda: calls.hello, unsupported)
+    return OpenClawApi(
+        sessions=Sessions(caller, subscriptions, cache),
+        compaction=Compaction(caller),
+        skills=Skills(caller),
+        approvals=Approvals(caller, events, wall),
+        caller=caller,
+        cache=cache,
+        session_key=config.session_key,
+        config=config,
+        calls=calls,
+        events=events,
+        subscriptions=subscriptions,
+        chats=chats,
+        unsupported=unsupported,
+        login=login,
+        standing=standing,
+    )

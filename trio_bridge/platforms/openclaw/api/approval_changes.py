@@ -1,0 +1,143 @@
+"""What becomes of approvals, as it happens: told by events, by looking, and by the clock.
+
+1. No event says that nobody decided in time: each approval has a deadline here.
+2. An approval that is gone when it is looked for was resolved or has expired while nobody could tell.
+3. Whatever tells of it first counts. Only that it was resolved is told even behind an expiry: clocks differ.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from typing import Final, Literal
+
+import attrs
+import trio
+
+from ....errors import BridgeError, RequestFailed
+from ..events import GAP, EventStream, GatewayEvent
+from .approval_results import Approval, ApprovalChange
+from .reading import Unreadable
+
+LOOK_AGAIN: Final = 5.0
+"""Seconds, where looking failed."""
+REMEMBERED: Final = 1000
+"""Approvals that wait no more, and that something late may still tell of."""
+
+
+class ApprovalChanges(AsyncIterator[ApprovalChange]):
+    """What happens to approvals. Made by :meth:`Approvals.watch`."""
+
+    def __init__(
+        self,
+        stream: EventStream,
+        look: Callable[[], Awaitable[Iterable[Approval]]],
+        wall: Callable[[], float],
+    ) -> None:
+        self._stream, self._look, self._wall = stream, look, wall
+        self._pending: dict[str, tuple[Approval, float]] = {}
+        """By id, with the moment in which it expires by our own clock."""
+        self._ended: OrderedDict[str, str] = OrderedDict()
+        """By id, what was told of those that wait no more; the newest at the end."""
+        self._changes: deque[ApprovalChange] = deque()
+        self._look_at = math.inf
+        """When to look again what waits."""
+
+    @property
+    def pending(self) -> tuple[Approval, ...]:
+        """What waits at this moment."""
+        return tuple(approval for approval, _ in self._pending.values())
+
+    async def __anext__(self) -> ApprovalChange:
+        """The next change.
+
+        Raises:
+          RequestFailed: the gateway does not let us look any more.
+          AccountStopped: the account was stopped.
+        """
+        await trio.lowlevel.checkpoint_if_cancelled()
+        while not self._changes:
+            await self._wait()
+        return self._changes.popleft()
+
+    async def look(self) -> None:
+        """Ask what waits, and note what differs from what was known."""
+        found = {approval.id: approval for approval in await self._look()}
+        self._look_at = math.inf
+        for approval in found.values():
+            left = None if approval.expires_at is None else approval.expires_at - self._wall()
+            self._request(approval, left)
+        for approval, expires in [*self._pending.values()]:
+            if approval.id in found:
+                continue
+            if expires <= trio.current_time():
+                self._expire(approval)
+            else:
+                self._resolve(attrs.evolve(approval, status=""))
+
+    async def _wait(self) -> None:
+        """Until something happens, or is due."""
+        if self._look_at <= trio.current_time():
+            await self._try_to_look()
+            return
+        due = min((expires for _, expires in self._pending.values()), default=math.inf)
+        with trio.move_on_at(min(due, self._look_at)):
+            self._hear(await self._stream.__anext__())
+            return
+        for approval, expires in [*self._pending.values()]:
+            if expires <= trio.current_time():
+                self._expire(approval)
+
+    async def _try_to_look(self) -> None:
+        try:
+            await self.look()
+        except RequestFailed:
+            raise
+        except BridgeError:
+            # No connection just now, or not enough patience: what waits is still to be looked for.
+            self._look_at = trio.current_time() + LOOK_AGAIN
+
+    def _hear(self, event: GatewayEvent) -> None:
+        if event.name == GAP or event.missed:
+            self._look_at = trio.current_time()
+        kind, _, what = event.name.partition(".approval.")
+        try:
+            approval = Approval.of(event.payload, kind)
+        except Unreadable:
+            return
+        if what == "requested":
+            self._request(approval, None)
+        elif what == "resolved":
+            self._resolve(approval)
+
+    def _request(self, approval: Approval, left: float | None) -> None:
+        """It waits, for so many seconds; by default for as long as it was given, as it is new."""
+        if approval.id in self._pending or approval.id in self._ended:
+            return
+        if approval.expires_at is None:
+            left = math.inf
+        elif approval.created_at is not None:
+            life = approval.expires_at - approval.created_at
+            left = life if left is None else min(left, life)
+        elif left is None:
+            left = approval.expires_at - self._wall()
+        self._pending[approval.id] = approval, trio.current_time() + max(0.0, left)
+        self._changes.append(ApprovalChange("requested", approval))
+
+    def _resolve(self, approval: Approval) -> None:
+        """Somebody decided; or it is gone, and nobody knows what was decided."""
+        if self._ended.get(approval.id) == "resolved":
+            return
+        known, _ = self._pending.get(approval.id, (approval, 0.0))
+        self._end(attrs.evolve(known, status=approval.status, decision=approval.decision), "resolved")
+
+    def _expire(self, approval: Approval) -> None:
+        self._end(attrs.evolve(approval, status="expired"), "expired")
+
+    def _end(self, approval: Approval, how: Literal["resolved", "expired"]) -> None:
+        self._pending.pop(approval.id, None)
+        self._ended[approval.id] = how
+        if len(self._ended) > REMEMBERED:
+            self._ended.popitem(last=False)
+        self._changes.append(ApprovalChange(how, approval))
