@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from pydoc import locate
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import attrs
 import pytest
@@ -33,8 +33,11 @@ def test_every_key_of_every_table_is_on_the_page_once() -> None:
 
 
 def tables_in(cls: type[Any]) -> set[type[Any]]:
-    """What stands under names of their own in a table."""
-    return {get_args(field.type)[1] for field in attrs.fields(attrs.resolve_types(cls)) if is_by_name(field.type)}
+    """What stands in a table, each under a name of its own or one after another."""
+    kinds = [field.type for field in attrs.fields(attrs.resolve_types(cls))]
+    named = {get_args(kind)[1] for kind in kinds if is_by_name(kind)}
+    listed = {get_args(kind)[0] for kind in kinds if get_origin(kind) is tuple}
+    return named | {kind for kind in listed if attrs.has(kind)}
 
 
 def own_fields(cls: type[Any]) -> list[str]:

@@ -4,6 +4,7 @@ from .command import Command, CommandFailed
 from .echo import Echo
 from .extracting import extract_text
 from .openai import OpenAI
+from .openclaw import OpenClaw, OpenClawRoute
 from .protocol import Agent, OpenableAgent
 from .python import load_handler
 from .routing import Route, Router
@@ -14,6 +15,8 @@ __all__ = [
     "CommandFailed",
     "Echo",
     "OpenAI",
+    "OpenClaw",
+    "OpenClawRoute",
     "OpenableAgent",
     "Route",
     "Router",

@@ -13,6 +13,7 @@ from ..errors import ConfigError
 from .command import Command
 from .echo import Echo
 from .openai import OpenAI
+from .openclaw import OpenClaw
 from .protocol import Agent, OpenableAgent
 from .python import load_handler
 
@@ -66,6 +67,15 @@ class OpenAIConfig(OpenAI, AgentConfig):
         return self
 
 
+@attrs.frozen(kw_only=True)
+class OpenClawConfig(OpenClaw, AgentConfig):
+    """``kind = "openclaw"``: the agents of a gateway. The keys are the fields of the agent, which this is."""
+
+    def build(self, directory: Path) -> OpenableAgent:
+        self.check()
+        return self
+
+
 @attrs.frozen
 class PythonConfig(AgentConfig):
     """``kind = "python"``: an async function or an agent in a module that lies beside the file, or is installed."""
@@ -84,6 +94,7 @@ AGENTS: Mapping[str, type[AgentConfig]] = {
     "echo": EchoConfig,
     "command": CommandConfig,
     "openai": OpenAIConfig,
+    "openclaw": OpenClawConfig,
     "python": PythonConfig,
 }
 """The kinds there are, by the name that a configuration file gives them."""

@@ -1,0 +1,175 @@
+"""The gateway behind an agent: one account, one connection, whoever asks; and the waiting for it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final
+
+import trio
+
+from ..engine.account import Account
+from ..engine.bridge import serve_bridge
+from ..engine.environment import Environment
+from ..engine.states import AccountState
+from ..engine.store import Store
+from ..errors import AccountRefused, AccountStopped, BridgeError, Postponed
+from ..nurseries import open_background
+from ..platforms.openclaw.config import OpenClaw
+from ..platforms.openclaw.hello import Hello
+from ..stores.memory import MemoryStore
+from ._apart import Apart
+
+AGAIN: Final = 5.0
+"""Seconds until a message looks again whether a gateway is back. Only the first of each conversation looks."""
+MENDED: Final = 15.0
+"""The same where a person has to do something."""
+
+_OPEN: Final[trio.lowlevel.RunVar[list[tuple[Store, OpenClaw, Gateway]]]] = trio.lowlevel.RunVar("open gateways")
+
+
+class Gateway:
+    """A gateway that may be away."""
+
+    def __init__(self, account: Account, patience: float) -> None:
+        self.account = account
+        self._patience = patience
+        self._away_since: float | None = trio.current_time()
+        self._changed = trio.Event()
+
+    @property
+    def api(self) -> Any:
+        """The typed client.
+
+        Raises:
+          AccountStopped: the bridge is being left.
+        """
+        return self.account.api
+
+    @property
+    def hello(self) -> Hello:
+        """What it said of itself when it let us in.
+
+        Raises:
+          Postponed: it is away now.
+        """
+        hello: Hello | None = self.api.hello
+        if hello is None:
+            raise self._away()
+        return hello
+
+    async def wait_ready(self) -> None:
+        """Return when the gateway can be asked.
+
+        Raises:
+          Postponed: it is away for longer than anybody waits, or will have nothing of us until a person acts.
+        """
+        if self.account.state is AccountState.READY:
+            await trio.lowlevel.checkpoint()
+            return
+        since = trio.current_time() if self._away_since is None else self._away_since
+        with self._postponing(), trio.move_on_at(since + self._patience):
+            await self.account.wait_ready()
+            return
+        raise self._away()
+
+    @asynccontextmanager
+    async def while_there(self) -> AsyncGenerator[None]:
+        """The block is left as soon as the gateway is away for longer than anybody waits.
+
+        Raises:
+          Postponed: that happened, or the gateway will have nothing of us any more.
+        """
+        with trio.CancelScope() as scope, self._postponing():
+            async with open_background("the gateway answered") as beside:
+                beside.start_soon(self._leave_when_away, scope, name=f"{self.account.name}/patience")
+                yield
+        if scope.cancelled_caught:
+            raise self._away()
+
+    async def _leave_when_away(self, scope: trio.CancelScope) -> None:
+        while True:
+            since = self._away_since
+            with trio.move_on_at(math.inf if since is None else since + self._patience) as patience:
+                await self._changed.wait()
+            if patience.cancelled_caught:
+                scope.cancel("the gateway is away")
+                return
+
+    def _away(self) -> Postponed:
+        error = self.account.statistics().last_error
+        why = f": {error.message}" if error is not None else ""
+        return Postponed(f"the gateway is away{why}", retry_after=AGAIN)
+
+    @contextmanager
+    def _postponing(self) -> Iterator[None]:
+        try:
+            yield
+        except (AccountRefused, AccountStopped) as error:
+            raise postponed(error) from error
+
+    async def watch(self) -> None:
+        """Know since when it is away."""
+        async with self.account.states() as states:
+            async for state in states:
+                if state is AccountState.READY:
+                    self._away_since = None
+                elif self._away_since is None:
+                    self._away_since = trio.current_time()
+                self._changed.set()
+                self._changed = trio.Event()
+
+
+def postponed(error: BridgeError) -> Postponed:
+    """The same as a reason to wait."""
+    pause = MENDED if isinstance(error, AccountRefused) else AGAIN
+    hint = getattr(error, "retry_after", None)
+    return Postponed(str(error), retry_after=max(pause, hint or 0.0))
+
+
+@asynccontextmanager
+async def open_gateway(config: OpenClaw, environment: Environment, *, patience: float) -> AsyncGenerator[Gateway]:
+    """The gateway that ``config`` describes, while the block runs. What is described alike is one connection.
+
+    Whoever opened it first must be the last to leave: so do agents that are opened one within the other.
+    """
+    if (store := environment.store) is None:
+        async with _connecting(config, environment, MemoryStore(), patience) as gateway:
+            yield gateway
+        return
+    gateways = _gateways()
+    for kept_in, described, gateway in gateways:
+        if kept_in is store and described == config:
+            yield gateway
+            return
+    async with _connecting(config, environment, store, patience) as gateway:
+        opened = (store, config, gateway)
+        gateways.append(opened)
+        try:
+            yield gateway
+        finally:
+            gateways.remove(opened)
+
+
+@asynccontextmanager
+async def _connecting(
+    config: OpenClaw, environment: Environment, store: Store, patience: float
+) -> AsyncGenerator[Gateway]:
+    async with (
+        serve_bridge([config], None, Apart(store), environment) as bridge,
+        open_background("the agent is closed") as nursery,
+    ):
+        gateway = Gateway(bridge.account(config.name), patience)
+        nursery.start_soon(gateway.watch, name=f"{config.name}/watch")
+        yield gateway
+
+
+def _gateways() -> list[tuple[Store, OpenClaw, Gateway]]:
+    """Those of this run of Trio."""
+    try:
+        return _OPEN.get()
+    except LookupError:
+        gateways: list[tuple[Store, OpenClaw, Gateway]] = []
+        _OPEN.set(gateways)
+        return gateways

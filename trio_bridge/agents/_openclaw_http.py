@@ -1,0 +1,117 @@
+"""An OpenClaw Gateway that is asked over HTTP: its own endpoint of chat completions.
+
+A question has no key there, and its run ends with the connection: what is asked again is answered again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, asynccontextmanager
+from typing import Any, Final
+
+import attrs
+import trio
+
+from ..engine.environment import Environment
+from ..errors import AccountRefused, NotSent, Postponed
+from ..messages import Message, ReplyStream
+from ..transport.http import open_http_client
+from ._openai_calls import Completions, Patience
+from ._openclaw_files import notes_on
+from ._openclaw_names import PREFIX, shared_key
+from ._openclaw_question import below, question_of
+from ._openclaw_routes import Routing
+from ._openclaw_session import Session, in_session
+from .openclaw import OpenClaw
+
+MODEL: Final = "openclaw"
+WHOLE: Final = 540.0
+"""Seconds for one answer as a whole, at least: less than a handler has."""
+REFUSED: Final = 60.0
+"""Seconds until a gateway that refused us is asked again with the same secret: ten failures in a minute, and it hears
+nobody from this address for five minutes."""
+
+logger = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def open_over_http(agent: OpenClaw, environment: Environment) -> AsyncGenerator[OverHttp]:
+    """The gateway answers while the block runs. Its connections are those of this block.
+
+    Raises:
+      ConfigError: the secrets or the certificates can't be read.
+    """
+    agent.check()
+    patience = Patience(first=agent.run_timeout, silence=agent.run_timeout, whole=max(WHOLE, agent.run_timeout))
+    async with open_http_client(
+        network=environment.network,
+        ca_file=agent.ca_file,
+        allow_insecure=agent.allow_insecure,
+        total=agent.run_timeout,
+        silence=patience.whole,  # between two pieces there are limits of our own
+    ) as client:
+        url, read_token = agent.http_url, agent.read_secret
+        yield OverHttp(agent, Completions(client=client, url=url, read_token=read_token, patience=patience))
+
+
+@attrs.frozen
+class _Refusal:
+    """The gateway would not have this secret."""
+
+    secret: str | None = attrs.field(repr=False)
+    until: float
+    why: str
+
+
+class OverHttp:
+    """The agent as it answers."""
+
+    def __init__(self, agent: OpenClaw, completions: Completions) -> None:
+        self._agent = agent
+        self._completions = completions
+        self._routing = Routing(agent)
+        self._refusal: _Refusal | None = None
+
+    async def __call__(self, message: Message) -> None:
+        if not (message.text.strip() or message.attachments):
+            return
+        self._heed_refusal()
+        await in_session(message, self._answer, keep=self._agent.session_key is None)
+
+    async def _answer(self, out: ReplyStream, message: Message, session: Session) -> None:
+        try:
+            async with aclosing(self._pieces(message, session)) as pieces:
+                async for piece in pieces:
+                    self._refusal = None
+                    await out.write(piece)
+        except NotSent as error:
+            raise Postponed(f"the gateway is away: {error}", retry_after=error.retry_after) from error
+        except AccountRefused as error:
+            raise self._refused(error) from error
+
+    def _pieces(self, message: Message, session: Session) -> AsyncGenerator[str]:
+        agent_id = self._routing.agent_for(message)
+        told = [{"role": "system", "content": message.system_prompt}] if message.system_prompt else []
+        asked = below(question_of(message, self._agent), *notes_on(message))
+        request: dict[str, Any] = {
+            "model": f"{MODEL}/{agent_id}" if agent_id else MODEL,
+            "messages": [*told, {"role": "user", "content": asked}],
+            "stream": True,
+            "user": f"{PREFIX}:{session.name}",
+        }
+        shared = self._agent.session_key
+        headers = [] if shared is None else [("x-openclaw-session-key", shared_key(agent_id or "main", shared))]
+        return self._completions.answer(request, headers=headers)
+
+    def _heed_refusal(self) -> None:
+        refusal = self._refusal
+        if refusal is not None and refusal.secret == self._agent.read_secret() and trio.current_time() < refusal.until:
+            raise Postponed(refusal.why, retry_after=refusal.until - trio.current_time())
+
+    def _refused(self, error: AccountRefused) -> Postponed:
+        secret, why = self._agent.read_secret(), str(error)
+        if self._refusal is None or self._refusal.secret != secret:
+            logger.error("refused", extra={"account": self._agent.account.name, "cause": why})
+        self._refusal = _Refusal(secret, trio.current_time() + REFUSED, why)
+        return Postponed(why, retry_after=REFUSED)

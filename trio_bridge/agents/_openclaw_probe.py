@@ -1,0 +1,99 @@
+"""Whether a gateway would answer: a login, and its list of agents or models, which cost nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import attrs
+
+from ..engine.environment import Environment
+from ..engine.states import AccountState
+from ..errors import AccountRefused, ConnectionLost, RequestFailed
+from ..platforms.openclaw.config import WRITE
+from ..stores.memory import MemoryStore
+from ..transport.http import open_http_client
+from ._openai_calls import bearer
+from ._openai_failures import failure_of
+from ._openclaw_gateway import Gateway, open_gateway
+from ._openclaw_http import MODEL
+from .openclaw import OpenClaw
+
+OFF: Final = (404, 405, 501)
+
+
+async def probe(agent: OpenClaw, environment: Environment) -> str:
+    """A few words on what was found.
+
+    Raises:
+      BridgeError: it would not answer, and why.
+    """
+    agent.check()
+    return await (_over_http if agent.over == "http" else _over_websocket)(agent, environment)
+
+
+async def _over_websocket(agent: OpenClaw, environment: Environment) -> str:
+    # The bridge's own store may be in use, and has nothing that a trial needs but the key of its device.
+    own = attrs.evolve(environment, store=MemoryStore())
+    async with open_gateway(agent.account, own, patience=agent.ready_timeout) as gateway:
+        await _log_in(gateway, own_device=agent.device_key_file is None)
+        hello = gateway.hello
+        if WRITE in hello.lacking(agent.scopes):
+            raise AccountRefused(f"the gateway lets us in without {WRITE}: it can't be asked", kind="pairing")
+        found = f"answers; OpenClaw {hello.server_version}, protocol {hello.protocol}"
+        if not agent.agent_ids:
+            return found
+        listed = await gateway.api.request("agents.list", {})
+    return found + _agents(agent.agent_ids, _ids(listed, "agents"))
+
+
+async def _log_in(gateway: Gateway, *, own_device: bool) -> None:
+    """Return when the gateway has let us in; raise at the first attempt that failed."""
+    async with gateway.account.states() as states:
+        async for state in states:
+            if state is AccountState.WAITING:
+                raise gateway.api.info().last_error or ConnectionLost("the connection did not come to be")
+            if state in (AccountState.READY, AccountState.QUARANTINED):
+                break
+    try:
+        await gateway.account.wait_ready()
+    except AccountRefused as error:
+        if error.kind == "pairing" and own_device:
+            text = f"{error}. This check comes as a device of its own: with device_key_file it comes as the bridge's"
+            raise AccountRefused(text, kind="pairing", code=error.code) from error
+        raise
+
+
+async def _over_http(agent: OpenClaw, environment: Environment) -> str:
+    secret = agent.read_secret()
+    async with open_http_client(
+        network=environment.network, ca_file=agent.ca_file, allow_insecure=agent.allow_insecure
+    ) as client:
+        reply = await client.request("GET", f"{agent.http_url}/models", headers=bearer(secret))
+    if reply.status in OFF:
+        text = "is off at the gateway: set gateway.http.endpoints.chatCompletions.enabled there"
+        raise RequestFailed(f"/v1/chat/completions {text}", code=str(reply.status))
+    if not reply.ok:
+        raise failure_of(reply, token=secret, model=MODEL)
+    listed = [id_.removeprefix(f"{MODEL}/") for id_ in _ids(reply.json(), "data")]
+    return "answers" + (_agents(agent.agent_ids, listed) if agent.agent_ids else "")
+
+
+def _ids(listed: Any, where: str) -> list[str]:
+    entries = listed.get(where) if isinstance(listed, dict) else None
+    ids = [entry.get("id") for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    return [id_ for id_ in ids if isinstance(id_, str)]
+
+
+def _agents(named: Iterable[str], listed: list[str]) -> str:
+    """What to say of agents that the configuration names.
+
+    Raises:
+      RequestFailed: the gateway has no such agent.
+    """
+    known = {id_.lower() for id_ in listed}
+    missing = [id_ for id_ in named if known and id_ not in known]
+    if missing:
+        text = f"the gateway has no agent {missing[0]!r}; it has {', '.join(sorted(known)[:10])}"
+        raise RequestFailed(text, code="unknown_agent")
+    return f"; its agents: {', '.join(named)}" if known else ""
