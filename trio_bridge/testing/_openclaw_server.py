@@ -178,7 +178,7 @@ class OpenClawServer:
             return Caller(origin=origin, host=host)
         return Caller(address=forwarded, local=False, origin=origin, host=host)
 
-    async def _answer_call(self, request: HttpRequest) -> HttpResponse | HttpStreamResponse:
+    async def _answer_call(self, request: HttpRequest) -> HttpResponse | HttpStreamResponse | None:
         call = HttpCall(
             method=request.method,
             path=request.path,
@@ -191,11 +191,13 @@ class OpenClawServer:
         try:
             self.gateway.answer_http(call, answer, trio.current_time())
             self.flush()
-            while answer.status is None:
+            while answer.status is None and not answer.broken:
                 await news.wait()
         except BaseException:
             self._left(answer)
             raise
+        if answer.status is None:
+            return None
         if answer.ended:
             return HttpResponse(answer.status, answer.headers, b"".join(answer.pieces))
         return HttpStreamResponse(partial(self._stream, answer, news), answer.status, answer.headers)
@@ -203,18 +205,19 @@ class OpenClawServer:
     async def _stream(self, answer: HttpAnswer, news: Bell, send: SendPiece) -> bool:
         """Send the pieces as they come; whether the body is whole in the end."""
         try:
-            while not answer.ended or answer.pieces:
+            while not (answer.ended or answer.broken) or answer.pieces:
                 pieces, answer.pieces = answer.pieces, []
                 for piece in pieces:
                     await send(piece)
-                if not answer.ended:
+                if not (answer.ended or answer.broken):
                     await news.wait()
         except BaseException:
             self._left(answer)
             raise
-        return True
+        return not answer.broken
 
     def _left(self, answer: HttpAnswer) -> None:
         if answer.when_left is not None:
+            self.gateway.now = trio.current_time()
             answer.when_left()
             self.flush()

@@ -7,7 +7,7 @@
             async with account.api.chat("main", "hello") as run:
                 async for _ in run:
                     pass
-        assert run.text == "hello"
+        assert run.text == "you said hello"
 
 It serves the WebSocket and the HTTP side on one port, in real or in virtual time, and shares no code with the client.
 It keeps the manners of two releases: ``protocol=4``, and ``protocol=3``.
@@ -27,16 +27,21 @@ from trio.testing import MockClock
 from ..config import Transport
 from ..nurseries import open_background
 from ..platforms.openclaw.gateway.acts import Behind, Closes, Late, Lost, Refuses, Says
-from ..platforms.openclaw.gateway.devices import Device, Devices, PairRequest
+from ..platforms.openclaw.gateway.chat import Sent
+from ..platforms.openclaw.gateway.devices import Devices
 from ..platforms.openclaw.gateway.gateway import Asked, Gateway
 from ..platforms.openclaw.gateway.methods import Personality, Refusal
 from ..platforms.openclaw.gateway.rooms import Rooms
+from ..platforms.openclaw.gateway.script import Fail, Hold, Pause, Question, Responder, Retake, Say
+from ..platforms.openclaw.gateway.script import Fail, Hold, Pause, Question, Retake, Say
 from ..platforms.openclaw.gateway.settings import AuthMode, Settings
 from ..transport.network import Network
 from ..transport.tcp import SystemNetwork
 from ._block import Block
+from ._openclaw_agent import AgentSide
 from ._openclaw_connection import SimulatedConnection
 from ._openclaw_mischief import Mischief
+from ._openclaw_owner import Owner
 from ._openclaw_server import OpenClawServer
 
 if TYPE_CHECKING:
@@ -51,11 +56,17 @@ __all__ = [
     "Asked",
     "Behind",
     "Closes",
+    "Fail",
+    "Hold",
     "Late",
     "Lost",
     "OpenClawSimulator",
+    "Pause",
+    "Question",
     "Refusal",
     "Refuses",
+    "Retake",
+    "Say",
     "Says",
     "SimulatedConnection",
 ]
@@ -65,7 +76,7 @@ PATIENCE = 100.0
 TOKEN, PASSWORD = "simulated-gateway-token", "simulated-gateway-password"
 
 
-class OpenClawSimulator(Mischief, Block):
+class OpenClawSimulator(AgentSide, Mischief, Block):
     """A gateway, for as long as the ``async with`` block runs.
 
     ``auth`` says what it asks for: ``token``, ``password`` or ``none``. ``pairing``: devices that are new must be
@@ -97,13 +108,14 @@ class OpenClawSimulator(Mischief, Block):
         self.settings = Settings(protocol=protocol, auth=auth, token=token, password=password, pairing=pairing)
         """How the gateway is set up. May be changed at any time, except for the protocol."""
         self._gateway = Gateway(self.settings, rng=self._rng)
-        super().__init__(OpenClawServer(self._gateway, self._network, host, transport=transport))
+        Mischief.__init__(self, OpenClawServer(self._gateway, self._network, host, transport=transport))
+        AgentSide.__init__(self)
         self.patience = patience
         self.url = ""
         """Where the gateway listens: ``ws://host:port``."""
         self.http_url = ""
         """The same for HTTP."""
-        self._shown = 0
+        self._returned: set[str] = set()
 
     @asynccontextmanager
     async def _open(self) -> AsyncGenerator[None]:
@@ -205,51 +217,28 @@ class OpenClawSimulator(Mischief, Block):
                 raise AssertionError(f"account {config.name} was not ready within {self.patience:g} s")
             yield account
 
-    # What the gateway's owner does.
+    # The agent behind it.
 
-    async def approve(self, request_id: str | None = None) -> Device:
-        """Let a device in that waits: the one of this request, or the only one; waits for it to ask.
+    def answer_with(self, responder: Responder) -> None:
+        """Have every question from now on answered by this function: a text, or steps with their own time."""
+        self.rooms.turns.responder = responder
 
-        Raises:
-          Refusal: there is no such request.
-        """
-        device = self._gateway.pairing.approve(request_id or (await self.next_request()).id)
-        self._server.flush()
-        return device
+    @property
+    def questions(self) -> Sequence[Question]:
+        """What the agent was asked, in order. Each has the idempotency key that it was sent with."""
+        return self.rooms.turns.asked
 
-    async def reject(self, request_id: str | None = None) -> PairRequest:
-        """Don't let it in."""
-        request = self._gateway.pairing.reject(request_id or (await self.next_request()).id)
-        self._server.flush()
-        return request
+    @property
+    def sent(self) -> Sequence[Sent]:
+        """Every message that was let in, whether it was new or known by its key, and what it was answered with."""
+        return self.rooms.chat.sent
 
-    async def next_request(self) -> PairRequest:
-        """The oldest request that waits for approval; waits for one."""
-        await self.wait_until(lambda: bool(self.devices.pending))
-        return next(iter(self.devices.pending.values()))
-
-    def remove_device(self, device_id: str) -> None:
-        """Know a paired device no more: its connections are closed with 4001."""
-        self._gateway.pairing.remove(device_id)
-        self._act()
-
-    def revoke_token(self, device_id: str, role: str = "operator") -> None:
-        """Know the token of a device no more: its connections are closed with 4001."""
-        self._gateway.pairing.revoke(device_id, role)
-        self._act()
-
-    def change_secret(self, secret: str) -> None:
-        """Ask for another token or password: who came in with the old one is closed with 4001."""
-        self._gateway.change_secret(secret, trio.current_time())
-        self._act()
-
-    def broadcast(
-        self, event: str, payload: Any, *, scope: str | None = "operator.read", numbered: bool = True
-    ) -> None:
-        """Tell everybody who has the scope of an event; plugins do so without numbers."""
+    def release(self) -> None:
+        """Have every run go on that holds."""
         self._gateway.now = trio.current_time()
-        self._gateway.broadcast(event, payload, scope=scope, numbered=numbered)
-        self._server.flush()
+        for run in list(self.rooms.turns.held()):
+            self.rooms.turns.release(run)
+        self._act()
 
     # Waiting.
 
@@ -259,11 +248,15 @@ class OpenClawSimulator(Mischief, Block):
 
     async def next_connection(self) -> SimulatedConnection:
         """The oldest connection on which hello was said and that this has not returned yet; waits for it."""
-
-        def fresh() -> list[SimulatedConnection]:
-            return [each for each in self.opened[self._shown :] if each.ready]
-
-        await self.wait_until(fresh)
-        connection = fresh()[0]
-        self._shown = self.opened.index(connection) + 1
+        await self.wait_until(self._fresh)
+        connection = self._fresh()[0]
+        self._returned.add(connection.id)
         return connection
+
+    def _fresh(self) -> list[SimulatedConnection]:
+        return [each for each in self.opened if each.ready and each.id not in self._returned]
+
+    def _act(self) -> None:
+        """Have done at once what is due, and written what the gateway wants to say."""
+        self._gateway.tick(trio.current_time())
+        self._server.flush()

@@ -91,6 +91,9 @@ class Completion:
         if not self.left:
             self._end(None) if self.streamed else self.finished(run)
 
+    def cut(self, run: Run) -> None:
+        self.answer.break_off()
+
     def notified(self, run: Run) -> None:
         """Commands are not heard over HTTP."""
 

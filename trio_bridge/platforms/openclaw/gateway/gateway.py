@@ -73,11 +73,13 @@ class Gateway:
         self.facts = Facts(self, settings, self._uptime_ms, self.rng)
         self.pairing = Pairing(self, self.devices, self.dismiss, self._proved_by_token)
         self.rooms = Rooms(self)
+        self.rooms.door.ready = lambda: not self.handshake.starting
         self._rooms: Sequence[Room] = (self.facts, self.pairing, *self.rooms.all)
         self._methods: dict[str, Entry] = {}
         for room in self._rooms:
             self._methods |= room.methods()
         self.handshake = Handshake(settings, self.devices, self._doorkeeper)
+        self.rooms.door.ready = lambda: not self.handshake.starting
         self._front = Front(self, settings, self.handshake, self.pairing, self.answers, self._facts_for)
         self._calls = Calls(self, self.answers, self._methods)
 
@@ -176,6 +178,14 @@ class Gateway:
         self.rooms.door(call, answer)
         self.tick(now)
 
+    def method(self, name: str) -> Entry:
+        """One of its methods.
+
+        Raises:
+          LookupError: there is none of this name.
+        """
+        return self._methods[name]
+
     # Its life.
 
     def start(self, now: float, *, ready: bool = True) -> None:
@@ -226,6 +236,7 @@ class Gateway:
                 self.answers.close(connection, AUTH_CHANGED, "gateway auth changed")
         if self.protocol == 3:
             self.stop(now, restarts=True)
+            self.start(now)
 
     # Time.
 

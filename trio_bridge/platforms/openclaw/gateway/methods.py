@@ -236,6 +236,8 @@ class HttpAnswer:
     headers: list[tuple[str, str]] = attrs.Factory(list)
     pieces: list[bytes] = attrs.Factory(list)
     ended: bool = False
+    broken: bool = False
+    """Whether the connection ends in the middle of it."""
     when_left: Callable[[], None] | None = None
     """Called if the client leaves before the end."""
 
@@ -252,6 +254,11 @@ class HttpAnswer:
     def end(self) -> None:
         """The body is whole."""
         self.ended = True
+        self.stir()
+
+    def break_off(self) -> None:
+        """The connection ends, whatever was said on it."""
+        self.broken = True
         self.stir()
 
 

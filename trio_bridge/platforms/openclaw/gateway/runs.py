@@ -46,6 +46,9 @@ class Teller(Protocol):
     def aborted(self, run: Run) -> None:
         """Somebody ended it."""
 
+    def cut(self, run: Run) -> None:
+        """The gateway has stopped in the middle of it."""
+
     def failed(self, run: Run) -> None:
         """The gateway gave up."""
 

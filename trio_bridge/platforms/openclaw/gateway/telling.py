@@ -107,6 +107,9 @@ class ChatTeller:
         if self._modern:
             self.house.after(0, partial(self._settled_after_abort, run))
 
+    def cut(self, run: Run) -> None:
+        """There is nobody to tell."""
+
     def failed(self, run: Run) -> None:
         message = run.error or ""
         if not self._modern:

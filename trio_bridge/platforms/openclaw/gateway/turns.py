@@ -111,6 +111,7 @@ class Turns:
         for run in unfinished:
             self._stop_steps(run)
             self._end(run, "cut")
+            run.teller.cut(run)
         self._active.clear()
         self._waiting.clear()
         return unfinished
