@@ -37,7 +37,7 @@ class GatewayEvent:
 
 
 class EventStream(AsyncIterator[GatewayEvent]):
-    """Events as they come, for one who hears of them. Made by :meth:`Events.open`."""
+    """Events as they come, for one who hears of them. Made by :meth:`OpenClawApi.events`."""
 
     def __init__(self, names: frozenset[str], size: int) -> None:
         self._names = names

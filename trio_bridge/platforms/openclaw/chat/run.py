@@ -12,7 +12,7 @@ from .tracker import Status, Tracker
 
 
 class Run(AsyncIterator[str]):
-    """An answer that grows: ``async for delta in run``, then ``run.text``. Made by :meth:`Chats.open`.
+    """An answer that grows: ``async for delta in run``, then ``run.text``. Made by :meth:`OpenClawApi.chat`.
 
     A gateway may take back what it said, when it tries another model. Then comes an empty piece, ``rewritten`` is one
     more, and ``text`` is what stands.
