@@ -33,6 +33,7 @@ class SimulatedConnection:
         self.state = state
         self._flush = flush
         self._queue: list[str | _Raw] = []
+        self._backlog = 0
         self._bell = Bell()
         self._hearing = trio.Event()
         self._hearing.set()
@@ -131,8 +132,10 @@ class SimulatedConnection:
 
     def write(self) -> None:
         """Have written what the gateway wants to say, and closed what it closes."""
-        self._queue += self.state.take()
-        if sum(len(item) for item in self._queue if isinstance(item, str)) > self._gateway.settings.max_buffered:
+        texts = self.state.take()
+        self._queue += texts
+        self._backlog += sum(map(len, texts))
+        if self._backlog > self._gateway.settings.max_buffered:
             self._end(Ending(SLOW_CONSUMER, "slow consumer"))
         elif self._queue or self.state.ending is not None:
             self._bell.ring()
@@ -192,11 +195,13 @@ class SimulatedConnection:
             await self._bell.wait()
             await self._hearing.wait()
             queue, self._queue = self._queue, []
+            backlog = self._backlog
             for item in queue:
                 if isinstance(item, _Raw):
                     await websocket.send_raw(item.data)
                 else:
                     await websocket.send_batch([item])
             await websocket.send_batch()
+            self._backlog -= backlog
             if self.state.ending is not None and not self._queue:
                 self._end(self.state.ending)

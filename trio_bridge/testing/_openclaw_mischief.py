@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -14,7 +15,7 @@ from ..platforms.openclaw.gateway.gateway import Gateway
 from ._openclaw_server import OpenClawServer
 
 
-class Mischief:
+class Mischief(abc.ABC):
     """The ways to break a simulator."""
 
     _gateway: Gateway
@@ -104,10 +105,9 @@ class Mischief:
         await trio.sleep(starting)
         self.get_ready()
 
+    @abc.abstractmethod
     def _act(self) -> None:
         """Have done at once what is due, and written what the gateway wants to say."""
-        self._gateway.tick(trio.current_time())
-        self._server.flush()
 
 
 @contextmanager

@@ -27,12 +27,10 @@ from trio.testing import MockClock
 from ..config import Transport
 from ..nurseries import open_background
 from ..platforms.openclaw.gateway.acts import Behind, Closes, Late, Lost, Refuses, Says
-from ..platforms.openclaw.gateway.chat import Sent
 from ..platforms.openclaw.gateway.devices import Devices
 from ..platforms.openclaw.gateway.gateway import Asked, Gateway
 from ..platforms.openclaw.gateway.methods import Personality, Refusal
 from ..platforms.openclaw.gateway.rooms import Rooms
-from ..platforms.openclaw.gateway.script import Fail, Hold, Pause, Question, Responder, Retake, Say
 from ..platforms.openclaw.gateway.script import Fail, Hold, Pause, Question, Retake, Say
 from ..platforms.openclaw.gateway.settings import AuthMode, Settings
 from ..transport.network import Network
@@ -76,7 +74,7 @@ PATIENCE = 100.0
 TOKEN, PASSWORD = "simulated-gateway-token", "simulated-gateway-password"
 
 
-class OpenClawSimulator(AgentSide, Mischief, Block):
+class OpenClawSimulator(AgentSide, Owner, Mischief, Block):
     """A gateway, for as long as the ``async with`` block runs.
 
     ``auth`` says what it asks for: ``token``, ``password`` or ``none``. ``pairing``: devices that are new must be
@@ -216,29 +214,6 @@ class OpenClawSimulator(AgentSide, Mischief, Block):
             if impatience.cancelled_caught:
                 raise AssertionError(f"account {config.name} was not ready within {self.patience:g} s")
             yield account
-
-    # The agent behind it.
-
-    def answer_with(self, responder: Responder) -> None:
-        """Have every question from now on answered by this function: a text, or steps with their own time."""
-        self.rooms.turns.responder = responder
-
-    @property
-    def questions(self) -> Sequence[Question]:
-        """What the agent was asked, in order. Each has the idempotency key that it was sent with."""
-        return self.rooms.turns.asked
-
-    @property
-    def sent(self) -> Sequence[Sent]:
-        """Every message that was let in, whether it was new or known by its key, and what it was answered with."""
-        return self.rooms.chat.sent
-
-    def release(self) -> None:
-        """Have every run go on that holds."""
-        self._gateway.now = trio.current_time()
-        for run in list(self.rooms.turns.held()):
-            self.rooms.turns.release(run)
-        self._act()
 
     # Waiting.
 
