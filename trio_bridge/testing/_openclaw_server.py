@@ -119,6 +119,7 @@ class OpenClawServer:
                 await trio.serve_listeners(self._meet_client, [listener], handler_nursery=self._nursery)
             finally:
                 self.up = False
+                self.tell()
 
     async def _keep_time(self) -> None:
         while True:
