@@ -65,6 +65,8 @@ class Pursuit:
     """When it was first asked, by the gateway's clock."""
     _asked_when: float = 0.0
     """When it was last asked, by ours."""
+    _signs: int = 0
+    """How many signs of life there were then."""
     _heard: float = 0.0
     """When there was the last sign of life."""
     _line: Line | None = None
@@ -118,6 +120,7 @@ class Pursuit:
         answer = await self.calls.request(METHOD, self.question)
         self._asked = True
         self._asked_when = self._heard = trio.current_time()
+        self._signs = self.tracker.signs
         status = answer.get("status") if isinstance(answer, Mapping) else None
         match status:
             case "ok":
@@ -185,8 +188,8 @@ class Pursuit:
                 self.tracker.end("silent")
         elif silence >= self.patience or (told.idle and told.question == "waiting" and silence >= TAKEN_UP):
             raise Lost(f"{METHOD}: the run is neither going on nor in the history")
-        elif self.tracker.follows and told.question == "absent" and now - self._asked_when >= TAKEN_UP:
-            self._asked = False
+        elif told.question == "absent" and self.tracker.signs == self._signs and now - self._asked_when >= TAKEN_UP:
+            self._asked = False  # nothing has come of it
 
     def _adopt(self, told: Told) -> None:
         self.tracker.adopt(told.runs, told.running_text)

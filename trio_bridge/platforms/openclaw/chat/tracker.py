@@ -92,6 +92,8 @@ class Tracker:
                 self.ended_without_text = True
             case "final":
                 self.end("final", said)
+            case "aborted" if said is None and payload.get("stopReason") == "stop":
+                self.end("silent")  # nobody stopped it: the model was asked twice, and would not say anything
             case "aborted":
                 self.end("aborted", said)
             case "error" if payload.get("runId") in self.runs:  # of others, one may fail in vain

@@ -85,7 +85,9 @@ class Chat(QuietRoom):
         return any(self._turns.running())
 
     def stop(self, *, killed: bool) -> None:
-        self._cut = self._turns.stop() if killed else []
+        # Only 4 waits for what runs before it stops; 3 ends it without a word, and forgets it.
+        ended = self._turns.stop() if killed or not self._modern else []
+        self._cut = ended if killed else []
         known = self._by_key if self._modern else {}
         self._by_key = {key: run for key, run in known.items() if run in self._cut}
 
