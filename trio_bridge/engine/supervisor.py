@@ -133,12 +133,18 @@ class Supervisor:
             logger.debug("still starting", extra=fields)
         elif not isinstance(outcome.cause, BridgeError):
             logger.error("a connection failed unexpectedly", exc_info=outcome.cause, extra=fields)
+        elif outcome.refusal is not None and self._waits_for_the_same(outcome.refusal):
+            logger.debug("still refused", extra=fields)
         elif outcome.refusal is not None:
             logger.error("refused", extra=fields)
         else:
             logger.info("lost" if outcome.was_run else "not connected", extra=fields)
         self._note(outcome)
         self._begin(generations, begin)
+
+    def _waits_for_the_same(self, refusal: AccountRefused) -> bool:
+        """Whether a person was told what to approve, and has not done it so far: that is asked every few seconds."""
+        return refusal.kind == "pairing" and str(refusal) == str(self.refusal)
 
     def _note(self, outcome: Outcome) -> None:
         self.refusal = outcome.refusal
