@@ -24,7 +24,7 @@ class CacheInfo:
     sessions: int = 0
     messages: int = 0
     bytes: int = 0
-    """Characters, in fact: of the messages as the gateway wrote them."""
+    """Of the messages as JSON."""
     dropped: int = 0
     """Messages that had to make room, since the account was started."""
 
@@ -36,7 +36,7 @@ class _Row:
 
     @classmethod
     def of(cls, message: ChatMessage) -> _Row:
-        return cls(message, len(json.dumps(message.raw, ensure_ascii=False)))
+        return cls(message, len(json.dumps(message.raw, ensure_ascii=False).encode(errors="replace")))
 
 
 @attrs.define
