@@ -145,6 +145,8 @@ class Replay:
     def learn(self, frame: Mapping[str, Any], replayed: Replayed) -> None:
         """A recorded client will show the tokens that it got then, and name the requests that it heard of."""
         answered = frame.get("payload") or (frame.get("error") or {}).get("details") or {}
+        if not isinstance(answered, dict):
+            return
         if "requestId" in answered:
             for ours in replayed.said:
                 own = ours.get("payload") or (ours.get("error") or {}).get("details") or {}

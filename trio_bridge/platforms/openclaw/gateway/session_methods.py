@@ -31,6 +31,7 @@ PREVIEW = Shape("sessions.preview", {"keys": list}, {"limit": int, "maxChars": i
 PATCH = Shape("sessions.patch", _KEY, {"label": str, "model": str, "thinkingLevel": str, "verboseLevel": str})
 RESET = Shape("sessions.reset", _KEY, {"reason": str})
 DELETE = Shape("sessions.delete", _KEY, {"deleteTranscript": bool})
+USAGE = Shape("sessions.usage", {}, {"key": str, "limit": int, "startDate": str, "endDate": str})
 GET = Shape("sessions.get", {}, {"key": str, "sessionKey": str, "limit": int})
 
 
@@ -57,6 +58,7 @@ class SessionMethods(QuietRoom):
             "sessions.reset": Entry(self._reset, ADMIN),
             "sessions.delete": Entry(self._delete, ADMIN),
             "sessions.get": Entry(self._get, READ, listed=False),
+            "sessions.usage": Entry(self._usage, READ, listed=False),
         }
         return common if self._modern else {**common, "sessions.unsubscribe": Entry(self._unsubscribe, READ)}
 
@@ -150,6 +152,13 @@ class SessionMethods(QuietRoom):
         session = self._sessions.find(params.get("key") or params.get("sessionKey") or self._sessions.main_key)
         rows = session.rows[-params.get("limit", ROWS) :] if session else []
         return {"messages": [row_shape(row, modern=self._modern) for row in rows]}
+
+    def _usage(self, peer: Peer, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        USAGE.check(params)
+        now, shown = self._house.now_ms(), list(self._sessions)[: params.get("limit", ROWS)]
+        words = sum(len(row.text.split()) for each in shown for row in each.rows)
+        rows = [{"key": each.key, "sessionId": each.id, "agentId": each.agent} for each in shown]
+        return {"updatedAt": now, "sessions": rows, "totals": {"totalTokens": words, "totalCost": 0}}
 
     # Changing them.
 
