@@ -23,8 +23,8 @@ from .settings import Settings
 POLICY_VIOLATION = 1008
 PROTOCOL_ERROR = 1002
 TRY_AGAIN_LATER = 1013
-REASON_SIZE = 123
-"""Bytes of a reason that a close frame holds: what is longer is cut off."""
+REASON_SIZE = 120
+"""Bytes of a reason that the gateway puts into a close frame: what is longer is cut off."""
 START_RETRY_MS = 500
 OLDEST_PROBED = 3
 BUILD_ID = "2026.9.6-release-simulated"
@@ -283,7 +283,7 @@ class PairingNeeded:
 
 
 def cut(reason: str) -> str:
-    """As much of a reason as a close frame holds."""
+    """As much of a reason as goes into a close frame."""
     return reason.encode()[:REASON_SIZE].decode(errors="ignore")
 
 
