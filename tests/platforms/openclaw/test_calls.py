@@ -164,6 +164,7 @@ async def test_no_answer_in_time(autojump_clock: MockClock) -> None:
     calls.connected(connection)
     async with trio.open_nursery() as nursery:
         written = Asking(nursery, calls)
+        await wait_all_tasks_blocked()
         patient = Asking(nursery, calls, answer_within=100)
         await wait_all_tasks_blocked()
         requests = taken(connection)
@@ -204,7 +205,9 @@ async def test_a_no_is_raised_and_one_for_later_too(autojump_clock: MockClock) -
     calls, connection = Calls(30.0), line()
     calls.connected(connection)
     async with trio.open_nursery() as nursery:
-        no, later = Asking(nursery, calls, "chat.send"), Asking(nursery, calls)
+        no = Asking(nursery, calls, "chat.send")
+        await wait_all_tasks_blocked()
+        later = Asking(nursery, calls)
         await wait_all_tasks_blocked()
         first, second = taken(connection)
         connection.settle(Response(first["id"], False, None, WireError("INVALID_REQUEST", "no such agent")))

@@ -98,15 +98,10 @@ def test_some_events_are_deliveries_and_are_told_too() -> None:
     assert bench.names == [1, 2]
 
 
-@given(
-    st.lists(
-        st.text()
-        | st.binary()
-        | st.dictionaries(
-            st.sampled_from(["type", "event", "seq", "id", "ok"]),
-            st.text() | st.integers() | st.none() | st.sampled_from(["res", "event"]),
-        )
-    )
-)
+MEMBERS = st.sampled_from(["type", "event", "seq", "id", "ok"])
+VALUES = st.text() | st.integers() | st.none() | st.sampled_from(["res", "event"])
+
+
+@given(st.lists(st.text() | st.binary() | st.dictionaries(MEMBERS, VALUES)))
 def test_no_frame_raises(frames: list[Any]) -> None:
     Bench().take(*frames)
