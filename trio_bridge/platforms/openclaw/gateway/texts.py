@@ -13,6 +13,8 @@ def base64url(data: bytes) -> str:
 
 def unpadded(text: str) -> bytes | None:
     """The bytes of a base64url text without padding; ``None`` if it is none."""
+    if not set("+/=").isdisjoint(text):
+        return None
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
