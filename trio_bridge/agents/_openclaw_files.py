@@ -77,16 +77,16 @@ async def pass_on(message: Message, which: PassedOn, room: Room, disk: Executor)
                     notes.append(_note(attachment, "not passed on"))
                     continue
                 try:
-                    data = await _fetch(message, attachment, folder, disk)
+                    path = await message.download(attachment, to=folder)
                 except (RequestFailed, AccountRefused) as error:
                     notes.append(_note(attachment, f"could not be fetched: {error}"))
                     continue
-                limit = room.image if attachment.kind == "image" else room.file
-                if len(data) > limit or _encoded(len(data)) > room.whole:
-                    notes.append(_note(attachment, f"too large to be passed on: {len(data)} bytes"))
+                size = (await disk(path.stat)).st_size
+                if size > (room.image if attachment.kind == "image" else room.file) or _encoded(size) > room.whole:
+                    notes.append(_note(attachment, f"too large to be passed on: {size} bytes"))
                     continue
-                room = attrs.evolve(room, whole=room.whole - _encoded(len(data)))
-                files.append(_as_sent(attachment, data))
+                room = attrs.evolve(room, whole=room.whole - _encoded(size))
+                files.append(_as_sent(attachment, await disk(path.read_bytes)))
     return Passed(tuple(files), tuple(notes))
 
 
@@ -103,11 +103,6 @@ async def _folder(disk: Executor) -> AsyncIterator[Path]:
     finally:
         with trio.move_on_after(CLEAN_UP, shield=True):
             await disk(partial(shutil.rmtree, folder, ignore_errors=True))
-
-
-async def _fetch(message: Message, attachment: Attachment, folder: Path, disk: Executor) -> bytes:
-    path = await message.download(attachment, to=folder)
-    return await disk(path.read_bytes)
 
 
 def _is_wanted(attachment: Attachment, which: PassedOn) -> bool:

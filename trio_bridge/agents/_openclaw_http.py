@@ -14,7 +14,7 @@ import attrs
 import trio
 
 from ..engine.environment import Environment
-from ..errors import AccountRefused, NotSent, Postponed
+from ..errors import AccountRefused, NotSent, Postponed, RequestFailed
 from ..messages import Message, ReplyStream
 from ..transport.http import open_http_client
 from ._openai_calls import Completions, Patience
@@ -31,6 +31,11 @@ WHOLE: Final = 540.0
 REFUSED: Final = 60.0
 """Seconds until a gateway that refused us is asked again with the same secret: ten failures in a minute, and it hears
 nobody from this address for five minutes."""
+
+OFF: Final = ("404", "405")
+IS_OFF: Final = (
+    "the gateway has no /v1/chat/completions: set gateway.http.endpoints.chatCompletions.enabled there to true"
+)
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +62,7 @@ async def open_over_http(agent: OpenClaw, environment: Environment) -> AsyncGene
 
 @attrs.frozen
 class _Refusal:
-    """The gateway would not have this secret."""
+    """The gateway would have nothing of us, with this secret."""
 
     secret: str | None = attrs.field(repr=False)
     until: float
@@ -88,7 +93,11 @@ class OverHttp:
         except NotSent as error:
             raise Postponed(f"the gateway is away: {error}", retry_after=error.retry_after) from error
         except AccountRefused as error:
-            raise self._refused(error) from error
+            raise self._refused(str(error)) from error
+        except RequestFailed as error:
+            if error.code not in OFF:
+                raise
+            raise self._refused(IS_OFF) from error
 
     def _pieces(self, message: Message, session: Session) -> AsyncGenerator[str]:
         agent_id = self._routing.agent_for(message)
@@ -109,9 +118,9 @@ class OverHttp:
         if refusal is not None and refusal.secret == self._agent.read_secret() and trio.current_time() < refusal.until:
             raise Postponed(refusal.why, retry_after=refusal.until - trio.current_time())
 
-    def _refused(self, error: AccountRefused) -> Postponed:
-        secret, why = self._agent.read_secret(), str(error)
-        if self._refusal is None or self._refusal.secret != secret:
+    def _refused(self, why: str) -> Postponed:
+        secret = self._agent.read_secret()
+        if self._refusal is None or (self._refusal.secret, self._refusal.why) != (secret, why):
             logger.error("refused", extra={"account": self._agent.account.name, "cause": why})
         self._refusal = _Refusal(secret, trio.current_time() + REFUSED, why)
         return Postponed(why, retry_after=REFUSED)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 import attrs
 
@@ -16,10 +16,8 @@ from ..transport.http import open_http_client
 from ._openai_calls import bearer
 from ._openai_failures import failure_of
 from ._openclaw_gateway import Gateway, open_gateway
-from ._openclaw_http import MODEL
+from ._openclaw_http import IS_OFF, MODEL, OFF
 from .openclaw import OpenClaw
-
-OFF: Final = (404, 405, 501)
 
 
 async def probe(agent: OpenClaw, environment: Environment) -> str:
@@ -51,17 +49,15 @@ async def _log_in(gateway: Gateway, *, own_device: bool) -> None:
     """Return when the gateway has let us in; raise at the first attempt that failed."""
     async with gateway.account.states() as states:
         async for state in states:
-            if state is AccountState.WAITING:
-                raise gateway.api.info().last_error or ConnectionLost("the connection did not come to be")
-            if state in (AccountState.READY, AccountState.QUARANTINED):
+            if state is AccountState.READY:
+                return
+            if state in (AccountState.WAITING, AccountState.QUARANTINED):
                 break
-    try:
-        await gateway.account.wait_ready()
-    except AccountRefused as error:
-        if error.kind == "pairing" and own_device:
-            text = f"{error}. This check comes as a device of its own: with device_key_file it comes as the bridge's"
-            raise AccountRefused(text, kind="pairing", code=error.code) from error
-        raise
+    error = gateway.api.info().last_error or ConnectionLost("the connection did not come to be")
+    if own_device and isinstance(error, AccountRefused) and error.kind == "pairing":
+        text = f"{error}. This check comes as a device of its own: with device_key_file it comes as the bridge's"
+        raise AccountRefused(text, kind="pairing", code=error.code) from error
+    raise error
 
 
 async def _over_http(agent: OpenClaw, environment: Environment) -> str:
@@ -70,9 +66,8 @@ async def _over_http(agent: OpenClaw, environment: Environment) -> str:
         network=environment.network, ca_file=agent.ca_file, allow_insecure=agent.allow_insecure
     ) as client:
         reply = await client.request("GET", f"{agent.http_url}/models", headers=bearer(secret))
-    if reply.status in OFF:
-        text = "is off at the gateway: set gateway.http.endpoints.chatCompletions.enabled there"
-        raise RequestFailed(f"/v1/chat/completions {text}", code=str(reply.status))
+    if str(reply.status) in OFF:
+        raise RequestFailed(IS_OFF, code=str(reply.status))
     if not reply.ok:
         raise failure_of(reply, token=secret, model=MODEL)
     listed = [id_.removeprefix(f"{MODEL}/") for id_ in _ids(reply.json(), "data")]

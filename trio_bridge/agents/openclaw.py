@@ -58,10 +58,10 @@ class OpenClawRoute(Rule):
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
+        if not _AGENT_ID.fullmatch(self.agent_id):
+            raise ConfigError(_NO_AGENT_ID)
         if (self.account, self.platform, self.peer_kind, self.peer_id) == (None, None, None, None):
-            raise ConfigError(
-                "expected account, platform, peer_kind or peer_id: all the rest is for the agent's agent_id"
-            )
+            raise ConfigError("expected account, platform, peer_kind or peer_id: the rest is for the agent's agent_id")
 
 
 def _to_routes(routes: Iterable[OpenClawRoute]) -> tuple[OpenClawRoute, ...]:

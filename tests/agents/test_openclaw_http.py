@@ -1,0 +1,158 @@
+"""A gateway that is asked over HTTP: sessions and routes as over the WebSocket, and what becomes of a question."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from trio_bridge import Account, Secret
+from trio_bridge.agents import OpenClaw, OpenClawRoute
+from trio_bridge.platforms.openclaw.gateway.script import Fail, Pause, Say
+from trio_bridge.stores.memory import MemoryStore
+from trio_bridge.testing.dingtalk import DingTalkSimulator
+from trio_bridge.testing.openclaw import OpenClawSimulator
+from trio_bridge.transport.memory import MemoryNetwork
+
+
+def wall() -> float:
+    return 1_790_000_000.0 + trio.current_time()
+
+
+@pytest.fixture
+async def dingtalk(network: MemoryNetwork) -> AsyncIterator[DingTalkSimulator]:
+    with trio.fail_after(100_000):
+        async with DingTalkSimulator(network=network, wall=wall, seed=1, patience=2000) as simulator:
+            yield simulator
+
+
+@pytest.fixture(params=[4, 3], ids=["protocol 4", "protocol 3"])
+async def gateway(network: MemoryNetwork, request: pytest.FixtureRequest) -> AsyncIterator[OpenClawSimulator]:
+    async with OpenClawSimulator(network=network, wall=wall, seed=2, protocol=request.param) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+async def gateway4(network: MemoryNetwork) -> AsyncIterator[OpenClawSimulator]:
+    async with OpenClawSimulator(network=network, wall=wall, seed=2) as simulator:
+        yield simulator
+
+
+@asynccontextmanager
+async def asking(
+    dingtalk: DingTalkSimulator, gateway: OpenClawSimulator, *, store: MemoryStore | None = None, **options: Any
+) -> AsyncGenerator[Account]:
+    """An account of DingTalk that asks the gateway over HTTP."""
+    agent = OpenClaw(**{"url": gateway.url, "token": gateway.token, "over": "http", **options})
+    async with dingtalk.open_account(agent, store=store or "memory:", max_attempts=3) as account:
+        yield account
+
+
+def sessions_of(gateway: OpenClawSimulator) -> list[str]:
+    return [question.session_key for question in gateway.rooms.turns.asked]
+
+
+async def test_an_answer_grows_and_no_socket_is_open(
+    autojump_clock: MockClock, dingtalk: DingTalkSimulator, gateway: OpenClawSimulator
+) -> None:
+    gateway.rooms.turns.responder = lambda question: [Say("It will "), Pause(5), Say("rain"), Pause(5), Say(".")]
+    async with asking(dingtalk, gateway):
+        assert await dingtalk.ask("weather?") == "It will rain."
+    [card] = dingtalk.cards
+    assert [text.strip() for text in card.texts if text] == ["It will", "It will rain", "It will rain."]
+    assert not gateway.opened
+
+
+async def test_sessions_and_routes_are_those_of_conversations(
+    autojump_clock: MockClock, dingtalk: DingTalkSimulator, gateway4: OpenClawSimulator
+) -> None:
+    gateway4.rooms.sessions.agents.append("ops")
+    store, routes = MemoryStore(), [OpenClawRoute(peer_kind="group", agent_id="ops")]
+    async with asking(dingtalk, gateway4, store=store, routes=routes):
+        await dingtalk.ask("one")
+        await dingtalk.ask("all", conversation="cidGroup")
+    async with asking(dingtalk, gateway4, store=store, routes=routes):
+        await dingtalk.ask("two")
+        await dingtalk.ask("/new")
+        await dingtalk.ask("three")
+    one, group, two, three = sessions_of(gateway4)
+    assert one == two != three
+    assert [key.split(":")[1] for key in (one, group, three)] == ["main", "ops", "main"]
+
+
+async def test_all_may_talk_in_one_session(
+    autojump_clock: MockClock, dingtalk: DingTalkSimulator, gateway4: OpenClawSimulator
+) -> None:
+    async with asking(dingtalk, gateway4, session_key="main"):
+        await dingtalk.ask("one")
+        await dingtalk.ask("two", sender="staff0002")
+    assert set(sessions_of(gateway4)) == {"agent:main:main"}
+
+
+async def test_messages_wait_for_a_gateway_that_is_away(
+    autojump_clock: MockClock, dingtalk: DingTalkSimulator, gateway: OpenClawSimulator
+) -> None:
+    async with asking(dingtalk, gateway) as account:
+        await gateway.stop(killed=True)
+        pushed = await dingtalk.say("hello")
+        await trio.sleep(900)
+        await gateway.start()
+        await dingtalk.wait_replied(pushed)
+        assert account.counters.failed == 0
+    assert [sent.text for sent in dingtalk.sent] == ["you said hello"]
+
+
+async def test_messages_wait_until_the_secret_is_right_and_nobody_is_locked_out(
+    autojump_clock: MockClock,
+    dingtalk: DingTalkSimulator,
+    gateway: OpenClawSimulator,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("GATEWAY_TOKEN", "wrong")
+    async with asking(dingtalk, gateway, token=Secret(env="GATEWAY_TOKEN")) as account:
+        pushed = [await dingtalk.say("hello", sender=f"staff{n}") for n in range(8)]
+        await trio.sleep(600)
+        monkeypatch.setenv("GATEWAY_TOKEN", gateway.token or "")
+        for each in pushed:
+            await dingtalk.wait_replied(each)
+        assert account.counters.failed == 0
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == ["refused"]
+
+
+async def test_messages_wait_until_the_endpoint_is_switched_on(
+    autojump_clock: MockClock, dingtalk: DingTalkSimulator, gateway4: OpenClawSimulator
+) -> None:
+    gateway4.rooms.door.completions_enabled = False
+    async with asking(dingtalk, gateway4) as account:
+        pushed = await dingtalk.say("hello")
+        await trio.sleep(600)
+        gateway4.rooms.door.completions_enabled = True
+        await dingtalk.wait_replied(pushed)
+        assert account.counters.failed == 0
+
+
+async def test_a_model_that_fails_is_asked_again_and_what_it_said_is_told_nobody(
+    autojump_clock: MockClock, dingtalk: DingTalkSimulator, gateway: OpenClawSimulator
+) -> None:
+    runs = iter(range(10))
+    gateway.rooms.turns.responder = lambda question: [Fail("500 no", after=20)] if next(runs) < 2 else "at last"
+    async with asking(dingtalk, gateway) as account:
+        assert await dingtalk.ask("hello") == "at last"
+        assert account.counters.failed == 2
+
+
+async def test_commands_are_text_and_files_are_named(
+    autojump_clock: MockClock, dingtalk: DingTalkSimulator, gateway4: OpenClawSimulator
+) -> None:
+    async with asking(dingtalk, gateway4):
+        await dingtalk.ask("/status")
+        await dingtalk.send_file(b"%PDF", "report.pdf")
+        await gateway4.wait_until(lambda: len(gateway4.rooms.turns.asked) == 2)
+        await trio.sleep(10)
+    texts = [question.text for question in gateway4.rooms.turns.asked]
+    assert texts == ["\u2060/status", "[file report.pdf: not passed on]"]
