@@ -68,11 +68,11 @@ class Turns:
     def submit(self, run: Run, mode: QueueMode = "steer") -> None:
         """Have a run answered: now, after the run at work or by it."""
         at_work = self._active.get(run.session.key)
-        if at_work is not None and not at_work.over and mode == "interrupt":
-            self.abort(at_work, "interrupt")
-            at_work = self._active.get(run.session.key)
         if at_work is None:
             self._take_up(run)
+        elif mode == "interrupt" and not at_work.over:
+            self._waiting.setdefault(run.session.key, deque()).appendleft(run)
+            self.abort(at_work, "interrupt")
         elif at_work.standing == "aborted":
             self._house.after(0, partial(self.merge, run))
         elif at_work.over or not at_work.answer or mode in ("followup", "collect"):
