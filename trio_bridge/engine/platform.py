@@ -252,6 +252,9 @@ class Services:
 class PlatformConfig(AccountConfig, abc.ABC):
     """A configuration that knows how to open its platform."""
 
+    known_by: ClassVar[Sequence[str]] = ()
+    """Scopes of the small state that say who the account is to its platform: who tries it out is given a copy."""
+
     @abc.abstractmethod
     def open_platform(self, services: Services) -> AbstractAsyncContextManager[Platform]:
         """Open what lives as long as the account: HTTP client, token cache, listener settings. No connection yet."""

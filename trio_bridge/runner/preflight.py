@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, Literal
 
@@ -12,14 +13,15 @@ import trio
 from ..agents.protocol import Agent, OpenableAgent
 from ..config import Secret
 from ..engine.environment import Environment
-from ..engine.executors import Executor
+from ..engine.executors import Executor, in_thread
 from ..engine.findings import Finding, Verdict, finding_of, worst
 from ..engine.hosts import Hosts
 from ..engine.platform import PlatformConfig, Services
-from ..errors import BridgeError, ConfigError
+from ..errors import BridgeError, ConfigError, StoreUnavailable
 from ..nurseries import leaves
 from ..stores.checking import check_store
 from ..stores.memory import MemoryStore
+from ..stores.reading import StoreReader, read_sqlite
 from .answering import places_of
 from .bindings import AgentTable
 from .loading import RunnerConfig
@@ -84,6 +86,8 @@ class Preflight:
     ) -> None:
         self._environment = environment or Environment()
         self._hosts = Hosts(self._environment)
+        self._store = config.store
+        self._executor = executor or in_thread()
         self._jobs = [
             _Job("store", config.store, STORE_LIMIT, partial(check_store, config.store, executor=executor), None)
         ]
@@ -157,10 +161,26 @@ class Preflight:
     async def _try_account(self, config: PlatformConfig) -> list[Finding]:
         if not config.enabled:
             return [Finding("account", "skipped", "disabled: not tried")]
-        # Its own store may be in use, and has nothing that a trial needs.
+        # Its own store may be in use: whatever the trial keeps goes with it.
         store = await MemoryStore().open_account(config.name, platform=config.platform)
+        for scope, kept in (await self._kept_by(config)).items():
+            await store.save(scope, kept)
         async with config.open_platform(Services.of(config, self._environment, store)) as platform:
             return await platform.check(self._hosts)
+
+    async def _kept_by(self, config: PlatformConfig) -> Mapping[str, Mapping[str, Any]]:
+        """Who the account is to its platform, as its own store has it. Nothing where it has never run."""
+        scheme, _, place = self._store.partition(":")
+        if scheme != "sqlite" or not config.known_by:
+            return {}
+
+        def read(reader: StoreReader) -> dict[str, dict[str, Any]]:
+            known = config.known_by if config.name in reader.accounts() else ()
+            return {scope: reader.state(config.name, scope) for scope in known}
+
+        with suppress(StoreUnavailable):  # what is wrong with the store is said of the store
+            return await self._executor(partial(read_sqlite, place, read))
+        return {}
 
 
 def _unanswered(limit: float) -> Finding:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import ClassVar
@@ -14,6 +14,7 @@ from ...config import Secret, positive
 from ...engine.platform import Platform, PlatformConfig, Services
 from ...errors import ConfigError
 from ...lists import texts
+from . import device_tokens, identity
 
 READ, WRITE = "operator.read", "operator.write"
 
@@ -30,6 +31,7 @@ class OpenClaw(PlatformConfig):
     """
 
     platform: ClassVar[str] = "openclaw"
+    known_by: ClassVar[Sequence[str]] = (identity.SCOPE, device_tokens.SCOPE)
 
     url: str = "ws://127.0.0.1:18789"
     """Where the gateway listens. Its path means nothing to it."""

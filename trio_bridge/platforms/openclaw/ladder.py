@@ -34,22 +34,22 @@ class Ladder:
     """The tries of one attempt."""
 
     _config: OpenClaw
-    _identity: DeviceIdentity
+    _identity: DeviceIdentity | None
     _tokens: DeviceTokens
     _renewed: bool = attrs.field(default=False, init=False)
     """A fresh challenge was asked for already."""
 
     async def first(self, *, withdrawn: str) -> Offer:
         """What to begin with. A token that the gateway took back is forgotten, unless there is a newer one."""
-        config = self._config
+        config, identity = self._config, self._identity
         credentials = await self._read()
-        token = await self._tokens.find(config.url, self._identity.device_id, ROLE)
+        token = None if identity is None else await self._tokens.find(config.url, identity.device_id, ROLE)
         if token is not None and token.token == withdrawn:
             await self._forget()
             token = None
         if token is not None and not (is_private(config) and (not credentials or token.scopes >= set(config.scopes))):
             token = None  # what it is not good for would be refused, and the secret with it
-        return Offer(identity=self._identity, credentials=credentials, scopes=config.scopes, device_token=token)
+        return Offer(identity=identity, credentials=credentials, scopes=config.scopes, device_token=token)
 
     async def after(self, offer: Offer, refused: Refused) -> Offer | None:
         """What to try after a refusal; ``None``: there is nothing that could help."""
@@ -71,7 +71,8 @@ class Ladder:
         return None
 
     async def _forget(self) -> None:
-        await self._tokens.forget(self._config.url, self._identity.device_id, ROLE)
+        if self._identity is not None:
+            await self._tokens.forget(self._config.url, self._identity.device_id, ROLE)
 
     async def _read(self) -> Credentials:
         token, password = self._config.token, self._config.password

@@ -19,7 +19,7 @@ from .device_tokens import DeviceToken, DeviceTokens
 from .failures import close_category, close_meaning, connect_failure, upgrade_failure
 from .handshake import Admitted, Refused, shake_hands
 from .hello import Hello
-from .identity import DeviceIdentity, load_identity
+from .identity import SCOPE, DeviceIdentity, load_identity
 from .ladder import TRIES, Ladder, is_private
 from .offer import ROLE, Offer
 from .pairing import Pairing
@@ -52,8 +52,8 @@ class Login:
         return str(endpoint_of(self._config.url, allow_insecure=self._config.allow_insecure))
 
     @asynccontextmanager
-    async def connect(self) -> AsyncIterator[Admitted]:
-        """One connection on which the gateway let us in.
+    async def connect(self, *, bare: bool = False) -> AsyncIterator[Admitted]:
+        """One connection on which the gateway let us in. ``bare``: without a device, as some gateways allow.
 
         Raises:
           ConnectionLost, RateLimited: try again.
@@ -61,7 +61,7 @@ class Login:
           ConfigError: a secret can't be read.
           StoreUnavailable: nobody can tell what the gateway gave this device.
         """
-        identity = await self._identify()
+        identity = None if bare else await self._identify()
         ladder = Ladder(self._config, identity, self._tokens)
         offer = await ladder.first(withdrawn=self._withdrawn)
         self._withdrawn = ""
@@ -69,7 +69,7 @@ class Login:
             async with self._open() as link:
                 verdict = await shake_hands(link, offer, self._config, gateway=self.gateway, now_ms=self._now_ms)
                 if isinstance(verdict, Admitted):
-                    await self._let_in(verdict.hello, offer, identity)
+                    await self._let_in(verdict.hello, offer)
                     yield verdict
                     return
                 refused = verdict
@@ -79,6 +79,13 @@ class Login:
                 break
             offer = following
         raise connect_failure(refused.error, refused.close)
+
+    async def has_key(self) -> bool:
+        """Whether there is a device already, or the first attempt would make one."""
+        services = self._services
+        if (file := self._config.device_key_file) is not None:
+            return await services.environment.disk(file.expanduser().exists)
+        return bool(await services.store.load(SCOPE))
 
     def meaning(self, close: PeerClosed, restart_hint: float | None) -> BridgeError:
         """Why the gateway closed a connection on which it had let us in. What that says of the next one is heeded."""
@@ -117,13 +124,13 @@ class Login:
             )
         return self.identity
 
-    async def _let_in(self, hello: Hello, offer: Offer, identity: DeviceIdentity) -> None:
+    async def _let_in(self, hello: Hello, offer: Offer) -> None:
         """Keep what the gateway gave us for the next time, and say what it did not."""
         self.pairing = None
         self._token = offer.device_token
-        if hello.device_token and is_private(self._config):
-            await self._keep(hello, offer, identity)
-        lacking = hello.lacking(self._config.scopes)
+        if hello.device_token and offer.identity is not None and is_private(self._config):
+            await self._keep(hello, offer, offer.identity)
+        lacking = [] if offer.identity is None else hello.lacking(self._config.scopes)
         if lacking and lacking != self._lacking:
             fields = {**self._config.labels, "lacking": ", ".join(lacking)}
             logger.warning("the gateway lets us do less than was asked for", extra=fields)

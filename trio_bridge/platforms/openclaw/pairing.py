@@ -41,10 +41,14 @@ class Pairing:
         """What approves it, on the gateway's machine."""
         return f"openclaw devices approve {self.request_id}" if self.request_id else "openclaw devices list"
 
+    @property
+    def why(self) -> str:
+        """What is to be approved, in our words."""
+        return _WHY.get(self.reason, "this device must be approved")
+
     def __str__(self) -> str:
-        why = _WHY.get(self.reason, "this device must be approved")
         which = f" (request {self.request_id})" if self.request_id else ""
-        return f"{why}{which}. On the gateway's machine: {self.command}"
+        return f"{self.why}{which}. On the gateway's machine: {self.command}"
 
 
 def _typeable(value: Any) -> str:

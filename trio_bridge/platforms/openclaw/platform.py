@@ -9,6 +9,8 @@ from typing import ClassVar
 import attrs
 import trio
 
+from ...engine.findings import Finding
+from ...engine.hosts import Hosts
 from ...engine.platform import Connection, Outgoing, Platform, Services
 from ...errors import AccountRefused, BridgeError, ConnectionLost, PeerClosed, PeerSilent
 from ...messages import Message, MessageContext
@@ -18,6 +20,7 @@ from .api.cache import MessageCache
 from .calls import Calls, Line
 from .chat.chats import Chats
 from .chat.tracker import METHOD
+from .checking import AccountCheck
 from .config import OpenClaw
 from .delivering import delivery_of, message_of
 from .events import Events
@@ -91,6 +94,9 @@ class OpenClawPlatform(Platform):
         question = self._chats.question(outgoing.target, outgoing.reply.text, (), key)
         answer = await self._calls.request(METHOD, question)
         return key if isinstance(answer, dict) else None
+
+    async def check(self, hosts: Hosts) -> list[Finding]:
+        return await AccountCheck(self._config, self._login, hosts).run()
 
     def _delivery(self, event: Event) -> Delivery | None:
         return delivery_of(event, self._config.deliver, self._chats.is_ours) if self._config.deliver else None
