@@ -6,9 +6,10 @@ import json
 import os
 import sqlite3
 import sys
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager, closing
 from datetime import date
+from functools import partial
 from pathlib import Path
 from shutil import copy
 
@@ -16,6 +17,7 @@ import attrs
 import pytest
 import trio
 
+import trio_bridge
 from tests.docs.conftest import DOCS, Import
 from tests.docs.real import SECRET, move, moved, supply_secrets
 from trio_bridge import ConfigError, Secret, open_account, open_bridge
@@ -24,6 +26,7 @@ from trio_bridge.platforms.dingtalk.gateway.frames import GRAPH
 from trio_bridge.platforms.dingtalk.gateway.rest import DIRECT
 from trio_bridge.runner.loading import RunnerConfig, load_config
 from trio_bridge.testing.dingtalk import DingTalkSimulator
+from trio_bridge.testing.openclaw import OpenClawSimulator
 
 EXAMPLES = DOCS / "examples"
 PATIENCE = 30
@@ -278,6 +281,46 @@ async def test_the_bindings_of_a_file_choose_who_answers(
         for client_id, conversation, sender, answer in asked:
             text = await dingtalk.ask("lane", client_id=client_id, conversation=conversation, sender=sender)
             assert text.removeprefix(f"@{sender}").strip() == answer
+
+
+@asynccontextmanager
+async def gateway_of(dingtalk: DingTalkSimulator) -> AsyncGenerator[OpenClawSimulator]:
+    """An OpenClaw Gateway where one is by default, with an agent for operations."""
+    world = dingtalk.environment
+    async with OpenClawSimulator(network=world.network, wall=world.wall, port=18789, token=SECRET) as gateway:
+        gateway.rooms.sessions.agents.append("ops")
+        yield gateway
+
+
+async def test_the_gateway_of_a_file_answers(autojump_clock: object, dingtalk: DingTalkSimulator, load: Import) -> None:
+    config = load("openclaw.toml")
+    async with (
+        gateway_of(dingtalk) as gateway,
+        open_bridge(moved(config, dingtalk), config.build_agent(), environment=dingtalk.environment),
+    ):
+        await dingtalk.wait_until(lambda: len(dingtalk.connections) == 2)
+        assert await dingtalk.ask("hello", client_id="dingsales") == "you said hello"
+        assert await dingtalk.ask("hello", client_id="dingsupport") == "you said hello"
+        assert "you said" in await dingtalk.ask("hello", client_id="dingsales", conversation="cidTeam")
+        assert len(gateway.connections) == 1
+    agents = [question.session_key.split(":")[1] for question in gateway.rooms.turns.asked]
+    assert agents == ["main", "main", "ops"]
+
+
+async def test_a_bot_asks_a_gateway(
+    autojump_clock: object, dingtalk: DingTalkSimulator, example: Import, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SALES_SECRET", SECRET)
+    monkeypatch.setenv("OPENCLAW_TOKEN", SECRET)
+    dingtalk.add_app("dingsales", SECRET)
+    move(dingtalk, monkeypatch)
+    in_memory = partial(open_bridge, environment=dingtalk.environment)
+    monkeypatch.setattr(trio_bridge, "open_bridge", lambda accounts, agent, store: in_memory(accounts, agent))
+    program = example("asking_openclaw.py")
+    async with gateway_of(dingtalk), trio.open_nursery() as nursery:
+        nursery.start_soon(program.main)
+        assert await dingtalk.ask("hello") == "you said hello"
+        nursery.cancel_scope.cancel()
 
 
 async def test_a_router_chooses_who_answers(
