@@ -325,6 +325,17 @@ async def test_a_gateway_that_restarts(autojump_clock: MockClock, protocol: int)
         assert account.alarms == set()
 
 
+async def test_a_gateway_that_restarts_again_and_again_is_not_kept_waiting(autojump_clock: MockClock) -> None:
+    """It has nothing to deliver, and that says nothing about it."""
+    async with simulated() as stage, stage.account() as account:
+        for _ in range(20):
+            with trio.fail_after(40):
+                await stage.gateway.next_connection()
+            await trio.sleep(3)
+            stage.gateway.drop_connections(1012, "service restart")
+        assert "stalled" in account.alarms, "and it is told all the same"
+
+
 async def test_a_gateway_that_says_how_long_it_will_be_away(autojump_clock: MockClock) -> None:
     async with simulated() as stage, stage.account() as account:
         await account.wait_ready()

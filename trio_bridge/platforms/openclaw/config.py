@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from ...config import Secret, positive
+from ...config import Secret, positive, positive_or_none
 from ...engine.platform import Platform, PlatformConfig, Services
 from ...errors import ConfigError
 from ...lists import texts
@@ -78,6 +78,9 @@ class OpenClaw(PlatformConfig):
     """How long a ping waits for a sign of life; at most ``ping_interval``."""
     backoff_max: float = attrs.field(default=30.0, validator=positive)
     """The longest that any delay may be."""
+    stall_probe: float | None = attrs.field(default=30.0, validator=positive_or_none)
+    """How often an account tries that is called stalled. A gateway may have nothing to deliver for days, so that short
+    connections show nothing but that it restarts. In Python, ``None`` parks it until an operator acts."""
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
