@@ -36,11 +36,11 @@ def test_deltas_come_when_the_script_says(protocol):
 def test_deltas_are_held_back_and_the_last_one_is_not_lost(protocol):
     world, client = world_and_client(protocol)
     apart = {3: 0.15, 4: 0.075}[protocol]
-    world.answering([step for word in "a b c d e f".split() for step in (Say(f"{word} "), Pause(0.01))])
+    world.answering([step for word in ["a", "b", "c", "d", "e", "f"] for step in (Say(f"{word} "), Pause(0.01))])
     client.say("quickly", "k1")
     client.wait(1)
     assert [text for _, state, text in client.chats() if state == "delta"] == ["a", "a b c d e f"]
-    world.answering([step for word in "a b c".split() for step in (Say(f"{word} "), Pause(apart))])
+    world.answering([step for word in ["a", "b", "c"] for step in (Say(f"{word} "), Pause(apart))])
     client.say("slowly", "k2")
     client.wait(1)
     assert [text for _, state, text in client.chats() if state == "delta"] == ["a", "a b", "a b c"]
@@ -241,7 +241,7 @@ def test_attachments_that_are_too_large_are_refused_on_4():
 
 @BOTH
 def test_keys_that_differ_in_case_are_one_session(protocol):
-    world, client = world_and_client(protocol)
+    _world, client = world_and_client(protocol)
     client.say("hello", "k1", " Agent:MAIN:Room ")
     client.wait(1)
     assert {each["sessionKey"] for _, each in client.heard("chat")} == {"agent:main:room"}
@@ -442,7 +442,7 @@ def test_a_command_that_is_unknown_goes_to_the_agent(protocol):
 
 @BOTH
 def test_a_history_is_read_in_parts(protocol):
-    world, client = world_and_client(protocol)
+    _world, client = world_and_client(protocol)
     for number in range(3):
         client.say(f"m{number}", f"k{number}")
         client.wait(1)
@@ -473,7 +473,7 @@ def test_protocol_3_is_late_with_its_history():
 
 @BOTH
 def test_a_note_is_injected(protocol):
-    world, client = world_and_client(protocol)
+    _world, client = world_and_client(protocol)
     client.say("hello", "k1")
     client.wait(1)
     client.chats()
@@ -484,7 +484,7 @@ def test_a_note_is_injected(protocol):
 
 
 def test_one_message_is_looked_up_on_4():
-    world, client = world_and_client(4)
+    _world, client = world_and_client(4)
     client.say("hello", "k1")
     client.wait(1)
     own_id = client.history()["messages"][0]["__openclaw"]["id"]
