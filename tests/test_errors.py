@@ -71,8 +71,8 @@ def test_a_hint_of_the_server_is_kept(
 
 
 def test_a_refusal_says_who_must_act() -> None:
-    error = AccountRefused("unknown client", kind="auth", code="authFailed")
-    assert (error.kind, error.code) == ("auth", "authFailed")
+    error = AccountRefused("unknown client", kind="auth", code="authFailed", details={"x": 1})
+    assert (error.kind, error.code, error.details) == ("auth", "authFailed", {"x": 1})
 
 
 def test_a_failed_request_keeps_the_whole_answer() -> None:

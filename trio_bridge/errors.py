@@ -77,14 +77,24 @@ class AccountRefused(BridgeError):
     """The platform will not have this account as it is configured. Trying again at once is of no use.
 
     ``kind``: ``auth`` (credentials), ``incompatible`` (versions), ``misconfigured`` (TLS, proxy, URL),
-    ``limited`` (another connection or process holds the account), ``pairing`` (a person must approve).
+    ``limited`` (another connection or process holds the account), ``pairing`` (a person must approve). ``code`` is the
+    platform's own, ``details`` what it said for programs, as it said it.
     """
 
-    def __init__(self, message: str, *, kind: RefusalKind, code: str = "", retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: RefusalKind,
+        code: str = "",
+        retry_after: float | None = None,
+        details: Any = None,
+    ) -> None:
         super().__init__(message)
         self.kind = kind
         self.code = code
         self.retry_after = retry_after
+        self.details = details
 
 
 class AccountStopped(BridgeError):

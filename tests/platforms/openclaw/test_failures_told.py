@@ -18,7 +18,7 @@ from trio_bridge.errors import (
     RateLimited,
     RequestFailed,
 )
-from trio_bridge.platforms.openclaw.failures import LoginRefused, close_meaning, connect_failure, request_failure
+from trio_bridge.platforms.openclaw.failures import close_meaning, connect_failure, request_failure
 from trio_bridge.platforms.openclaw.frames import WireError, error_of
 
 REQUEST = "838b73bf-95fc-4734-b4bb-465b92127540"
@@ -57,7 +57,7 @@ def test_a_refusal_says_what_to_do_and_what_was_said(detail: str, kind: str, wor
 def test_what_a_gateway_recommends_is_kept_as_it_is() -> None:
     details = {"code": "AUTH_TOKEN_MISMATCH", "recommendedNextStep": "retry_with_device_token"}
     error = refused(details)
-    assert isinstance(error, LoginRefused)
+    assert isinstance(error, AccountRefused)
     assert error.details == details
 
 

@@ -75,14 +75,6 @@ _BY_CATEGORY: Final[Mapping[Category, str]] = {
 }
 
 
-class LoginRefused(AccountRefused):
-    """A gateway will not have us. ``details`` is what it said for programs, as it said it."""
-
-    def __init__(self, message: str, *, kind: RefusalKind, code: str = "", details: Any = None) -> None:
-        super().__init__(message, kind=kind, code=code)
-        self.details = details
-
-
 def connect_failure(error: WireError | None, close: PeerClosed | None = None) -> BridgeError:
     """Why a login failed: what was answered, and the close that came instead of an answer or behind it."""
     category = login_category(error, close)
@@ -97,7 +89,7 @@ def connect_failure(error: WireError | None, close: PeerClosed | None = None) ->
         # A login, not a run: a gateway that lets nobody in is tried as often as one that is not there.
         return HandshakeFailed(text, stage="login", retry_after=hint)
     details = None if error is None else error.details
-    return LoginRefused(text, kind=kind, code=_code(error, close), details=details)
+    return AccountRefused(text, kind=kind, code=_code(error, close), details=details)
 
 
 def login_category(error: WireError | None, close: PeerClosed | None) -> Category:
@@ -126,7 +118,7 @@ def close_meaning(close: PeerClosed, *, restart_hint: float | None) -> BridgeErr
             return ConnectionLost(f"a request of ours was too large for the gateway ({_seen(None, close)})")
         case "auth" | "pairing" | "misconfigured":
             kind = _KINDS[category]
-            return LoginRefused(_explained(category, None, close), kind=kind, code=str(close.code))
+            return AccountRefused(_explained(category, None, close), kind=kind, code=str(close.code))
     if restart_hint is None:
         return close
     return PeerClosed(close.code, close.reason, retry_after=min(restart_hint, LONGEST_RESTART))
@@ -136,16 +128,16 @@ def upgrade_failure(refused: UpgradeRefused, *, gateway: str) -> BridgeError:
     """Why there is not even a WebSocket. A gateway takes any path, so that what refuses one is hardly a gateway."""
     if category_of(status=refused.status) == "misconfigured":
         text = f"{refused}: the gateway does not trust the proxy between us (its gateway.trustedProxies)"
-        return LoginRefused(text, kind="misconfigured", code=str(refused.status))
+        return AccountRefused(text, kind="misconfigured", code=str(refused.status))
     hint = "" if refused.status >= SERVER_TROUBLE else f": is {gateway} an OpenClaw Gateway?"
     return HandshakeFailed(
         f"{refused}{hint}", stage=refused.stage, status=refused.status, retry_after=refused.retry_after
     )
 
 
-def foreign_hello(protocol: int) -> LoginRefused:
+def foreign_hello(protocol: int) -> AccountRefused:
     """Why a gateway that let us in is left again: it goes on in a protocol that was not among those we named."""
-    return LoginRefused(speaks(protocol), kind="incompatible", code=PROTOCOL_MISMATCH)
+    return AccountRefused(speaks(protocol), kind="incompatible", code=PROTOCOL_MISMATCH)
 
 
 def speaks(protocol: Any) -> str:
