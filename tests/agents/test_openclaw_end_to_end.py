@@ -74,17 +74,17 @@ async def bridge_of(
 
 def keys_of(gateway: OpenClawSimulator) -> list[str]:
     """Under which keys models were asked, in order."""
-    return [question.key for question in gateway.rooms.turns.asked]
+    return [question.key for question in gateway.questions]
 
 
 def sessions_of(gateway: OpenClawSimulator) -> list[str]:
-    return [question.session_key for question in gateway.rooms.turns.asked]
+    return [question.session_key for question in gateway.questions]
 
 
 async def test_an_answer_grows_in_a_card(
     autojump_clock: MockClock, dingtalk: DingTalkSimulator, gateway: OpenClawSimulator
 ) -> None:
-    gateway.rooms.turns.responder = lambda question: [Say("It will "), Pause(5), Say("rain"), Pause(5), Say(".")]
+    gateway.agent = lambda question: [Say("It will "), Pause(5), Say("rain"), Pause(5), Say(".")]
     async with bridge_of(dingtalk, agent_of(gateway)):
         assert await dingtalk.ask("weather?") == "It will rain."
     [card] = dingtalk.cards
@@ -95,7 +95,7 @@ async def test_an_answer_grows_in_a_card(
 async def test_what_the_gateway_takes_back_leaves_the_card(
     autojump_clock: MockClock, dingtalk: DingTalkSimulator, gateway: OpenClawSimulator
 ) -> None:
-    gateway.rooms.turns.responder = lambda question: [Say("No idea"), Pause(5), Retake("Rain"), Pause(5), Say(".")]
+    gateway.agent = lambda question: [Say("No idea"), Pause(5), Retake("Rain"), Pause(5), Say(".")]
     async with bridge_of(dingtalk, agent_of(gateway)):
         assert await dingtalk.ask("weather?") == "Rain."
     [card] = dingtalk.cards
@@ -106,10 +106,10 @@ async def test_what_the_gateway_takes_back_leaves_the_card(
 async def test_a_gateway_that_restarts_in_the_middle_answers_once(
     killed: bool, autojump_clock: MockClock, dingtalk: DingTalkSimulator, gateway: OpenClawSimulator
 ) -> None:
-    gateway.rooms.turns.responder = lambda question: [Say("half "), Pause(8), Say("and half")]
+    gateway.agent = lambda question: [Say("half "), Pause(8), Say("and half")]
     async with bridge_of(dingtalk, agent_of(gateway)) as bridge:
         pushed = await dingtalk.say("hello")
-        await gateway.wait_until(lambda: gateway.rooms.turns.asked)
+        await gateway.wait_until(lambda: gateway.questions)
         await trio.sleep(2)
         await gateway.restart(down=5, starting=3, killed=killed)
         await dingtalk.wait_replied(pushed)
@@ -160,10 +160,10 @@ async def test_a_message_that_waits_leaves_its_worker_to_others(
 async def test_a_run_that_is_going_on_when_the_gateway_goes_waits_in_the_store_too(
     autojump_clock: MockClock, dingtalk: DingTalkSimulator, gateway: OpenClawSimulator
 ) -> None:
-    gateway.rooms.turns.responder = lambda question: [Say("half "), Pause(8), Say("and half")]
+    gateway.agent = lambda question: [Say("half "), Pause(8), Say("and half")]
     async with bridge_of(dingtalk, agent_of(gateway)) as bridge:
         pushed = await dingtalk.say("hello")
-        await gateway.wait_until(lambda: gateway.rooms.turns.asked)
+        await gateway.wait_until(lambda: gateway.questions)
         await trio.sleep(2)
         await gateway.restart(down=900, killed=True)
         await dingtalk.wait_replied(pushed)
@@ -266,7 +266,7 @@ async def test_a_model_that_fails_is_asked_again_and_what_it_said_is_told_nobody
     def answer(question: Question) -> Reply:
         return [Say("half"), Fail("500 no", after=70)] if next(runs) < 2 else "at last"
 
-    gateway.rooms.turns.responder = answer
+    gateway.agent = answer
     async with bridge_of(dingtalk, agent_of(gateway)) as bridge:
         assert await dingtalk.ask("hello") == "at last"
         assert bridge.account("dingtalk").counters.failed == 2
@@ -277,11 +277,11 @@ async def test_a_bridge_that_dies_in_the_middle_finds_its_question_again(
     autojump_clock: MockClock, dingtalk: DingTalkSimulator, gateway: OpenClawSimulator
 ) -> None:
     store = MemoryStore()
-    gateway.rooms.turns.responder = lambda question: [Say("half "), Pause(60), Say("and half")]
+    gateway.agent = lambda question: [Say("half "), Pause(60), Say("and half")]
     with trio.CancelScope() as life:
         async with bridge_of(dingtalk, agent_of(gateway), store=store):
             await dingtalk.say("hello")
-            await gateway.wait_until(lambda: gateway.rooms.turns.asked)
+            await gateway.wait_until(lambda: gateway.questions)
             await trio.sleep(3)
             life.cancel()
     async with bridge_of(dingtalk, agent_of(gateway), store=store):
@@ -295,11 +295,11 @@ async def test_an_answer_that_came_while_the_bridge_was_away_is_the_answer(
     autojump_clock: MockClock, dingtalk: DingTalkSimulator, gateway: OpenClawSimulator
 ) -> None:
     store = MemoryStore()
-    gateway.rooms.turns.responder = lambda question: [Say("half "), Pause(10), Say("and half")]
+    gateway.agent = lambda question: [Say("half "), Pause(10), Say("and half")]
     with trio.CancelScope() as life:
         async with bridge_of(dingtalk, agent_of(gateway), store=store):
             await dingtalk.say("hello")
-            await gateway.wait_until(lambda: gateway.rooms.turns.asked)
+            await gateway.wait_until(lambda: gateway.questions)
             await trio.sleep(3)
             life.cancel()
     await trio.sleep(30)
@@ -313,12 +313,12 @@ async def test_an_answer_that_came_while_the_bridge_was_away_is_the_answer(
 async def test_somebody_at_the_gateway_may_stop_an_answer(
     autojump_clock: MockClock, dingtalk: DingTalkSimulator, gateway: OpenClawSimulator
 ) -> None:
-    gateway.rooms.turns.responder = lambda question: [Say("half "), Hold()]
+    gateway.agent = lambda question: [Say("half "), Hold()]
     async with bridge_of(dingtalk, agent_of(gateway)):
         pushed = await dingtalk.say("hello")
-        await gateway.wait_until(lambda: list(gateway.rooms.turns.held()))
+        await gateway.wait_until(lambda: gateway.held)
         await trio.sleep(3)
-        [run] = gateway.rooms.turns.held()
+        [run] = gateway.held
         async with gateway.open_account(name="boss") as boss:
             await boss.api.request("chat.abort", {"sessionKey": run.session.key, "runId": run.id})
         await dingtalk.wait_replied(pushed)
@@ -331,11 +331,11 @@ async def test_a_picture_is_seen_and_a_file_is_named(
     picture = b"\x89PNG\r\n\x1a\n" + bytes(100)
     async with bridge_of(dingtalk, agent_of(gateway)):
         await dingtalk.send_file(picture)
-        await gateway.wait_until(lambda: len(gateway.rooms.turns.asked) == 1)
+        await gateway.wait_until(lambda: len(gateway.questions) == 1)
         await dingtalk.send_file(b"%PDF", "report.pdf")
-        await gateway.wait_until(lambda: len(gateway.rooms.turns.asked) == 2)
+        await gateway.wait_until(lambda: len(gateway.questions) == 2)
         await trio.sleep(100)
-    seen, named = gateway.rooms.turns.asked
+    seen, named = gateway.questions
     assert [(each.kind, each.mime_type, each.content) for each in seen.attachments] == [("image", "image/png", picture)]
     assert (named.attachments, named.text) == ((), "[file report.pdf: not passed on]")
 

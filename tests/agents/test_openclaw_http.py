@@ -53,13 +53,13 @@ async def asking(
 
 
 def sessions_of(gateway: OpenClawSimulator) -> list[str]:
-    return [question.session_key for question in gateway.rooms.turns.asked]
+    return [question.session_key for question in gateway.questions]
 
 
 async def test_an_answer_grows_and_no_socket_is_open(
     autojump_clock: MockClock, dingtalk: DingTalkSimulator, gateway: OpenClawSimulator
 ) -> None:
-    gateway.rooms.turns.responder = lambda question: [Say("It will "), Pause(5), Say("rain"), Pause(5), Say(".")]
+    gateway.agent = lambda question: [Say("It will "), Pause(5), Say("rain"), Pause(5), Say(".")]
     async with asking(dingtalk, gateway):
         assert await dingtalk.ask("weather?") == "It will rain."
     [card] = dingtalk.cards
@@ -140,7 +140,7 @@ async def test_a_model_that_fails_is_asked_again_and_what_it_said_is_told_nobody
     autojump_clock: MockClock, dingtalk: DingTalkSimulator, gateway: OpenClawSimulator
 ) -> None:
     runs = iter(range(10))
-    gateway.rooms.turns.responder = lambda question: [Fail("500 no", after=20)] if next(runs) < 2 else "at last"
+    gateway.agent = lambda question: [Fail("500 no", after=20)] if next(runs) < 2 else "at last"
     async with asking(dingtalk, gateway) as account:
         assert await dingtalk.ask("hello") == "at last"
         assert account.counters.failed == 2
@@ -152,7 +152,7 @@ async def test_commands_are_text_and_files_are_named(
     async with asking(dingtalk, gateway4):
         await dingtalk.ask("/status")
         await dingtalk.send_file(b"%PDF", "report.pdf")
-        await gateway4.wait_until(lambda: len(gateway4.rooms.turns.asked) == 2)
+        await gateway4.wait_until(lambda: len(gateway4.questions) == 2)
         await trio.sleep(10)
-    texts = [question.text for question in gateway4.rooms.turns.asked]
+    texts = [question.text for question in gateway4.questions]
     assert texts == ["\u2060/status", "[file report.pdf: not passed on]"]

@@ -96,6 +96,15 @@ async def test_what_can_not_be_read_is_said_before_the_first_message(over: str, 
     assert caught.value.problems == expected
 
 
+def test_what_signs_has_to_be_installed_unless_it_goes_over_http(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trio_bridge.agents.openclaw.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"pip install 'trio-bridge\[openclaw\]'"):
+        OpenClawConfig().build(tmp_path)
+    assert OpenClawConfig(over="http").build(tmp_path)
+
+
 # One connection
 
 
@@ -157,7 +166,7 @@ async def test_a_probe_logs_in_and_looks_for_the_agents(
     assert found.endswith("; its agents: main, ops")
     with pytest.raises(RequestFailed, match="the gateway has no agent 'boss'; it has "):
         await agent_of(gateway, over=over, agent_id="boss").probe(gateway.environment)
-    assert not gateway.rooms.turns.asked
+    assert not gateway.questions
 
 
 @pytest.mark.parametrize("over", ["websocket", "http"])

@@ -303,7 +303,7 @@ async def test_the_gateway_of_a_file_answers(autojump_clock: object, dingtalk: D
         assert await dingtalk.ask("hello", client_id="dingsupport") == "you said hello"
         assert "you said" in await dingtalk.ask("hello", client_id="dingsales", conversation="cidTeam")
         assert len(gateway.connections) == 1
-    agents = [question.session_key.split(":")[1] for question in gateway.rooms.turns.asked]
+    agents = [question.session_key.split(":")[1] for question in gateway.questions]
     assert agents == ["main", "main", "ops"]
 
 

@@ -47,17 +47,19 @@ async def _over_websocket(agent: OpenClaw, environment: Environment) -> str:
 
 async def _log_in(gateway: Gateway, *, own_device: bool) -> None:
     """Return when the gateway has let us in; raise at the first attempt that failed."""
-    async with gateway.account.states() as states:
-        async for state in states:
-            if state is AccountState.READY:
-                return
-            if state in (AccountState.WAITING, AccountState.QUARANTINED):
-                break
-    error = gateway.api.info().last_error or ConnectionLost("the connection did not come to be")
-    if own_device and isinstance(error, AccountRefused) and error.kind == "pairing":
+    try:
+        async with gateway.account.states() as states:
+            async for state in states:
+                if state is AccountState.WAITING:
+                    raise gateway.api.info().last_error or ConnectionLost("the connection did not come to be")
+                if state in (AccountState.READY, AccountState.QUARANTINED):
+                    break
+        await gateway.account.wait_ready()
+    except AccountRefused as error:
+        if not own_device or error.kind != "pairing":
+            raise
         text = f"{error}. This check comes as a device of its own: with device_key_file it comes as the bridge's"
         raise AccountRefused(text, kind="pairing", code=error.code) from error
-    raise error
 
 
 async def _over_http(agent: OpenClaw, environment: Environment) -> str:

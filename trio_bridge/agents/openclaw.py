@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractAsyncContextManager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit, urlunsplit
@@ -146,12 +147,14 @@ class OpenClaw(OpenableAgent):
         )
 
     def check(self) -> None:
-        """See whether the secrets and the certificates can be read now.
+        """See whether the secrets and the certificates can be read now, and what signs is installed.
 
         Raises:
           ConfigError: they can't.
         """
         problems = []
+        if self.over == "websocket" and find_spec("cryptography") is None:
+            problems.append("over: the library that signs is missing: pip install 'trio-bridge[openclaw]'")
         for name, secret in (("token", self.token), ("password", self.password)):
             try:
                 if secret is not None:
