@@ -30,9 +30,9 @@ from .text import one_line
 @click.option("--until-done", is_flag=True, help="End when all is said and answered: with 0 only if nothing is wrong.")
 @click.option("--json", "as_json", is_flag=True, help="Print what happens as JSON, an object in each line.")
 def simulate(platform: str, port: int, script: Path | None, until_done: bool, as_json: bool) -> None:
-    """Be PLATFORM (today: dingtalk) on 127.0.0.1, and tell what happens, until SIGTERM or Ctrl-C.
+    """Be PLATFORM (dingtalk or openclaw) on 127.0.0.1, and tell what happens, until SIGTERM or Ctrl-C.
 
-    The first line is the URL. Without steps in a script, each line of stdin is said to the bot.
+    The first line is the URL. Without steps in a script, each line of stdin is said to the bot, or to the agent.
     """
     simulated = SIMULATORS[platform]()
     try:
@@ -61,7 +61,7 @@ class Shown:
         if self._as_json:
             self.tell(News("listening", stage.url, {"url": stage.url}))
             return
-        hint = ["", "What you type here is said to the bot; Ctrl-C ends it."] if self._chat else []
+        hint = ["", f"What you type here is said to {stage.listener}; Ctrl-C ends it."] if self._chat else []
         for line in [stage.url, *stage.invitation().splitlines(), *hint]:
             self.lines.put(one_line(line))
 

@@ -2,7 +2,8 @@
 
 from .dingtalk import DingTalkSimulator
 from .openai import OpenAISimulator
+from .openclaw import OpenClawSimulator
 from .store import check_store
 from .websocket import check_websocket
 
-__all__ = ["DingTalkSimulator", "OpenAISimulator", "check_store", "check_websocket"]
+__all__ = ["DingTalkSimulator", "OpenAISimulator", "OpenClawSimulator", "check_store", "check_websocket"]

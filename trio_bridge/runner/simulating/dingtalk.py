@@ -76,6 +76,8 @@ async def open_stage(script: DingTalkScript, port: int, network: Network, tell: 
 class DingTalkStage:
     """Carries out what :mod:`.dingtalk_script` can say."""
 
+    listener = "the bot"
+
     def __init__(self, dingtalk: DingTalkSimulator, script: DingTalkScript, tell: Tell) -> None:
         self.url = dingtalk.url
         self._tell = tell

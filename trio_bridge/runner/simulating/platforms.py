@@ -23,6 +23,8 @@ class Stage(Protocol):
     """A simulator that is running."""
 
     url: str
+    listener: str
+    """To whom it is said what a person says here, in words."""
 
     def invitation(self) -> str:
         """What a person reads first: how to point a bot at it, with a table for a configuration file."""
@@ -67,5 +69,6 @@ def _later(module: str) -> Callable[[], Simulated]:
 
 SIMULATORS: Mapping[str, Callable[[], Simulated]] = {
     "dingtalk": _later(".dingtalk"),
+    "openclaw": _later(".openclaw"),
 }
 """Name → how to get at it."""

@@ -114,6 +114,8 @@ class Devices:
     def __init__(self, rng: random.Random, new_id: Callable[[], str]) -> None:
         self.paired: dict[str, Device] = {}
         self.pending: dict[str, PairRequest] = {}
+        self.requests: list[PairRequest] = []
+        """Every request that there ever was."""
         self._rng = rng
         self._new_id = new_id
 
@@ -149,6 +151,7 @@ class Devices:
             at_ms=now_ms,
         )
         self.pending[request.id] = request
+        self.requests.append(request)
         return request, True, former
 
     def admit(self, claim: Claim, now_ms: int, *, via: str) -> Device:

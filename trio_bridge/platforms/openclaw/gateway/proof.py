@@ -10,9 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
+from ....wire.characters import whole_characters
 from .frames import INVALID_REQUEST
 from .methods import Refusal
 from .texts import unpadded
@@ -69,8 +67,12 @@ def _plain(text: str) -> str:
 
 
 def _signed(key: bytes, signature: bytes, text: str) -> bool:
+    # Not before it is needed: whoever tests without devices needs no library for signatures.
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
     try:
-        Ed25519PublicKey.from_public_bytes(key).verify(signature, text.encode(errors="surrogatepass"))
+        Ed25519PublicKey.from_public_bytes(key).verify(signature, whole_characters(text).encode())
     except (InvalidSignature, ValueError):
         return False
     return True
