@@ -19,6 +19,7 @@ from trio_bridge.platforms.openclaw.device_tokens import SCOPE
 from trio_bridge.platforms.openclaw.gateway.acts import Closes, Late, Lost, Refuses, Says
 from trio_bridge.platforms.openclaw.gateway.methods import Refusal
 from trio_bridge.stores.memory import MemoryAccount, MemoryStore
+from trio_bridge.transport.server import HttpRequest, HttpResponse, serve_listener
 
 PROTOCOLS = [3, 4]
 
@@ -194,6 +195,26 @@ async def test_an_old_proof_is_renewed_once(autojump_clock: MockClock) -> None:
             refusal = await refusal_of(account)
             assert (refusal.kind, refusal.code) == ("misconfigured", "DEVICE_AUTH_SIGNATURE_EXPIRED")
         assert len(stage.logins) == 4
+
+
+async def test_secrets_travel_in_the_login_and_nowhere_else(autojump_clock: MockClock) -> None:
+    """Not in the address and not in a header; and nothing says that we are a browser."""
+    asked: list[HttpRequest] = []
+
+    async def refuse(request: HttpRequest) -> HttpResponse:
+        asked.append(request)
+        return HttpResponse(503)
+
+    async with simulated() as stage, trio.open_nursery() as nursery:
+        listener = await stage.network.listen_tcp("127.0.0.1", 8080)
+        nursery.start_soon(serve_listener, listener, refuse)
+        async with stage.account(url="ws://127.0.0.1:8080", token="the-token", password="the-password"):
+            await trio.sleep(1)
+        nursery.cancel_scope.cancel()
+    assert {request.target for request in asked} == {"/"}
+    for request in asked:
+        assert {"origin", "authorization", "cookie"}.isdisjoint(request.headers)
+        assert "the-" not in str(request.headers)
 
 
 # Secrets that change

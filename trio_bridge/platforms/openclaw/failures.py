@@ -116,9 +116,11 @@ def close_meaning(close: PeerClosed, *, restart_hint: float | None) -> BridgeErr
             return ConnectionLost(_explained(category, None, close))
         case "too_large":
             return ConnectionLost(f"a request of ours was too large for the gateway ({_seen(None, close)})")
-        case "auth" | "pairing" | "misconfigured":
-            kind = _KINDS[category]
-            return AccountRefused(_explained(category, None, close), kind=kind, code=str(close.code))
+        case "misconfigured":
+            text = f"the gateway will have no more of what we do ({_seen(None, close)})"
+            return AccountRefused(text, kind="misconfigured", code=str(close.code))
+        case "auth" | "pairing":
+            return AccountRefused(_explained(category, None, close), kind=category, code=str(close.code))
     if restart_hint is None:
         return close
     return PeerClosed(close.code, close.reason, retry_after=min(restart_hint, LONGEST_RESTART))
@@ -198,10 +200,8 @@ def _code(error: WireError | None, close: PeerClosed | None) -> str:
 def _seen(error: WireError | None, close: PeerClosed | None) -> str:
     """The gateway's own words, short and on one line."""
     if error is not None:
-        detail = detail_of(error.details)
-        return (
-            " ".join(filter(None, (_one_line(error.code), _one_line(detail), _one_line(error.message)))) or "no reason"
-        )
+        said = (error.code, detail_of(error.details), error.message)
+        return " ".join(filter(None, map(_one_line, said))) or "no reason"
     if close is not None:
         return f"closed with {close.code} {_one_line(close.reason)}".rstrip()
     return "no answer"
