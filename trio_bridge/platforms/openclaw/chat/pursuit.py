@@ -30,7 +30,7 @@ HISTORY: Final = 50
 """Rows that are looked at. Our question is among the last ones."""
 POLL: Final = 5.0
 """Seconds between two looks into the history while nobody says who answers."""
-TAKEN_UP: Final = 15.0
+TAKEN_UP: Final = 20.0
 """Seconds within which a gateway that was restarted takes up by itself what it was at."""
 NO_TEXT: Final = 25.0
 """Seconds within which the answer comes whose run ended without one: so long has another one taken to say it."""
@@ -38,7 +38,7 @@ LATE_ROWS: Final = 5
 """Times that a history is read, a second apart, which should hold an answer: it is written a little later."""
 AGAIN: Final = 1.0
 FORGETS: Final = 3
-"""Gateways of this protocol take up nothing by themselves."""
+"""Gateways of this protocol may never take up what they had."""
 
 
 class Lost(OutcomeUnknown):
@@ -69,6 +69,8 @@ class Pursuit:
     """How many signs of life there were then."""
     _heard: float = 0.0
     """When there was the last sign of life."""
+    _looks: int = 0
+    """How often the history was looked at for what somebody answered."""
     _line: Line | None = None
     _gap: bool = False
 
@@ -101,7 +103,7 @@ class Pursuit:
         try:
             while self._lives(line):
                 if self._gap:
-                    await self._look_back(line)
+                    await self._look_back()
                 if self._lives(line) and not self._asked:
                     await self._ask()
                 if self._lives(line):
@@ -119,8 +121,7 @@ class Pursuit:
             self._asked_at = self.wall() + ahead
         answer = await self.calls.request(METHOD, self.question)
         self._asked = True
-        self._asked_when = self._heard = trio.current_time()
-        self._signs = self.tracker.signs
+        self._note_asked()
         status = answer.get("status") if isinstance(answer, Mapping) else None
         match status:
             case "ok":
@@ -134,6 +135,10 @@ class Pursuit:
             case _:
                 self.tracker.end("silent")  # a command to the gateway: it was carried out, and nobody answers
 
+    def _note_asked(self) -> None:
+        self._asked_when = self._heard = trio.current_time()
+        self._signs = self.tracker.signs
+
     async def _find_answer(self) -> None:
         """It was answered before: its text is in the history, or soon will be."""
         for _ in range(LATE_ROWS):
@@ -145,7 +150,7 @@ class Pursuit:
         error = RequestFailed(f"{METHOD}: it ran before and left no answer", code="no_answer", method=METHOD)
         self.tracker.fail(error)
 
-    async def _look_back(self, line: Line) -> None:
+    async def _look_back(self) -> None:
         """After a gap, or a former life: find out how far it is."""
         told = await self._history()
         self._gap = False
@@ -153,8 +158,9 @@ class Pursuit:
             return
         self.tracker.follows = True
         self._adopt(told)
-        # A gateway that takes up by itself what it was at must not be asked twice; one that forgets must be.
-        self._asked = told.question == "waiting" and (bool(told.runs) or line.hello.protocol != FORGETS)
+        # A gateway that has it may take it up by itself, and is confused by whoever asks it again meanwhile.
+        self._asked = told.question == "waiting"
+        self._note_asked()
 
     async def _wait(self, line: Line) -> None:
         """Wait for its end, looking into the history where nobody says anything."""
@@ -169,6 +175,8 @@ class Pursuit:
 
     def _pause(self) -> float:
         """How long to wait before the history is looked at."""
+        if self.tracker.claim is not None:
+            return AGAIN
         if self.tracker.ended_without_text:
             self.tracker.follows = True
             return AGAIN
@@ -180,7 +188,9 @@ class Pursuit:
         silence = now - self._heard
         if self._has_end(told):
             return
-        if told.runs:
+        if self.tracker.claim is not None:
+            self._check_claim(told, self.tracker.claim)
+        elif told.runs:
             self._heard = now
             self._adopt(told)
         elif self.tracker.ended_without_text:
@@ -188,8 +198,24 @@ class Pursuit:
                 self.tracker.end("silent")
         elif silence >= self.patience or (told.idle and told.question == "waiting" and silence >= TAKEN_UP):
             raise Lost(f"{METHOD}: the run is neither going on nor in the history")
-        elif told.question == "absent" and self.tracker.signs == self._signs and now - self._asked_when >= TAKEN_UP:
-            self._asked = False  # nothing has come of it
+        elif self.tracker.signs == self._signs and now - self._asked_when >= TAKEN_UP:
+            self._asked = told.question == "waiting" and not self._forgets  # nothing has come of it
+
+    def _check_claim(self, told: Told, claim: str) -> None:
+        """Somebody answered something. If the history has our question, and no answer to it, it was not that."""
+        self._looks += 1
+        if self._looks < LATE_ROWS:
+            return
+        self._looks = 0
+        if told.question == "absent":
+            self.tracker.end("final", claim)
+        else:
+            self.tracker.disown()
+        self.run.tell()
+
+    @property
+    def _forgets(self) -> bool:
+        return self._line is not None and self._line.hello.protocol == FORGETS
 
     def _adopt(self, told: Told) -> None:
         self.tracker.adopt(told.runs, told.running_text)

@@ -3,8 +3,8 @@
 1. The text of an answer is what was said last: deltas carry all of it, and the final text stands.
 2. The first end counts. One that fails may be told twice, and a late word changes nothing.
 3. A gateway may answer under another name: it takes a run up again after its own death, or has the text answered with
-   that of another run. So once it is known that this may be (``follows``), every run of the session is ours. Before,
-   only the run that bears our key is.
+   that of another run. So once it is known that this may be (``follows``), every run of the session is listened to.
+   One that the gateway named as ours ends the answer; what another says to its end may be the answer (``claim``).
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ class Tracker:
         """Any run of the session may be the answer."""
         self.ended_without_text = False
         """Our run ended and said nothing: it was silent, or another run answers."""
+        self.claim: str | None = None
+        """What a run said to its end that may be the answer: the history will tell."""
         self.signs = 0
         """Grows with every sign of life."""
 
@@ -60,6 +62,10 @@ class Tracker:
         if text:
             self.text = text
 
+    def disown(self) -> None:
+        """What a run said that nobody named was no answer to this."""
+        self.claim, self.text = None, ""
+
     def end(self, status: Status, text: str | None = None) -> None:
         """This is the end, if it was not over before; without ``text`` what was said stands."""
         if self.over:
@@ -82,9 +88,10 @@ class Tracker:
         return canonical(session, self.default_agent) == canonical(self.session_key, self.default_agent)
 
     def _take(self, payload: Mapping[str, Any]) -> None:
-        said, run_id = text_of(payload.get("message")), payload.get("runId")
-        if payload.get("state") == "delta" and isinstance(run_id, str):
-            self.runs.add(run_id)
+        said = text_of(payload.get("message"))
+        if payload.get("runId") not in self.runs:
+            self._take_of_another(payload, said)
+            return
         match payload.get("state"):
             case "delta":
                 self._grow(payload, said)
@@ -96,8 +103,16 @@ class Tracker:
                 self.end("silent")  # nobody stopped it: the model was asked twice, and would not say anything
             case "aborted":
                 self.end("aborted", said)
-            case "error" if payload.get("runId") in self.runs:  # of others, one may fail in vain
+            case "error":
                 self.fail(failure_of(payload))
+
+    def _take_of_another(self, payload: Mapping[str, Any], said: str | None) -> None:
+        """A run that nobody named shows itself. It may be the answer; that another one fails means nothing."""
+        match payload.get("state"):
+            case "delta":
+                self._grow(payload, said)
+            case "final" if said:
+                self.text = self.claim = said
 
     def _grow(self, payload: Mapping[str, Any], said: str | None) -> None:
         if said is not None:
