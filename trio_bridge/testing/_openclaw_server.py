@@ -11,8 +11,8 @@ import trio
 
 from ..config import Transport
 from ..engine.bell import Bell
+from ..platforms.openclaw.gateway.connecting import Caller
 from ..platforms.openclaw.gateway.gateway import Gateway
-from ..platforms.openclaw.gateway.handshake import Caller
 from ..platforms.openclaw.gateway.methods import HttpAnswer, HttpCall
 from ..transport.network import Network
 from ..transport.server import (

@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
+from trio_bridge.platforms.openclaw.gateway.connecting import Caller
 from trio_bridge.platforms.openclaw.gateway.gateway import Gateway
-from trio_bridge.platforms.openclaw.gateway.handshake import Caller
 from trio_bridge.platforms.openclaw.gateway.methods import HttpAnswer, HttpCall
 from trio_bridge.platforms.openclaw.gateway.settings import Settings
 

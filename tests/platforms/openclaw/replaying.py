@@ -8,9 +8,9 @@ from typing import Any
 
 import attrs
 
+from trio_bridge.platforms.openclaw.gateway.connecting import Caller
 from trio_bridge.platforms.openclaw.gateway.connection import Ending, GatewayConnection
 from trio_bridge.platforms.openclaw.gateway.gateway import Gateway
-from trio_bridge.platforms.openclaw.gateway.handshake import Caller
 
 DATA = Path(__file__).parents[2] / "data" / "openclaw"
 RECORDED = [json.loads(line) for line in (DATA / "access.jsonl").read_text(encoding="utf-8").splitlines()]

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trio_bridge.platforms.openclaw.gateway.connecting import Caller
 from trio_bridge.platforms.openclaw.gateway.gateway import Gateway
-from trio_bridge.platforms.openclaw.gateway.handshake import Caller
 from trio_bridge.platforms.openclaw.gateway.settings import Settings
 
 SECRET = "a-secret-that-nobody-guesses"

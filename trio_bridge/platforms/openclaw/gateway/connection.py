@@ -8,8 +8,9 @@ from typing import Any
 import attrs
 
 from . import frames
-from .handshake import Caller, cut
+from .connecting import Caller
 from .methods import Peer
+from .rejections import cut
 
 ABNORMAL = 1006
 

@@ -10,9 +10,10 @@ from .acts import Act
 from .answers import Answers
 from .connection import GatewayConnection
 from .frames import INVALID_REQUEST, Misfit, Request
-from .handshake import POLICY_VIOLATION, Handshake, PairingNeeded, Rejected, Welcome
+from .handshake import Handshake, Welcome
 from .methods import House, Peer, Refusal
 from .pairing import Pairing
+from .rejections import POLICY_VIOLATION, PairingNeeded, Rejected
 from .settings import Settings
 
 NORMAL = 1000

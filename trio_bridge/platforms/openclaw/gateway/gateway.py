@@ -19,13 +19,14 @@ import attrs
 from . import frames, hello
 from .answers import Answers
 from .calls import Calls
+from .connecting import Caller
 from .connection import ABNORMAL, GatewayConnection
 from .devices import Devices
 from .doorkeeper import Doorkeeper
 from .facts import Facts
 from .frames import Misfit, Request
 from .front import Front
-from .handshake import Caller, Handshake
+from .handshake import Handshake
 from .methods import READ, Admission, Entry, HttpAnswer, HttpCall, Peer, Personality, Room, Timer
 from .pairing import Pairing
 from .rooms import Rooms

@@ -7,8 +7,9 @@ from typing import Any
 
 import attrs
 
+from .connecting import BUILD_ID
 from .devices import DeviceToken
-from .handshake import BUILD_ID, Welcome
+from .handshake import Welcome
 from .methods import ADMIN
 from .settings import MAIN_AGENT, MAX_ATTACHMENT, MAX_IMAGE, Settings
 
