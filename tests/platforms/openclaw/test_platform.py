@@ -1,0 +1,129 @@
+"""A gateway as the engine has it: ticks, what is asked anew on each connection, events that are handled, the outbox."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from trio_bridge.engine.account import Account
+from trio_bridge.errors import RequestFailed
+from trio_bridge.messages import Message
+from trio_bridge.testing.openclaw import Late, OpenClawSimulator
+from trio_bridge.transport.memory import MemoryNetwork
+
+
+@asynccontextmanager
+async def opened(handler: Any = None, **tuning: Any) -> AsyncGenerator[tuple[OpenClawSimulator, Account]]:
+    """A simulated gateway in memory, and an account of ours on it."""
+    simulator = OpenClawSimulator(network=MemoryNetwork(), seed=1, wall=lambda: 1_790_000_000.0 + trio.current_time())
+    with trio.fail_after(50_000):
+        async with simulator, simulator.open_account(handler, **tuning) as account:
+            yield simulator, account
+
+
+async def test_a_gateway_that_freezes_is_left_within_two_ticks(autojump_clock: MockClock) -> None:
+    async with opened() as (simulator, account):
+        await trio.sleep(100)
+        frozen_at = trio.current_time()
+        with simulator.silent():
+            await simulator.wait_until(lambda: len(simulator.connections) == 2)
+            await account.wait_ready()
+            assert trio.current_time() - frozen_at <= 65
+        assert account.generation == 2
+
+
+async def test_one_that_ticks_stays(autojump_clock: MockClock) -> None:
+    async with opened() as (_, account):
+        await trio.sleep(1_000)
+        assert account.generation == 1
+
+
+async def test_one_that_never_ticks_is_judged_by_its_pongs(autojump_clock: MockClock) -> None:
+    """So it is with a connection that was given no scopes at all."""
+    async with opened(scopes=()) as (_, account):
+        await trio.sleep(1_000)
+        assert account.generation == 1
+
+
+async def test_subscriptions_hold_on_every_connection_while_somebody_wants_them(autojump_clock: MockClock) -> None:
+    async with opened(scopes=("operator.read", "operator.write", "operator.admin")) as (simulator, account):
+        api = account.api
+        await trio.sleep(1)
+        async with api.events("session.message", "sessions.changed", sessions=["main"]):
+            async with api.events("session.message", sessions=["main"]):
+                assert len(simulator.asked_for("sessions.messages.subscribe")) == 1
+            simulator.drop_connections()
+            await trio.sleep(10)
+            assert len(simulator.asked_for("sessions.messages.subscribe")) == 2
+            assert len(simulator.asked_for("sessions.subscribe")) == 2
+        simulator.drop_connections()
+        await trio.sleep(10)
+        assert len(simulator.asked_for("sessions.messages.subscribe")) == 2
+
+
+async def test_messages_of_a_session_are_told_through_a_lost_connection(autojump_clock: MockClock) -> None:
+    async with opened() as (simulator, account):
+        async with account.api.events("session.message", "gap", sessions=["main"]) as events:
+            simulator.drop_connections()
+            assert (await anext(events)).payload["reason"] == "reconnected"
+            await trio.sleep(1)
+            async with account.api.chat("main", "hello") as run:
+                await run.finish()
+            assert (await anext(events)).name == "session.message"
+
+
+async def test_a_subscription_that_is_refused_is_raised(autojump_clock: MockClock) -> None:
+    async with opened(scopes=()) as (_, account):
+        with pytest.raises(RequestFailed):
+            async with account.api.events("session.message", sessions=["main"]):
+                pass
+
+
+async def test_events_are_handled_once_if_somebody_wants_them_handled(autojump_clock: MockClock) -> None:
+    handled: list[Message] = []
+
+    async def handler(message: Message) -> None:
+        handled.append(message)
+
+    async with opened(handler, deliver=("exec.approval.requested", "news")) as (simulator, _):
+        for _ in range(2):
+            simulator.broadcast("exec.approval.requested", {"id": "a1", "request": {"command": "ls"}})
+        simulator.broadcast("news", {"sessionKey": "agent:main:x", "text": "hi"}, numbered=False)
+        simulator.broadcast("other", {"id": "o"})
+        await trio.sleep(1)
+        assert [(m.id, m.raw["event"], m.conversation.id) for m in handled] == [
+            ("exec.approval.requested:a1", "exec.approval.requested", "exec.approval.requested"),
+            (handled[1].id, "news", "agent:main:x"),
+        ]
+
+
+async def test_of_chat_the_ends_of_others_runs_are_handled(autojump_clock: MockClock) -> None:
+    handled: list[tuple[str, str]] = []
+
+    async def handler(message: Message) -> None:
+        handled.append((message.conversation.id, message.text))
+
+    async with opened(handler, deliver=("chat",)) as (_, account):
+        async with account.api.chat("main", "mine") as run:
+            await run.finish()
+        await account.api.request("chat.send", {"sessionKey": "x", "message": "else's", "idempotencyKey": "k"})
+        await trio.sleep(5)
+        assert handled == [("agent:main:x", "you said else's")]
+
+
+async def test_what_the_application_sends_goes_to_the_session_once(autojump_clock: MockClock) -> None:
+    async with opened() as (simulator, account):
+        simulator.script("chat.send", Late(3000))
+        receipt = await account.send("main", "news", key="n1")
+        await trio.sleep(10)
+        simulator.drop_connections()  # Nobody knows whether it was sent; the key says that it is the same.
+        await receipt.wait_sent()
+        await account.send("main", "news", key="n1")
+        await trio.sleep(10)
+        assert receipt.state == "sent"
+        assert [question.text for question in simulator.rooms.turns.asked] == ["news"]
