@@ -31,7 +31,7 @@ def project(folder: Path, test: str, conftest: str = "") -> Path:
 def test_the_project_in_the_documentation_passes(tmp_path: Path) -> None:
     done = run_pytest(copytree(EXAMPLE, tmp_path / "project"))
     assert done.returncode == 0, done.stdout
-    assert "8 passed" in done.stdout
+    assert "10 passed" in done.stdout
 
 
 def test_a_failure_tells_what_happened_and_no_mode_is_needed(tmp_path: Path) -> None:

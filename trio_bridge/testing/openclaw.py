@@ -33,6 +33,7 @@ from ..platforms.openclaw.gateway.methods import Personality, Refusal
 from ..platforms.openclaw.gateway.rooms import Rooms
 from ..platforms.openclaw.gateway.script import Fail, Hold, Pause, Question, Retake, Say
 from ..platforms.openclaw.gateway.settings import AuthMode, Settings
+from ..platforms.openclaw.gateway.shelf import Skill
 from ..transport.network import Network
 from ..transport.tcp import SystemNetwork
 from ._block import Block
@@ -67,6 +68,7 @@ __all__ = [
     "Say",
     "Says",
     "SimulatedConnection",
+    "Skill",
 ]
 
 PATIENCE = 100.0

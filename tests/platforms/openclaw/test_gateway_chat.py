@@ -32,6 +32,57 @@ def test_deltas_come_when_the_script_says(protocol):
     ]
 
 
+def progress(client):
+    """What was told of a run, and under which number."""
+    for _, event, payload in client.events:
+        if event == "chat":
+            yield payload["seq"], "chat", payload.get("phase", payload["state"])
+        elif event == "agent":
+            data = payload["data"]
+            yield payload["seq"], payload["stream"], data.get("phase", data.get("text", data.get("outputTokens")))
+
+
+def test_a_run_is_told_from_beginning_to_end_on_4():
+    world, client = world_and_client(4)
+    world.answering([Say("a"), Pause(0.01), Say(" b")])
+    client.say("letters", "k1")
+    client.wait(1)
+    assert list(progress(client)) == [
+        (1, "chat", "preparing_workspace"),
+        (1, "run_status", "preparing_workspace"),
+        (2, "chat", "preparing_context"),
+        (2, "run_status", "preparing_context"),
+        (3, "lifecycle", "start"),
+        (4, "chat", "starting_model"),
+        (4, "run_status", "starting_model"),
+        (5, "lifecycle", "model"),
+        (6, "assistant", "a"),
+        (6, "chat", "delta"),
+        (7, "assistant", "a b"),
+        (8, "usage", 2),
+        (9, "lifecycle", "finishing"),
+        (10, "lifecycle", "end"),
+        (10, "chat", "delta"),
+        (10, "chat", "final"),
+    ]
+
+
+def test_a_run_is_told_from_beginning_to_end_on_3():
+    world, client = world_and_client(3)
+    world.answering([Say("a"), Pause(0.01), Say(" b")])
+    client.say("letters", "k1")
+    client.wait(1)
+    assert list(progress(client)) == [
+        (1, "lifecycle", "start"),
+        (2, "assistant", "a"),
+        (2, "chat", "delta"),
+        (3, "assistant", "a b"),
+        (4, "lifecycle", "end"),
+        (4, "chat", "delta"),
+        (4, "chat", "final"),
+    ]
+
+
 @BOTH
 def test_deltas_are_held_back_and_the_last_one_is_not_lost(protocol):
     world, client = world_and_client(protocol)
@@ -491,6 +542,26 @@ def test_one_message_is_looked_up_on_4():
     found = client.call("chat.message.get", sessionKey="main", messageId=own_id)
     assert (found["ok"], found["message"]["content"]) == (True, "hello")
     assert client.call("chat.message.get", sessionKey="main", messageId="no")["unavailableReason"] == "not_found"
+
+
+@BOTH
+def test_the_state_of_a_session_is_that_of_its_run(protocol):
+    world, client = world_and_client(protocol)
+    world.answering([Hold(), Say("done")], [Fail()])
+
+    def status():
+        row = client.call("sessions.describe", key="main")["session"]
+        return row["status"], row["hasActiveRun"]
+
+    client.say("one", "k1")
+    client.wait(1)
+    assert status() == ("running", True)
+    world.release()
+    client.wait(1)
+    assert status() == ("done", False)
+    client.say("two", "k2")
+    client.wait(1)
+    assert status() == ("failed", False)
 
 
 # Who hears of it.

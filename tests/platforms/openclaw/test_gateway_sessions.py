@@ -39,6 +39,15 @@ def test_sessions_are_listed_the_latest_first(protocol):
 
 
 @BOTH
+def test_a_row_of_a_list_says_which_session_is_the_main_one_on_4(protocol):
+    _world, client = talked(protocol, "hello")
+    client.call("sessions.create", key="room:main")
+    main = {each["key"]: each.get("isMain") for each in client.call("sessions.list")["sessions"]}
+    known = [True, False] if protocol == 4 else [None, None]
+    assert [main["agent:main:main"], main["agent:main:room:main"]] == known
+
+
+@BOTH
 def test_a_session_is_made_once(protocol):
     _world, client = talked(protocol)
     first = client.call("sessions.create", key="room", label="Room")
@@ -69,7 +78,9 @@ def test_a_session_is_previewed(protocol):
         ("user", "two"),
         ("assistant", "you said two"),
     ]
-    assert (nowhere["status"], nowhere["items"]) == ("missing", [])
+    assert (main["status"], nowhere["status"], nowhere["items"]) == ("ok", "missing", [])
+    client.call("sessions.create", key="empty")
+    assert client.call("sessions.preview", keys=["empty"])["previews"][0]["status"] == "empty"
 
 
 @BOTH

@@ -72,6 +72,18 @@ def test_every_method_asks_for_the_scope_that_it_asks_for_in_that_release(releas
     assert {name for name, entry in ours.items() if not entry.listed} == UNNAMED
 
 
+@BOTH
+def test_no_method_takes_what_it_does_not_know(protocol):
+    world = World(protocol)
+    client = world.client()
+    for room in world.rooms.all:
+        for name in room.methods():
+            params = {"sessionKey": "main"} if name == "chat.send" else {}
+            message = client.refused(name, bogus=1, **params)["message"]
+            assert message.startswith(f"invalid {name} params: ")
+            assert "at root: unexpected property 'bogus'" in message
+
+
 @pytest.mark.parametrize("scope", [each for each in ALL if each != "operator.admin"])
 @BOTH
 def test_nobody_calls_a_method_without_its_scope(protocol, scope):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .methods import House, Peer
-from .sessions import Row, Session, row_shape
+from .sessions import MAIN_KEY, Row, Session, row_shape
 
 ALL = "sessions"
 """The subscription to every session."""
@@ -71,6 +71,7 @@ def session_row(session: Session, *, modern: bool) -> dict[str, Any]:
     if session.status is not None:
         row |= {"status": session.status}
     if modern:
-        row |= {"agentId": session.agent, "createdAt": session.created_ms, "isMain": session.key.endswith(":main")}
+        is_main = session.key == f"agent:{session.agent}:{MAIN_KEY}"
+        row |= {"agentId": session.agent, "createdAt": session.created_ms, "isMain": is_main}
         row |= {"archived": False, "pinned": False, "unread": False}
     return row
