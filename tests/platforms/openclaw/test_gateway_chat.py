@@ -131,8 +131,8 @@ def test_a_failure_takes_as_long_as_it_is_said_to(protocol):
     client.wait(69.9)
     assert client.chats() == []
     lifecycle = [each["data"] for _, each in client.heard("agent") if each["stream"] == "lifecycle"]
-    stumbles = [each for each in lifecycle if each["phase"] == "error"]
-    assert len(stumbles) == {3: 7, 4: 0}[protocol]
+    counts = [sum(each["phase"] == phase for each in lifecycle) for phase in ("start", "error")]
+    assert counts == {3: [7, 7], 4: [1, 0]}[protocol]
     client.wait(0.2)
     errors = client.heard("chat")
     assert [(round(at, 1), each["state"]) for at, each in errors] == [(70.0, "error")] * {3: 1, 4: 2}[protocol]

@@ -255,7 +255,6 @@ class Turns:
             heard(run)
 
     def _stop_steps(self, run: Run) -> None:
-        run.held = False
         if run.timer is not None:
             run.timer.cancel()
 
