@@ -428,6 +428,15 @@ async def test_how_it_stands_without_a_gateway(autojump_clock: object) -> None:
         assert back.last_error is not None, "what ended the connection before is still told"
 
 
+async def test_why_the_last_connection_ended(autojump_clock: object) -> None:
+    async with opened(4) as (stage, api):
+        stage.gateway.drop_connections(1012, "service restart")
+        await trio.sleep(60)
+        info = api.info()
+        assert info.state == "ready"
+        assert "1012 service restart" in str(info.last_error)
+
+
 @both
 async def test_how_it_stands_while_somebody_must_approve(autojump_clock: object, protocol: Protocol) -> None:
     async with simulated(protocol=protocol) as stage:

@@ -185,6 +185,24 @@ async def test_after_a_lost_connection_it_looks_again(autojump_clock: object) ->
     assert room.looks == 2
 
 
+async def test_what_expires_while_one_looks_has_expired(autojump_clock: object) -> None:
+    room = Room()
+    request = room.desk.request
+
+    async def slow(*args: Any, **kwargs: Any) -> Any:
+        await trio.sleep(15)
+        return await request(*args, **kwargs)
+
+    async with room.watch() as changes:
+        room.tell("requested", asked("a"))
+        await told(changes, 1)
+        room.desk.caller = attrs.evolve(room.desk.caller, request=slow)
+        changes._look = Approvals(room.desk.caller, room.events, room.wall).list
+        await trio.sleep(10)
+        room.events.gap("reconnected")
+        assert await told(changes, 1) == [("expired", "a", "expired")]
+
+
 async def test_where_events_found_no_room_it_looks_again(autojump_clock: object) -> None:
     room = Room(events=Events(2))
     async with room.watch() as changes:
@@ -245,7 +263,12 @@ async def test_whoever_gives_up_waiting_loses_nothing(autojump_clock: object) ->
         with trio.CancelScope() as scope:
             scope.cancel()
             await anext(changes)
+        room.tell("requested", asked("b", at=3))
         assert await told(changes, 1) == [("requested", "a", "pending")]
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await anext(changes)
+        assert await told(changes, 1) == [("requested", "b", "pending")]
 
 
 @pytest.mark.parametrize("payload", [{}, {"id": 5}, {"id": ""}, {"id": "a", "expiresAtMs": "soon", "request": []}])

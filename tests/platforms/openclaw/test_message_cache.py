@@ -79,6 +79,27 @@ def test_where_no_run_is_named_an_answer_is_known_by_what_it_says() -> None:
     assert texts(cache) == ["yes ", "really?", "yes"]
 
 
+def test_answers_that_say_the_same_are_told_apart_by_their_ids() -> None:
+    cache = MessageCache(10, 10**6)
+    for id_, at in (("a", 1), ("b", 2)):
+        assert len(cache.add(MAIN, [message(id_, "yes", role="assistant", at=at)])) == 1
+    assert ids(cache) == ["a", "b"]
+
+
+def test_answers_without_an_id_are_told_apart_by_their_runs() -> None:
+    cache = MessageCache(10, 10**6)
+    for run_id, text, at in (("r1", "yes", 1), ("r2", "no", 2)):
+        cache.hear(final(text, run_id=run_id, at=at))
+    assert texts(cache) == ["yes", "no"]
+
+
+def test_an_answer_is_no_question_that_says_the_same() -> None:
+    cache = MessageCache(10, 10**6)
+    cache.add(MAIN, [message("a", "yes", role="user", at=1)])
+    cache.hear(final("yes", at=2))
+    assert texts(cache) == ["yes", "yes"]
+
+
 def test_a_question_is_no_answer_that_says_the_same() -> None:
     cache = MessageCache(10, 10**6)
     cache.hear(final("yes", at=1))

@@ -159,7 +159,7 @@ async def test_a_session_that_is_not_named() -> None:
     assert asked == ["agent:ops:main", "mine", "main"]
 
 
-@pytest.mark.parametrize("key", ["main", "MAIN ", "agent:main:main", "agent:ops:main", "home", "agent:main:home"])
+@pytest.mark.parametrize("key", ["main", "MAIN ", "agent:main:main", "agent:ops:main", "home", "agent:ops:home"])
 async def test_main_sessions_are_neither_deleted_nor_reset_by_mistake(key: str) -> None:
     desk = Desk()
     assert desk.hello is not None

@@ -44,6 +44,7 @@ def test_one_version_is_remembered() -> None:
     assert memory.learn("2", unknown("b"))
     assert not memory.knows("1", "a"), "there is one gateway"
     assert memory.knows("2", "b")
+    assert not memory.knows("2", "a")
 
 
 def test_a_refusal_that_speaks_of_another_method_is_another_refusal() -> None:

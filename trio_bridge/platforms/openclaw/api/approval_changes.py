@@ -56,7 +56,7 @@ class ApprovalChanges(AsyncIterator[ApprovalChange]):
           RequestFailed: the gateway does not let us look any more.
           AccountStopped: the account was stopped.
         """
-        await trio.lowlevel.checkpoint_if_cancelled()
+        await trio.lowlevel.checkpoint()
         while not self._changes:
             await self._wait()
         return self._changes.popleft()

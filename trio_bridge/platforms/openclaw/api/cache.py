@@ -54,8 +54,6 @@ class _Known:
         for place, row in enumerate(self.rows):
             if row.message.id == message.id != "":
                 return place
-        if message.role != "assistant":
-            return None
         # What has no id yet can only be the newest; what was heard without one may be anywhere.
         begin = 0 if message.id else max(0, len(self.rows) - 1)
         for place, row in enumerate(self.rows[begin:], begin):

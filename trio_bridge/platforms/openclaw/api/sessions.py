@@ -141,10 +141,14 @@ class Sessions:
 
 def is_main(key: str, hello: Hello | None) -> bool:
     """Whether a key names an agent's main session: what people see who open the gateway's own window."""
-    main = "" if hello is None else canonical(hello.session_key, hello.default_agent)
-    whole = canonical(key, MAIN_AGENT if hello is None else hello.default_agent)
-    name = whole.partition(":")[2].partition(":")[2]
-    return whole == main or name in ("main", main.rpartition(":")[2])
+    known = Hello(protocol=0) if hello is None else hello
+    name, main = (_name(canonical(each, known.default_agent)) for each in (key, known.session_key))
+    return name in ("main", main)
+
+
+def _name(whole_key: str) -> str:
+    """A session's name among those of its agent."""
+    return whole_key.partition(":")[2].partition(":")[2]
 
 
 def _key(payload: Any) -> str:
