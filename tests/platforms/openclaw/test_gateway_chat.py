@@ -360,15 +360,19 @@ def test_a_message_right_after_an_answer_comes_under_another_id_on_3():
         assert (answered["second"] != "k2") == strange
 
 
-def test_what_was_steered_and_not_taken_in_is_answered_after_an_abort_on_4():
+@pytest.mark.parametrize("failing", [False, True])
+def test_what_was_steered_and_not_taken_in_is_answered_afterwards_on_4(failing):
     for protocol in (3, 4):
         world, client = world_and_client(protocol)
-        world.answering([Say("first"), Hold()], [Say("second")])
+        world.answering([Say("first"), Hold(), Fail()], [Say("second")])
         client.say("one", "k1")
         client.wait(1)
         client.say("two", "k2")
         client.wait(1)
-        client.call("chat.abort", sessionKey="main")
+        if failing:
+            world.release()
+        else:
+            client.call("chat.abort", sessionKey="main")
         client.wait(5)
         ends = client.ends()
         assert ("k2", "final", None) in ends
@@ -460,9 +464,11 @@ def test_a_command_begins_the_session_anew(protocol):
     assert client.chats() == [("k2", "final", "✅ New session started.")]
     assert [each for each in client.rows() if each[0] != "system"] == []
     client.say("/reset tell me", "k3")
-    client.wait(1)
-    assert client.ends() == [("k3", "final", "you said tell me")]
-    assert [each.text for each in world.turns.asked] == ["hello", "tell me"]
+    client.say("/new and me", "k4")
+    client.wait(2)
+    texts = [text for _, _, text in client.ends() if text]
+    assert texts == ["you said tell me", "you said and me"]
+    assert [each.text for each in world.turns.asked] == ["hello", "tell me", "and me"]
 
 
 @BOTH

@@ -5,7 +5,7 @@ What comes while a session is busy:
 1. Before the run at work has shown any text, it waits: its own run ends at once without a message, and it is answered
    under a new run id afterwards.
 2. Later it is steered into the run at work, which answers it, too: its own run ends without a message, on protocol 3 at
-   once, on 4 when it is taken in. If the run at work is aborted before that, 4 answers it under a new run id.
+   once, on 4 when it is taken in. If the run at work ends otherwise before that, 4 answers it under a new run id.
 3. On protocol 3 a session is busy for a moment longer than its run: what comes then waits, or is never answered if the
    run was aborted.
 
@@ -89,9 +89,7 @@ class Turns:
         self._end(run, "aborted")
         self._scribe.over(run)
         run.teller.aborted(run)
-        for each in run.steered:
-            if not each.over:
-                self._follow_up(each)
+        self._answer_steered(run)
         self._leave(run)
 
     def release(self, run: Run) -> None:
@@ -132,6 +130,7 @@ class Turns:
             key=run.key,
             teller=run.teller,
             sent_ms=run.sent_ms,
+            rest=run.rest,
             attachments=run.attachments,
             noted=run.noted,
             resumable=run.resumable,
@@ -154,6 +153,7 @@ class Turns:
         self._end(run, "failed")
         self._scribe.over(run)
         run.teller.failed(run)
+        self._answer_steered(run)
         self._leave(run)
 
     # Inside: from one step to the next.
@@ -246,6 +246,12 @@ class Turns:
         """The run ends without a message, and another one answers its question when the session is free."""
         self._house.after(0, partial(self.merge, run))
         self.line_up(self.again(run))
+
+    def _answer_steered(self, run: Run) -> None:
+        """What the run has not taken in is answered by others."""
+        for each in run.steered:
+            if not each.over:
+                self._follow_up(each)
 
     def _end(self, run: Run, standing: Standing) -> None:
         run.standing = standing
