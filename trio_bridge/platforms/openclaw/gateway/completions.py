@@ -88,8 +88,12 @@ class Completion:
             self._end(None)
 
     def aborted(self, run: Run) -> None:
-        if not self.left:
-            self._end(None) if self.streamed else self.finished(run)
+        if self.left:
+            return
+        if self.streamed:
+            self._end(None)
+        else:
+            self.finished(run)
 
     def cut(self, run: Run) -> None:
         self.answer.break_off()
