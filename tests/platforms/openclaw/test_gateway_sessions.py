@@ -174,6 +174,7 @@ def test_messages_of_one_session_are_heard_by_its_subscribers(protocol):
         ("agent:main:room", "user"),
         ("agent:main:room", "assistant"),
     ]
+    assert ["agentId" in each for each in heard] == [protocol == 4] * 2
     assert heard[1]["messageId"] == client.history("room")["messages"][1]["__openclaw"]["id"]
     client.call("sessions.messages.unsubscribe", key="room")
     client.say("again", "k3", "room")

@@ -48,7 +48,7 @@ def test_an_answer_has_no_members_that_a_real_one_lacks(release, case):
 def shape(message):
     inner = message["__openclaw"]
     members = {name for name in ("id", "seq", "runId", "idempotencyKey") if name in inner}
-    return message["role"], type(message["content"]), "idempotencyKey" in message, members
+    return message["role"], type(message["content"]), "idempotencyKey" in message, members, len(inner["id"])
 
 
 @pytest.mark.parametrize("release", ["2026.5.3-1", "2026.9.6"])
