@@ -13,8 +13,8 @@ from trio.testing import MockClock
 
 from trio_bridge import AccountRefused, BridgeError, ConfigError, RequestFailed, Secret
 from trio_bridge.agents import OpenClaw, OpenClawRoute
-from trio_bridge.agents._apart import Apart
 from trio_bridge.agents._openclaw_gateway import open_gateway
+from trio_bridge.agents.apart import Apart
 from trio_bridge.agents.config import AGENTS, OpenClawConfig
 from trio_bridge.stores.memory import MemoryStore
 from trio_bridge.testing.openclaw import OpenClawSimulator

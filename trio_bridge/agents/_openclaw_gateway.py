@@ -19,7 +19,7 @@ from ..nurseries import open_background
 from ..platforms.openclaw.config import OpenClaw
 from ..platforms.openclaw.hello import Hello
 from ..stores.memory import MemoryStore
-from ._apart import Apart
+from .apart import Apart
 
 AGAIN: Final = 5.0
 """Seconds until a message looks again whether a gateway is back. Only the first of each conversation looks."""

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import attrs
-
 from ..engine.environment import Environment
 from ..engine.states import AccountState
+from ..engine.store import Store
 from ..errors import AccountRefused, ConnectionLost, RequestFailed
 from ..platforms.openclaw.config import WRITE
-from ..stores.memory import MemoryStore
 from ..transport.http import open_http_client
 from ._openai_calls import bearer
 from ._openai_failures import failure_of
 from ._openclaw_gateway import Gateway, open_gateway
 from ._openclaw_http import IS_OFF, MODEL, OFF
+from .apart import Apart
 from .openclaw import OpenClaw
 
 
@@ -31,10 +30,11 @@ async def probe(agent: OpenClaw, environment: Environment) -> str:
 
 
 async def _over_websocket(agent: OpenClaw, environment: Environment) -> str:
-    # The bridge's own store may be in use, and has nothing that a trial needs but the key of its device.
-    own = attrs.evolve(environment, store=MemoryStore())
-    async with open_gateway(agent.account, own, patience=agent.ready_timeout) as gateway:
-        await _log_in(gateway, own_device=agent.device_key_file is None)
+    stranger = environment.store is None and agent.device_key_file is None
+    if environment.store is not None and not await _has_key(agent, environment, environment.store):
+        return "its agents are looked for once there is a key" if agent.agent_ids else "has made no key so far"
+    async with open_gateway(agent.account, environment, patience=agent.ready_timeout) as gateway:
+        await _log_in(gateway, stranger=stranger)
         hello = gateway.hello
         if WRITE in hello.lacking(agent.scopes):
             raise AccountRefused(f"the gateway lets us in without {WRITE}: it can't be asked", kind="pairing")
@@ -45,7 +45,15 @@ async def _over_websocket(agent: OpenClaw, environment: Environment) -> str:
     return found + _agents(agent.agent_ids, _ids(listed, "agents"))
 
 
-async def _log_in(gateway: Gateway, *, own_device: bool) -> None:
+async def _has_key(agent: OpenClaw, environment: Environment, store: Store) -> bool:
+    """Whether the gateway may know us already, by a key in its file or in the store."""
+    if agent.device_key_file is not None:
+        return await environment.disk(agent.device_key_file.expanduser().exists)
+    kept = await Apart(store).open_account(agent.account.name, platform=agent.account.platform)
+    return any([await kept.load(scope) for scope in agent.account.known_by])
+
+
+async def _log_in(gateway: Gateway, *, stranger: bool) -> None:
     """Return when the gateway has let us in; raise at the first attempt that failed."""
     try:
         async with gateway.account.states() as states:
@@ -56,7 +64,7 @@ async def _log_in(gateway: Gateway, *, own_device: bool) -> None:
                     break
         await gateway.account.wait_ready()
     except AccountRefused as error:
-        if not own_device or error.kind != "pairing":
+        if not stranger or error.kind != "pairing":
             raise
         text = f"{error}. This check comes as a device of its own: with device_key_file it comes as the bridge's"
         raise AccountRefused(text, kind="pairing", code=error.code) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +14,7 @@ import attrs
 
 from ..config import Secret, not_negative, positive
 from ..engine.environment import Environment
+from ..engine.platform import PlatformConfig
 from ..errors import AccountRefused, ConfigError
 from ..lists import texts
 from ..platforms.openclaw.config import READ, WRITE
@@ -185,6 +186,9 @@ class OpenClaw(OpenableAgent):
         from ._openclaw_asking import open_asking  # a description alone loads no network code
 
         return open_asking(self, environment)
+
+    def accounts(self) -> Sequence[PlatformConfig]:
+        return [self.account] if self.over == "websocket" else []
 
     async def probe(self, environment: Environment) -> str:
         """Log in, and look for the agents that are named here among the gateway's."""

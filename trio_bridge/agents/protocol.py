@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol, TypeVar
 
 from ..engine.environment import Environment
+from ..engine.platform import PlatformConfig
 from ..messages import Message
 
 
@@ -35,6 +36,13 @@ class OpenableAgent(abc.ABC):
         Raises:
           ConfigError: what it was told can't be used.
         """
+
+    def accounts(self) -> Sequence[PlatformConfig]:
+        """The accounts that the agent runs for itself while it is open, in a part of the store that is its own.
+
+        A check tries them as it tries those of the bridge, and :meth:`probe` only where they were let in.
+        """
+        return ()
 
     async def probe(self, environment: Environment) -> str:
         """Try, without a message, whether it would answer. Returns a few words on what was found.

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import attrs
 import trio
 
+from ..agents.apart import Apart, kept_as
 from ..agents.protocol import Agent, OpenableAgent
 from ..config import Secret
 from ..engine.environment import Environment
@@ -17,6 +18,7 @@ from ..engine.executors import Executor, in_thread
 from ..engine.findings import Finding, Verdict, finding_of, worst
 from ..engine.hosts import Hosts
 from ..engine.platform import PlatformConfig, Services
+from ..engine.store import Store
 from ..errors import BridgeError, ConfigError, StoreUnavailable
 from ..nurseries import leaves
 from ..stores.checking import check_store
@@ -39,6 +41,9 @@ ACCOUNT_LIMIT = 60.0
 """Seconds for one of each. Every step of a connection has a limit of its own, so that it is known where it ended."""
 
 NOT_WITH_IT = "a bridge would not start with it"
+
+State = Mapping[str, Mapping[str, Any]]
+"""Small state, by scope."""
 
 Kind = Literal["store", "agent", "host", "account"]
 
@@ -148,8 +153,14 @@ class Preflight:
 
     async def _probe(self, agent: OpenableAgent) -> list[Finding]:
         findings: list[Finding] = []
+        store = MemoryStore()
         try:
-            findings.append(Finding("agent", "ok", await agent.probe(self._environment)))
+            for config in agent.accounts():
+                kept = await self._kept_by(config, kept_as(config.name))
+                findings += await self._try_on(config, Apart(store), kept)
+            if worst(findings) != "failed":
+                environment = attrs.evolve(self._environment, store=store)
+                findings.append(Finding("agent", "ok", await agent.probe(environment)))
         except* Exception as errors:  # A wall: the agent may be the user's, and raise anything.
             for error in leaves(errors):
                 if isinstance(error, BridgeError):
@@ -161,22 +172,25 @@ class Preflight:
     async def _try_account(self, config: PlatformConfig) -> list[Finding]:
         if not config.enabled:
             return [Finding("account", "skipped", "disabled: not tried")]
-        # Its own store may be in use: whatever the trial keeps goes with it.
-        store = await MemoryStore().open_account(config.name, platform=config.platform)
-        for scope, kept in (await self._kept_by(config)).items():
-            await store.save(scope, kept)
-        async with config.open_platform(Services.of(config, self._environment, store)) as platform:
+        return await self._try_on(config, MemoryStore(), await self._kept_by(config, config.name))
+
+    async def _try_on(self, config: PlatformConfig, store: Store, kept: State) -> list[Finding]:
+        """Try an account. Its own store may be in use: whatever the trial keeps is in ``store``, and goes with it."""
+        account = await store.open_account(config.name, platform=config.platform)
+        for scope, values in kept.items():
+            await account.save(scope, values)
+        async with config.open_platform(Services.of(config, self._environment, account)) as platform:
             return await platform.check(self._hosts)
 
-    async def _kept_by(self, config: PlatformConfig) -> Mapping[str, Mapping[str, Any]]:
+    async def _kept_by(self, config: PlatformConfig, name: str) -> State:
         """Who the account is to its platform, as its own store has it. Nothing where it has never run."""
         scheme, _, place = self._store.partition(":")
         if scheme != "sqlite" or not config.known_by:
             return {}
 
         def read(reader: StoreReader) -> dict[str, dict[str, Any]]:
-            known = config.known_by if config.name in reader.accounts() else ()
-            return {scope: reader.state(config.name, scope) for scope in known}
+            known = config.known_by if name in reader.accounts() else ()
+            return {scope: reader.state(name, scope) for scope in known}
 
         with suppress(StoreUnavailable):  # what is wrong with the store is said of the store
             return await self._executor(partial(read_sqlite, place, read))

@@ -12,6 +12,11 @@ MARK = " "
 """What no account of a bridge may begin with."""
 
 
+def kept_as(name: str) -> str:
+    """What the store calls an account of an agent."""
+    return MARK + name
+
+
 class Apart(Store):
     """The accounts of a store that begin with the mark, without it."""
 
@@ -21,7 +26,7 @@ class Apart(Store):
         self.path = store.path
 
     async def open_account(self, name: str, *, platform: str, owner: str = "", enabled: bool = True) -> AccountStore:
-        return await self._store.open_account(MARK + name, platform=platform, owner=owner, enabled=enabled)
+        return await self._store.open_account(kept_as(name), platform=platform, owner=owner, enabled=enabled)
 
     async def accounts(self) -> list[AccountRecord]:
         return [
@@ -31,7 +36,7 @@ class Apart(Store):
         ]
 
     async def want(self, name: str, wanted: Literal["running", "stopped"]) -> None:
-        await self._store.want(MARK + name, wanted)
+        await self._store.want(kept_as(name), wanted)
 
     async def forget_account(self, name: str) -> None:
-        await self._store.forget_account(MARK + name)
+        await self._store.forget_account(kept_as(name))
