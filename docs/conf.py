@@ -35,7 +35,10 @@ smartquotes_action = "De"  # Quotes stay straight: many of them are TOML.
 python_use_unqualified_type_names = True
 
 # Other projects' documentation would have to be fetched to link into it.
-nitpick_ignore = [("py:class", "Handler")]  # an alias for Callable[[Message], Any]
+nitpick_ignore = [
+    ("py:class", "Handler"),  # an alias for Callable[[Message], Any]
+    ("py:class", "Responder"),  # and one for Callable[[Question], Reply]
+]
 nitpick_ignore_regex = [("py:.*", r"(builtins|collections|contextlib|datetime|os|pathlib|trio|typing)\..*")]
 
 myst_heading_anchors = 3

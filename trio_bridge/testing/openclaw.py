@@ -26,6 +26,7 @@ from trio.testing import MockClock
 
 from ..config import Transport
 from ..nurseries import open_background
+from ..platforms.openclaw.config import OpenClaw
 from ..platforms.openclaw.gateway.acts import Behind, Closes, Late, Lost, Refuses, Says
 from ..platforms.openclaw.gateway.devices import Devices
 from ..platforms.openclaw.gateway.gateway import Asked, Gateway
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
     from ..engine.dispatch import Handler
     from ..engine.environment import Environment
     from ..engine.store import Store
-    from ..platforms.openclaw.config import OpenClaw
 
 __all__ = [
     "Asked",
@@ -177,8 +177,6 @@ class OpenClawSimulator(AgentSide, Owner, Mischief, Block):
 
     def config(self, name: str = "openclaw", **tuning: Any) -> OpenClaw:
         """An account at this simulator, with its secret. ``tuning`` is passed on."""
-        from ..platforms.openclaw.config import OpenClaw  # whoever tests another client needs nothing of ours
-
         secrets = {
             "token": {"token": self.settings.token},
             "password": {"password": self.settings.password},

@@ -113,7 +113,9 @@ class Devices:
 
     def __init__(self, rng: random.Random, new_id: Callable[[], str]) -> None:
         self.paired: dict[str, Device] = {}
+        """By device id."""
         self.pending: dict[str, PairRequest] = {}
+        """By request id, the oldest first."""
         self.requests: list[PairRequest] = []
         """Every request that there ever was."""
         self._rng = rng
