@@ -9,6 +9,7 @@ from .platforms.openclaw.api.approval_results import Approval, ApprovalChange, R
 from .platforms.openclaw.api.approvals import Approvals
 from .platforms.openclaw.api.cache import CacheInfo
 from .platforms.openclaw.api.compaction import Checkpoint, Compaction
+from .platforms.openclaw.api.devices import DeviceList, Devices, GatewayDevice
 from .platforms.openclaw.api.history import Aborted, History, InFlightRun, Recovered
 from .platforms.openclaw.api.info import GatewayInfo
 from .platforms.openclaw.api.inventory import GatewayAgent, GatewayIdentity, Model
@@ -44,10 +45,13 @@ __all__ = [
     "Compacted",
     "Compaction",
     "Deleted",
+    "DeviceList",
+    "Devices",
     "Enclosure",
     "EventStream",
     "FoundSkill",
     "GatewayAgent",
+    "GatewayDevice",
     "GatewayEvent",
     "GatewayIdentity",
     "GatewayInfo",

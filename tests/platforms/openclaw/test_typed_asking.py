@@ -13,6 +13,7 @@ from trio_bridge import NotSent, OutcomeUnknown, RemoteProtocolError, RequestFai
 from trio_bridge.platforms.openclaw.api.approvals import Approvals
 from trio_bridge.platforms.openclaw.api.cache import MessageCache
 from trio_bridge.platforms.openclaw.api.compaction import Checkpoint, Compaction
+from trio_bridge.platforms.openclaw.api.devices import Devices
 from trio_bridge.platforms.openclaw.api.sessions import Sessions, is_main
 from trio_bridge.platforms.openclaw.api.skills import Skills
 from trio_bridge.platforms.openclaw.api.typed import TypedCalls
@@ -35,6 +36,10 @@ class NoSubscriptions(Subscriptions):
         yield
 
 
+async def keep_nothing(token: str, scopes: frozenset[str], issued_at: float) -> None:
+    raise AssertionError("nobody gave us a token")
+
+
 def api_of(desk: Desk, *, session_key: str | None = None) -> TypedCalls:
     cache = MessageCache(10, 10**6)
     return TypedCalls(
@@ -42,6 +47,7 @@ def api_of(desk: Desk, *, session_key: str | None = None) -> TypedCalls:
         compaction=Compaction(desk.caller),
         skills=Skills(desk.caller),
         approvals=Approvals(desk.caller, Events(10), lambda: 0.0),
+        devices=Devices(desk.caller, lambda: "our-device", keep_nothing),
         caller=desk.caller,
         cache=cache,
         session_key=session_key,

@@ -136,6 +136,19 @@ class Login:
             logger.warning("the gateway lets us do less than was asked for", extra=fields)
         self._lacking = lacking
 
+    def device_id(self) -> str:
+        """The device that the gateway knows us by; empty before the first attempt."""
+        return "" if self.identity is None else self.identity.device_id
+
+    async def keep_rotated(self, token: str, scopes: frozenset[str], issued_at: float) -> None:
+        """The gateway gave our device another token, and closes now.
+
+        Raises:
+          StoreUnavailable: it could not be kept.
+        """
+        if is_private(self._config):
+            await self._tokens.keep(self._config.url, self.device_id(), ROLE, token, scopes, issued_at)
+
     async def _keep(self, hello: Hello, offer: Offer, identity: DeviceIdentity) -> None:
         scopes = offer.scopes if hello.scopes is None else hello.scopes
         try:

@@ -22,6 +22,7 @@ from .approvals import Approvals
 from .asking import Caller
 from .cache import MessageCache
 from .compaction import Compaction
+from .devices import Devices
 from .info import GatewayInfo
 from .sessions import Sessions
 from .skills import Skills
@@ -196,6 +197,7 @@ def api_for(
         compaction=Compaction(caller),
         skills=Skills(caller),
         approvals=Approvals(caller, events, wall),
+        devices=Devices(caller, login.device_id, login.keep_rotated),
         caller=caller,
         cache=cache,
         session_key=config.session_key,

@@ -13,6 +13,7 @@ from .approvals import Approvals
 from .asking import Caller, given
 from .cache import CacheInfo, MessageCache
 from .compaction import Compaction
+from .devices import Devices
 from .history import Aborted, History, Recovered
 from .inventory import GatewayAgent, GatewayIdentity, Model
 from .messages import ChatMessage
@@ -39,6 +40,8 @@ class TypedCalls:
     """Skills of agents."""
     approvals: Approvals
     """What agents may only do if somebody approves."""
+    devices: Devices
+    """Who may log in."""
     _caller: Caller
     _cache: MessageCache
     _session_key: str | None
