@@ -15,7 +15,7 @@ from tests.platforms.openclaw.stage import Stage, simulated
 from trio_bridge.config import Secret, Transport
 from trio_bridge.engine.account import Account
 from trio_bridge.errors import AccountRefused, StoreUnavailable
-from trio_bridge.platforms.openclaw.device_tokens import SCOPE
+from trio_bridge.platforms.openclaw.device_tokens import SCOPE, DeviceTokens
 from trio_bridge.platforms.openclaw.gateway.acts import Closes, Late, Lost, Refuses, Says
 from trio_bridge.platforms.openclaw.gateway.methods import Refusal
 from trio_bridge.stores.memory import MemoryAccount, MemoryStore
@@ -91,6 +91,33 @@ async def test_the_device_stays_the_same_and_shows_its_token(autojump_clock: Moc
             {"token": stage.gateway.token, "deviceToken": kept["token"]},
         ]
         assert kept["scopes"] == ["operator.read", "operator.write"]
+
+
+async def test_in_the_clear_a_device_token_is_neither_kept_nor_shown(autojump_clock: MockClock) -> None:
+    store = MemoryStore()
+    async with simulated(host="gateway.example") as stage:
+        async with stage.account(store=store, allow_insecure=True) as account:
+            await account.wait_ready()
+            assert account.api.hello.device_token
+        assert await token_of(store) == []
+        config = stage.gateway.config()
+        tokens = DeviceTokens(await store.open_account("openclaw", platform="openclaw"))
+        device = str(stage.gateway.opened[0].device_id)
+        await tokens.keep(config.url, device, "operator", "of a time when it was safe", config.scopes, 0.0)
+        async with stage.account(store=store, allow_insecure=True) as account:
+            await account.wait_ready()
+        assert auths(stage) == [{"token": stage.gateway.token}] * 2
+
+
+async def test_a_gateway_that_does_not_say_what_its_token_is_good_for(autojump_clock: MockClock) -> None:
+    hello = '{"type":"res","id":"connect","ok":true,"payload":{"protocol":3,"auth":{"deviceToken":"of an older one"}}}'
+    store = MemoryStore()
+    async with simulated() as stage:
+        stage.gateway.script("connect", Says(hello))
+        async with stage.account(store=store) as account:
+            await account.wait_ready()
+        [kept] = await token_of(store)
+        assert kept["scopes"] == ["operator.read", "operator.write"], "what was asked for"
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -291,8 +318,9 @@ async def test_a_function_that_fails_is_asked_again_and_its_words_are_not_shown(
             await account.wait_ready()
             assert trio.current_time() == pytest.approx(0.5 + 10 + 1 + 2)
         assert len(stage.logins) == 1
-    assert "s3cret" not in caplog.text
-    assert "credentials: it raised ValueError" in str([vars(record) for record in caplog.records])
+    shown = str([vars(record) for record in caplog.records])
+    assert "credentials: it raised ValueError" in shown
+    assert "s3cret" not in shown
 
 
 async def test_a_function_that_returns_no_text(autojump_clock: MockClock) -> None:

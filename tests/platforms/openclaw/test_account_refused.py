@@ -180,6 +180,16 @@ async def test_starting_is_quiet_and_costs_nothing(
                 assert trio.current_time() - lost_at <= 1, "the first delay: nothing had failed"
 
 
+async def test_a_close_in_place_of_the_challenge_says_as_much(autojump_clock: MockClock) -> None:
+    async with simulated() as stage:
+        stage.gateway.script("challenge", Closes(1013, "gateway starting"), Closes(1008, "unauthorized: x"))
+        async with stage.account() as account:
+            await trio.sleep(0.1)
+            assert "the gateway is starting" in last_error(account)
+            await trio.sleep(1)
+            assert account.state == "quarantined"
+
+
 @pytest.mark.parametrize("milliseconds", [None, -1, 10**12, 0])
 async def test_how_soon_a_gateway_wants_to_be_asked_again_is_bounded(
     autojump_clock: MockClock, milliseconds: int | None
@@ -233,6 +243,7 @@ async def test_pairing_goes_on_by_itself_once_approved(autojump_clock: MockClock
                 await trio.sleep(100)
                 assert (account.state, account.alarms) == ("waiting", {"pairing_required"})
                 assert f"openclaw devices approve {request.id}" in last_error(account)
+                assert account.api.info().pairing.request_id == request.id
                 assert list(stage.gateway.devices.pending) == [request.id], "the same request, each time"
                 assert 5 <= len(stage.logins) <= 8
                 await stage.gateway.approve(request.id)
@@ -240,6 +251,7 @@ async def test_pairing_goes_on_by_itself_once_approved(autojump_clock: MockClock
                     await stage.gateway.next_connection()
                 await trio.sleep(1)
                 assert (account.state, account.alarms) == ("ready", set())
+                assert account.api.info().pairing is None
 
 
 async def test_a_rejected_device_asks_again_with_the_same_key(autojump_clock: MockClock) -> None:

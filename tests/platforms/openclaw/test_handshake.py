@@ -207,7 +207,7 @@ async def test_a_refusal_and_the_close_behind_it(autojump_clock: MockClock) -> N
         assert trio.current_time() == pytest.approx(1.9)
 
 
-@pytest.mark.parametrize("how", ["silence", "chatter", "reset"])
+@pytest.mark.parametrize("how", ["silence", "chatter", "reset", "garbage"])
 async def test_a_refusal_without_a_close(autojump_clock: MockClock, how: str) -> None:
     async def go_on(server: ServerWebsocket) -> None:
         while how == "chatter":
@@ -216,6 +216,8 @@ async def test_a_refusal_without_a_close(autojump_clock: MockClock, how: str) ->
         if how == "reset":
             await trio.sleep(0.1)
             server.reset()
+        if how == "garbage":
+            await server.send_raw(b"\xff\xff")
 
     async with played(says(answer(ok=False, error={"code": "NOT_PAIRED", "message": "x"}), then=go_on)) as verdict:
         assert isinstance(verdict, Refused)
