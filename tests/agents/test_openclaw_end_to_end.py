@@ -240,8 +240,9 @@ async def test_messages_wait_until_somebody_approves_the_device(
                 await dingtalk.wait_replied(each)
             assert bridge.account("dingtalk").counters.failed == 0
     said = [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")]
-    assert [record.getMessage() for record in said] == ["refused"]
-    assert f"openclaw devices approve {request.id}" in said[0].__dict__["cause"]
+    assert [record.getMessage() for record in said] == ["refused", "messages wait for the gateway"]
+    for record in said:
+        assert f"openclaw devices approve {request.id}" in record.__dict__["cause"]
 
 
 async def test_messages_wait_until_the_secret_is_right(

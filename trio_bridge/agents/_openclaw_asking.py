@@ -105,6 +105,8 @@ class Asking:
             session_key, text, attachments=passed.files, key=key, asked_before=message.again, abort=False
         )
         async with self._gateway.while_there(), asked as run:
+            if out.text:  # of a run that failed
+                await out.replace("")
             rewritten = run.rewritten
             async for piece in run:
                 if run.rewritten == rewritten:

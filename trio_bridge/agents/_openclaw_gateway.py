@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -14,7 +15,7 @@ from ..engine.bridge import serve_bridge
 from ..engine.environment import Environment
 from ..engine.states import AccountState
 from ..engine.store import Store
-from ..errors import AccountRefused, AccountStopped, BridgeError, Postponed
+from ..errors import AccountRefused, AccountStopped, Postponed
 from ..nurseries import open_background
 from ..platforms.openclaw.config import OpenClaw
 from ..platforms.openclaw.hello import Hello
@@ -26,6 +27,8 @@ AGAIN: Final = 5.0
 MENDED: Final = 15.0
 """The same where a person has to do something."""
 
+logger = logging.getLogger(__name__)
+
 _OPEN: Final[trio.lowlevel.RunVar[list[tuple[Store, OpenClaw, Gateway]]]] = trio.lowlevel.RunVar("open gateways")
 
 
@@ -35,6 +38,7 @@ class Gateway:
     def __init__(self, account: Account, patience: float) -> None:
         self.account = account
         self._patience = patience
+        self._is_waited_for = False
         self._away_since: float | None = trio.current_time()
         self._changed = trio.Event()
 
@@ -100,32 +104,34 @@ class Gateway:
     def _away(self) -> Postponed:
         error = self.account.statistics().last_error
         why = f": {error.message}" if error is not None else ""
-        return Postponed(f"the gateway is away{why}", retry_after=AGAIN)
+        return self._postponed(f"the gateway is away{why}", AGAIN)
 
     @contextmanager
     def _postponing(self) -> Iterator[None]:
         try:
             yield
-        except (AccountRefused, AccountStopped) as error:
-            raise postponed(error) from error
+        except AccountRefused as error:
+            raise self._postponed(str(error), MENDED) from error
+        except AccountStopped as error:
+            raise self._postponed(str(error), AGAIN) from error
+
+    def _postponed(self, why: str, again_in: float) -> Postponed:
+        """A reason to wait. It is logged once, however many messages wait for it."""
+        if not self._is_waited_for:
+            self._is_waited_for = True
+            logger.warning("messages wait for the gateway", extra={**self.account.config.labels, "cause": why})
+        return Postponed(why, retry_after=again_in)
 
     async def watch(self) -> None:
         """Know since when it is away."""
         async with self.account.states() as states:
             async for state in states:
                 if state is AccountState.READY:
-                    self._away_since = None
+                    self._away_since, self._is_waited_for = None, False
                 elif self._away_since is None:
                     self._away_since = trio.current_time()
                 self._changed.set()
                 self._changed = trio.Event()
-
-
-def postponed(error: BridgeError) -> Postponed:
-    """The same as a reason to wait."""
-    pause = MENDED if isinstance(error, AccountRefused) else AGAIN
-    hint = getattr(error, "retry_after", None)
-    return Postponed(str(error), retry_after=max(pause, hint or 0.0))
 
 
 @asynccontextmanager

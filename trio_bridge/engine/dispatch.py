@@ -290,7 +290,7 @@ class Dispatcher:
         claim, rand = held.claim, self._environment.rand
         delay = honour_hint(POSTPONED.delay(0, rand), error.retry_after, rand)
         fields = {**self.config.labels, "key": claim.delivery.key, "cause": str(error), "again_in": round(delay, 2)}
-        logger.info("a message waits", extra=fields)
+        logger.debug("a message waits", extra=fields)
         not_before = self._environment.wall() + delay
         unstarted = not context.has_open_reply
         return Completion(claim.seq, claim.fence, "release", not_before=not_before, unstarted=unstarted)
