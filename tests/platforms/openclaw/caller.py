@@ -79,6 +79,8 @@ class Client:
         self.events: list[tuple[float, str, Any]] = []
         """Time, name and payload of what was told, since :meth:`heard` was last called."""
         self.answers: dict[str, Any] = {}
+        self.methods: dict[str, str] = {}
+        """What was asked, by the ids of the requests."""
         self._asked = 0
         self._connection = world.gateway.upgrade(Caller(host=PLACE), world.now)
         client = {"id": "gateway-client", "mode": "backend", "version": "1", "platform": "linux"}
@@ -91,6 +93,7 @@ class Client:
         """Say what may be answered later; returns its id."""
         self._asked += 1
         own_id = f"q{self._asked}"
+        self.methods[own_id] = method
         frame = {"type": "req", "id": own_id, "method": method, "params": params}
         self.world.gateway.receive(self._connection, [json.dumps(frame)], self.world.now)
         self.read()
@@ -122,6 +125,7 @@ class Client:
 
     def read(self) -> None:
         for text in self._connection.take():
+            text.encode()  # as it would be written
             frame = json.loads(text)
             if frame["type"] == "res":
                 self.answers[frame["id"]] = frame

@@ -461,7 +461,10 @@ def test_a_command_begins_the_session_anew(protocol):
     client.chats()
     assert client.say("/new", "k2") == {"runId": "k2", "status": "started"}
     client.wait(1)
-    assert client.chats() == [("k2", "final", "✅ New session started.")]
+    ((_, told),) = client.heard("chat")
+    assert (told["runId"], told["state"]) == ("k2", "final")
+    marked = {} if protocol == 3 else {"openclawStatusNotice": True}
+    assert told["message"]["content"] == [{"type": "text", "text": "✅ New session started.", **marked}]
     assert [each for each in client.rows() if each[0] != "system"] == []
     client.say("/reset tell me", "k3")
     client.say("/new and me", "k4")
@@ -510,8 +513,9 @@ def test_a_history_is_read_in_parts(protocol):
         before = client.history(limit=4, offset=last["nextOffset"])
         assert [row["__openclaw"]["seq"] for row in before["messages"]] == [1, 2, 3, 4]
         assert (before["hasMore"], "nextOffset" in before) == (False, False)
-    for limit in (0, 1001):
-        assert "at /limit" in client.refused("chat.history", sessionKey="main", limit=limit)["message"]
+    for limit, bound in ((0, "must be >= 1"), (1001, "must be <= 1000")):
+        error = client.refused("chat.history", sessionKey="main", limit=limit)
+        assert error["message"] == f"invalid chat.history params: at /limit: {bound}"
 
 
 def test_protocol_3_is_late_with_its_history():

@@ -15,14 +15,14 @@ from typing import Any, Literal
 import attrs
 
 from .methods import ADMIN, APPROVALS, Catalogue, Entry, House, Later, Peer, Refusal
-from .params import INVALID, Shape
+from .params import INVALID, Shape, milliseconds
 from .room import QuietRoom
 
 Kind = Literal["exec", "plugin"]
 Decision = str
 
 DECISIONS = ("allow-once", "allow-always", "deny")
-TIMEOUT = 1800_000
+TIMEOUT = 1_800_000
 """Milliseconds that a request waits where no limit is given."""
 KEPT = 15.0
 """Seconds for which a request is still known after its end."""
@@ -130,7 +130,7 @@ class Approvals(QuietRoom):
         own_id = params.get("id") or (self._house.new_id() if kind == "exec" else f"plugin:{self._house.new_id()}")
         if own_id in self._known:
             raise Refusal(INVALID, "approval id already pending")
-        wait = params.get("timeoutMs", TIMEOUT)
+        wait = milliseconds(params, "timeoutMs", TIMEOUT)
         now = self._house.now_ms()
         approval = Approval(own_id, kind, request, allowed, peer, now, now + wait)
         self._known[own_id] = approval

@@ -13,7 +13,7 @@ from .attachments import read_attachments
 from .commands import Command, command_in
 from .keys import answer_to_repetition
 from .methods import ADMIN, WRITE, Catalogue, Entry, House, Later, Peer, Refusal
-from .params import INVALID, Shape
+from .params import INVALID, Shape, milliseconds
 from .reviving import Revival
 from .room import QuietRoom
 from .runs import Run
@@ -225,7 +225,7 @@ class Chat(QuietRoom):
         if run is not None:
             run.when_over.append(lambda run: later.answer(_outcome(run)))
         late = partial(later.answer, {"runId": params["runId"], "status": "timeout"})
-        self._house.after(params.get("timeoutMs", WAIT) / 1000, late)
+        self._house.after(milliseconds(params, "timeoutMs", WAIT) / 1000, late)
         return later
 
 

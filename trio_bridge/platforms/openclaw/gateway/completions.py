@@ -156,7 +156,7 @@ class Completion:
         return {"id": self.id, "object": kind, "created": self.created, "model": self.model}
 
     def _write(self, event: Mapping[str, Any]) -> None:
-        self.answer.write(b"data: " + json.dumps(event, ensure_ascii=False).encode() + b"\n\n")
+        self.answer.write(b"data: " + encoded(event) + b"\n\n")
 
     def _whole(self, status: int, body: Mapping[str, Any]) -> None:
         say(self.answer, status, body)
@@ -165,5 +165,10 @@ class Completion:
 def say(answer: HttpAnswer, status: int, body: Any, headers: Sequence[tuple[str, str]] = ()) -> None:
     """The whole answer, as JSON."""
     answer.begin(status, [*JSON, *headers])
-    answer.write(json.dumps(body, ensure_ascii=False).encode())
+    answer.write(encoded(body))
     answer.end()
+
+
+def encoded(body: Any) -> bytes:
+    """JSON in UTF-8. Half a surrogate pair, which a client may send, stays the escape that it was."""
+    return json.dumps(body, ensure_ascii=False).encode(errors="backslashreplace")

@@ -95,4 +95,5 @@ def event(name: str, payload: Any, *, seq: int | None = None, state: Mapping[str
 
 def encode(value: Any) -> str:
     """JSON as a gateway writes it: short, and not in ASCII."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    # Half a surrogate pair, which a client may have sent, stays the escape that it was.
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace").decode()

@@ -11,6 +11,9 @@ from .methods import Refusal
 
 INVALID = "INVALID_REQUEST"
 
+LONGEST = 2**31 - 1
+"""Milliseconds of the longest timer."""
+
 Types = Mapping[str, type]
 
 _NAMES: Mapping[type, str] = {str: "string", int: "integer", bool: "boolean", list: "array", dict: "object"}
@@ -40,6 +43,12 @@ class Shape:
         ]
         if wrong:
             raise Refusal(INVALID, f"invalid {self.method} params: {'; '.join(wrong)}")
+
+
+def milliseconds(params: Mapping[str, Any], name: str, default: int) -> int:
+    """A time that a client gives, within what timers can measure."""
+    given: int = params.get(name, default)
+    return min(max(given, 0), LONGEST)
 
 
 def _is(value: Any, kind: type) -> bool:
