@@ -63,6 +63,8 @@ def test_a_session_is_made_once(protocol):
 def test_a_session_is_found_by_key_id_and_label(protocol):
     _world, client = talked(protocol)
     made = client.call("sessions.create", key="room", label="Room")
+    client.wait(1)
+    client.call("sessions.create", key="newer", label="Newer")
     for how in ({"key": "ROOM"}, {"sessionId": made["sessionId"]}, {"label": "Room"}):
         assert client.call("sessions.resolve", **how)["key"] == "agent:main:room"
     assert client.refused("sessions.resolve", label="Hall")["message"] == "No session found: Hall"
