@@ -218,3 +218,11 @@ async def test_http_is_on_the_same_port(autojump_clock, gateway, network):
 async def test_any_path_is_a_websocket(autojump_clock, gateway, network):
     async with open_websocket(gateway.url + "/nonexistent?token=x", network=network) as websocket:
         assert "connect.challenge" in (await websocket.receive_batch())[0]
+
+
+@pytest.mark.parametrize("begun", [0.0, 0.1, 1 / 3, 1_795_163_826.639, 86_400.7])
+async def test_time_goes_on_whatever_the_clock_began_with(autojump_clock, network, begun):
+    await trio.sleep(begun)
+    async with OpenClawSimulator(network=network) as gateway, connected(gateway, network) as client:
+        await trio.sleep(30 * 20 + 1)
+        assert len(client.events("tick")) == 20

@@ -292,8 +292,10 @@ class Gateway:
         """All connections are told at the same times; while there are none, no time is kept."""
         if self._ticker is None and self._connections:
             interval = self.settings.tick_interval
-            past = (self.now - self._started_at) % interval
-            self._ticker = self.after(interval - past, self._tell_time)
+            wait = interval - (self.now - self._started_at) % interval
+            if wait < interval / 1000:
+                wait += interval  # It is being told just now, and fractions of seconds are not exact.
+            self._ticker = self.after(wait, self._tell_time)
 
     def _tell_time(self) -> None:
         self._ticker = None
