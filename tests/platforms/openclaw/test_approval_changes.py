@@ -15,6 +15,7 @@ from trio.testing import MockClock
 
 from tests.platforms.openclaw.recorded import P3, P4, Desk, events
 from trio_bridge import AccountStopped, NotSent, RateLimited, RequestFailed
+from trio_bridge.platforms.openclaw.api import approval_changes
 from trio_bridge.platforms.openclaw.api.approval_changes import LOOK_AGAIN, ApprovalChanges
 from trio_bridge.platforms.openclaw.api.approval_results import ApprovalChange
 from trio_bridge.platforms.openclaw.api.approvals import Approvals
@@ -201,6 +202,7 @@ async def test_what_expires_while_one_looks_has_expired(autojump_clock: object) 
         await trio.sleep(10)
         room.events.gap("reconnected")
         assert await told(changes, 1) == [("expired", "a", "expired")]
+        assert trio.current_time() == room.began + 20, "looking takes longer"
 
 
 async def test_where_events_found_no_room_it_looks_again(autojump_clock: object) -> None:
@@ -213,6 +215,35 @@ async def test_where_events_found_no_room_it_looks_again(autojump_clock: object)
         room.tell("requested", asked("e"))
         assert sorted(await told(changes, 3)) == [("requested", name, "pending") for name in "cde"]
     assert room.looks == 2
+
+
+async def test_where_the_last_events_found_no_room_it_looks_at_once(autojump_clock: object) -> None:
+    room = Room(events=Events(2))
+    async with room.watch() as changes:
+        for name in "abcd":
+            room.tell("requested", asked(name))
+        room.waiting(*(asked(name) for name in "abcd"))
+        with trio.fail_after(1):
+            assert sorted(await told(changes, 4)) == [("requested", name, "pending") for name in "abcd"]
+        await nothing_more(changes, within=10)
+    assert room.looks == 2
+
+
+async def test_nobody_can_fill_the_memory_with_approvals(
+    autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(approval_changes, "MOST_PENDING", 2)
+    room = Room()
+    async with room.watch() as changes:
+        for name in "abc":
+            room.tell("requested", asked(name))
+        room.waiting(*(asked(name) for name in "abc"))
+        await told(changes, 2)
+        await nothing_more(changes, within=10)
+        room.tell("resolved", asked("a") | {"decision": "deny"})
+        room.waiting(*(asked(name) for name in "bc"))
+        room.events.gap("reconnected")
+        assert await told(changes, 2) == [("resolved", "a", "denied"), ("requested", "c", "pending")]
 
 
 @pytest.mark.parametrize("error", [NotSent("no connection"), RateLimited("later")], ids=["unsent", "limited"])

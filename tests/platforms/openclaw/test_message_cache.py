@@ -173,9 +173,27 @@ def test_what_is_larger_than_everything_is_not_kept() -> None:
     cache = MessageCache(2, 300)
     cache.add("other", [message("a")])
     cache.add(MAIN, [message("b", "x" * 1000)])
-    assert cache.info() == CacheInfo(dropped=2)
+    assert (cache.info().messages, cache.info().dropped) == (1, 1), "nothing makes room for it"
     cache.add(MAIN, [message("c")])
-    assert ids(cache) == ["c"]
+    assert (ids(cache), ids(cache, "other")) == (["c"], ["a"])
+
+
+def test_what_is_nested_too_deeply_is_not_kept() -> None:
+    nested: dict[str, Any] = {}
+    for _ in range(100_000):
+        nested = {"a": nested}
+    cache = MessageCache(2, 10**6)
+    cache.hear(Event("session.message", {"sessionKey": MAIN, "message": row("a") | {"more": nested}}))
+    assert cache.info().messages == 0
+    while nested:  # to end it in one go would be as deep
+        nested = nested.pop("a")
+
+
+def test_what_has_neither_an_id_nor_a_run_is_not_kept() -> None:
+    cache = MessageCache(2, 10**6)
+    for new in (2, 1):
+        assert len(cache.add(MAIN, [message("", "who?"), message("a")])) == new
+    assert ids(cache) == ["a"]
 
 
 def test_forgetting() -> None:

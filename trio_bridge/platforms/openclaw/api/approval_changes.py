@@ -1,7 +1,7 @@
 """What becomes of approvals, as it happens: told by events, by looking, and by the clock.
 
 1. No event says that nobody decided in time: each approval has a deadline here.
-2. An approval that is gone when it is looked for was resolved or has expired while nobody could tell.
+2. An approval that is gone when it is looked for was resolved while nobody could tell.
 3. Whatever tells of it first counts. Only that it was resolved is told even behind an expiry: clocks differ.
 """
 
@@ -22,6 +22,8 @@ from .reading import Unreadable
 
 LOOK_AGAIN: Final = 5.0
 """Seconds, where looking failed."""
+MOST_PENDING: Final = 10_000
+"""Approvals that wait. No person decides more; what is beyond is found once there is room, and somebody looks."""
 REMEMBERED: Final = 1000
 """Approvals that wait no more, and that something late may still tell of."""
 
@@ -43,6 +45,8 @@ class ApprovalChanges(AsyncIterator[ApprovalChange]):
         self._changes: deque[ApprovalChange] = deque()
         self._look_at = math.inf
         """When to look again what waits."""
+        self._missed = 0
+        """Of the events that found no room, so many were looked for."""
 
     @property
     def pending(self) -> tuple[Approval, ...]:
@@ -68,23 +72,19 @@ class ApprovalChanges(AsyncIterator[ApprovalChange]):
         for approval in found.values():
             left = None if approval.expires_at is None else approval.expires_at - self._wall()
             self._request(approval, left)
-        for approval, expires in [*self._pending.values()]:
-            if approval.id in found:
-                continue
-            if expires <= trio.current_time():
-                self._expire(approval)
-            else:
+        for approval, _ in [*self._pending.values()]:
+            if approval.id not in found:
                 self._resolve(attrs.evolve(approval, status=""))
 
     async def _wait(self) -> None:
-        """Until something happens, or is due."""
-        if self._look_at <= trio.current_time():
-            await self._try_to_look()
-            return
-        due = min((expires for _, expires in self._pending.values()), default=math.inf)
-        with trio.move_on_at(min(due, self._look_at)):
-            self._hear(await self._stream.__anext__())
-            return
+        """Until something happens, or is due. Nothing that lasts keeps anything from expiring in time."""
+        self._note_missed(self._stream.missed)
+        with trio.move_on_at(min((expires for _, expires in self._pending.values()), default=math.inf)):
+            if self._look_at <= trio.current_time():
+                await self._try_to_look()
+            else:
+                with trio.move_on_at(self._look_at):
+                    self._hear(await self._stream.__anext__())
         for approval, expires in [*self._pending.values()]:
             if expires <= trio.current_time():
                 self._expire(approval)
@@ -98,9 +98,18 @@ class ApprovalChanges(AsyncIterator[ApprovalChange]):
             # No connection just now, or not enough patience: what waits is still to be looked for.
             self._look_at = trio.current_time() + LOOK_AGAIN
 
-    def _hear(self, event: GatewayEvent) -> None:
-        if event.name == GAP or event.missed:
+    def _note_missed(self, missed: int) -> None:
+        """So many events found no room. The stream tells with its next event, which may be a long time coming."""
+        if missed > self._missed:
+            self._missed = missed
             self._look_at = trio.current_time()
+
+    def _hear(self, event: GatewayEvent) -> None:
+        if event.name == GAP:
+            self._look_at = trio.current_time()
+        if event.missed:
+            self._note_missed(event.missed)
+            self._missed = 0
         kind, _, what = event.name.partition(".approval.")
         try:
             approval = Approval.of(event.payload, kind)
@@ -113,7 +122,7 @@ class ApprovalChanges(AsyncIterator[ApprovalChange]):
 
     def _request(self, approval: Approval, left: float | None) -> None:
         """It waits, for so many seconds; by default for as long as it was given, as it is new."""
-        if approval.id in self._pending or approval.id in self._ended:
+        if approval.id in self._pending or approval.id in self._ended or len(self._pending) >= MOST_PENDING:
             return
         if approval.expires_at is None:
             left = math.inf

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Final
@@ -36,7 +37,10 @@ class _Row:
 
     @classmethod
     def of(cls, message: ChatMessage) -> _Row:
-        return cls(message, len(json.dumps(message.raw, ensure_ascii=False).encode(errors="replace")))
+        try:
+            return cls(message, len(json.dumps(message.raw, ensure_ascii=False).encode(errors="replace")))
+        except RecursionError:
+            return cls(message, sys.maxsize)  # nested too deeply: nothing to keep
 
 
 @attrs.define
@@ -105,8 +109,9 @@ class MessageCache:
             place = known.place_of(message)
             if place is None:
                 new.append(message)
-            if place is None or message.id:
-                self._size += known.put(place, _Row.of(message))
+            # What has neither an id nor a run would stand here twice as soon as it is told again.
+            if message.id or (place is None and message.run_id):
+                self._put(known, place, _Row.of(message))
         known.rows.sort(key=lambda row: row.message.sent_at or 0.0)
         self._make_room(known)
         return new
@@ -147,6 +152,13 @@ class MessageCache:
                 self._drop(oldest)
             if not oldest.rows:
                 del self._known[key]
+
+    def _put(self, known: _Known, place: int | None, row: _Row) -> None:
+        # What leaves no room for anything else is not worth it.
+        if row.size <= self._most_size:
+            self._size += known.put(place, row)
+        else:
+            self._dropped += 1
 
     def _drop(self, known: _Known) -> None:
         self._size -= known.rows.pop(0).size
