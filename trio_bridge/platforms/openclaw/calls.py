@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any, Final
 
 import attrs
@@ -27,6 +26,8 @@ from .hello import Hello
 
 AT_ONCE: Final = 256 * 1024
 """Characters that the writer is given at a time, unless a single request is longer."""
+MOST_ASKED: Final = 200
+"""Requests that the gateway is asked at the same time. Newer ones refuse what is more than some 270; it waits here."""
 MOST_WAITING: Final = 10_000
 """Requests without an answer, on one connection."""
 MOST_UNSENT: Final = 64 * 2**20
@@ -58,6 +59,8 @@ class Line(Requests):
         self._unsent: deque[_Call] = deque()
         self._unsent_size = 0
         self._number = 0
+        self._asked = 0
+        """How many of them are written."""
         self._bell = Bell()
         self._lost: BridgeError | None = None
 
@@ -79,9 +82,7 @@ class Line(Requests):
             with trio.move_on_after(answer_within):
                 await call.over.wait()
         finally:
-            self._calls.pop(call.id, None)
-            if not call.taken and call.lost is None:
-                self._take_back(call)
+            self._leave(call)
         if call.response is not None:
             return call.response
         reason = f"no answer within {answer_within:g} s" if call.lost is None else str(call.lost)
@@ -91,9 +92,10 @@ class Line(Requests):
 
     def settle(self, response: Response) -> bool:
         """An answer came. False if nobody waits for it."""
-        call = self._calls.pop(response.id, None)
+        call = self._calls.get(response.id)
         if call is None or not call.taken:
             return False
+        self._leave(call)
         call.response = response
         call.over.set()
         return True
@@ -109,15 +111,18 @@ class Line(Requests):
             call.over.set()
 
     async def wait(self) -> None:
-        while not self._unsent:
+        while not self._unsent or self._asked >= MOST_ASKED:
             await self._bell.wait()
 
     def take(self) -> list[Frame]:
         taken: list[Frame] = []
         size = 0
-        while self._unsent and (not taken or size + len(self._unsent[0].frame) <= AT_ONCE):
+        while self._unsent and self._asked < MOST_ASKED:
+            if taken and size + len(self._unsent[0].frame) > AT_ONCE:
+                break
             call = self._unsent.popleft()
             call.taken = True
+            self._asked += 1
             size += len(call.frame)
             taken.append(call.frame)
             call.frame = ""
@@ -145,8 +150,14 @@ class Line(Requests):
         self._bell.ring()
         return call
 
-    def _take_back(self, call: _Call) -> None:
-        with suppress(ValueError):
+    def _leave(self, call: _Call) -> None:
+        """Nobody waits for its answer any more, or it is there. What was not written is taken back."""
+        if self._calls.pop(call.id, None) is None:
+            return
+        if call.taken:
+            self._asked -= 1
+            self._bell.ring()
+        else:
             self._unsent.remove(call)
             self._unsent_size -= len(call.frame)
 
