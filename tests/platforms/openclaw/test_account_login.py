@@ -19,6 +19,7 @@ from trio_bridge.platforms.openclaw.device_tokens import SCOPE, DeviceTokens
 from trio_bridge.platforms.openclaw.gateway.acts import Closes, Late, Lost, Refuses, Says
 from trio_bridge.platforms.openclaw.gateway.methods import Refusal
 from trio_bridge.stores.memory import MemoryAccount, MemoryStore
+from trio_bridge.transport import client
 from trio_bridge.transport.server import HttpRequest, HttpResponse, serve_listener
 
 PROTOCOLS = [3, 4]
@@ -66,6 +67,20 @@ async def test_in(autojump_clock: MockClock, protocol: int, auth: str, transport
         assert login["scopes"] == ["operator.read", "operator.write"]
         assert set(login.get("auth", {})) == ({auth} - {"none"})
         assert account.alarms == set()
+
+
+@pytest.mark.parametrize("transport", get_args(Transport))
+async def test_the_library_that_was_chosen_speaks(
+    autojump_clock: MockClock, transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "HANDSHAKES", {transport: client.HANDSHAKES[transport]})
+    async with simulated() as stage, stage.account(transport=transport) as account:
+        await account.wait_ready()
+
+
+async def test_certificates_are_held_against_the_file_that_was_named(autojump_clock: MockClock, tmp_path: Path) -> None:
+    async with simulated() as stage, stage.account(ca_file=tmp_path / "none.pem") as account:
+        assert (await refusal_of(account)).code == "ca_file"
 
 
 async def test_what_is_configured_is_asked_for(autojump_clock: MockClock) -> None:
