@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -12,10 +13,11 @@ from trio.testing import MockClock
 
 from tests.agents.talkative import Fails, FakeGateway, Says
 from tests.engine.conftest import virtual_environment
-from tests.engine.fake import Fake, FakeServer
-from trio_bridge import Account, OutcomeUnknown, Postponed, RequestFailed, open_bridge
+from tests.engine.fake import Fake, FakePlatform, FakeServer
+from trio_bridge import Account, OutcomeUnknown, Postponed, RequestFailed, StoreUnavailable, open_bridge
 from trio_bridge.agents import OpenClaw, OpenClawRoute
 from trio_bridge.agents._openclaw_asking import Asking
+from trio_bridge.engine.context import HandlerContext
 from trio_bridge.engine.executors import inline
 from trio_bridge.engine.memory import state_scope
 from trio_bridge.stores.memory import MemoryStore
@@ -181,6 +183,45 @@ async def test_a_route_chooses_the_agent(
     async with begin(**options) as life:
         await life.say("m1", "hello")
     assert gateway.asked[0].session.split(":")[1] == agent_id
+
+
+async def test_between_the_answer_and_its_session_nothing_is_asked_or_said_twice(
+    autojump_clock: MockClock, gateway: FakeGateway, store: MemoryStore, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transaction, calls = HandlerContext.transaction, itertools.count()
+
+    @asynccontextmanager
+    async def disturbed(self: HandlerContext) -> AsyncGenerator[Any]:
+        if next(calls) == 0:
+            raise StoreUnavailable("disk full")
+        async with transaction(self) as tx:
+            yield tx
+
+    monkeypatch.setattr(HandlerContext, "transaction", disturbed)
+    async with begin() as life:
+        await life.say("m1", "one")
+        await life.say("m2", "two")
+        assert life.server.texts == ["you said one", "you said two"]
+    assert len({asked.session for asked in gateway.asked}) == 1
+    assert len(gateway.asked) == 2
+
+
+async def test_of_two_sessions_that_begin_at_once_the_first_stands(
+    autojump_clock: MockClock, gateway: FakeGateway, store: MemoryStore, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where conversations share what they remember."""
+    monkeypatch.setattr(FakePlatform, "shares_memory", True)
+    async with begin() as life:
+        connection = await life.server.connection()
+        for number in range(3):
+            connection.push(f"m{number}", "hi", lane=f"lane{number}")
+        await trio.sleep(200)
+        await life.say("m3", "two")
+        await life.say("m4", "three", lane="lane2")
+    begun = {asked.session for asked in gateway.asked[:3]}
+    assert len(begun) == 3
+    assert {asked.session for asked in gateway.asked[3:]} < begun
+    assert len({asked.session for asked in gateway.asked[3:]}) == 1
 
 
 # Keys and failures

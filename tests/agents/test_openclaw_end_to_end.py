@@ -353,6 +353,40 @@ async def test_routes_are_about_who_speaks_and_where(
     assert [key.split(":")[1] for key in sessions_of(gateway4)] == ["main", "boss", "ops"]
 
 
+async def test_what_the_account_has_for_its_agents_is_told_once_in_a_session(
+    autojump_clock: MockClock, dingtalk: DingTalkSimulator, gateway4: OpenClawSimulator
+) -> None:
+    async with bridge_of(dingtalk, agent_of(gateway4), dingtalk.config(system_prompt="Be brief.")):
+        for text in ("one", "two", "/new", "three"):
+            await dingtalk.ask(text)
+    assert [question.text for question in gateway4.questions] == ["Be brief.\n\none", "two", "Be brief.\n\nthree"]
+
+
+async def test_an_agent_may_be_told_who_speaks_in_a_group(
+    autojump_clock: MockClock, dingtalk: DingTalkSimulator, gateway4: OpenClawSimulator
+) -> None:
+    async with bridge_of(dingtalk, agent_of(gateway4, show_sender=True)):
+        await dingtalk.ask("hello", sender="mei")
+        await dingtalk.ask("hello", sender="mei", conversation="cidGroup")
+    alone, together = [question.text for question in gateway4.questions]
+    assert alone == "hello"
+    assert together.endswith(": hello")
+
+
+async def test_an_agent_that_says_nothing_is_not_quoted(
+    autojump_clock: MockClock, dingtalk: DingTalkSimulator, gateway: OpenClawSimulator
+) -> None:
+    gateway.agent = lambda question: "NO_REPLY" if "thanks" in question.text else "yes?"
+    async with bridge_of(dingtalk, agent_of(gateway)) as bridge:
+        await dingtalk.say("thanks")
+        await dingtalk.say("hello")
+        await trio.sleep(200)
+        account = bridge.account("dingtalk")
+        assert (account.counters.handled, account.counters.failed) == (2, 0)
+    assert [sent.text for sent in dingtalk.sent] == ["yes?"]
+    assert len(dingtalk.cards) == 1
+
+
 async def test_the_account_shows_what_is_wrong(
     autojump_clock: MockClock, dingtalk: DingTalkSimulator, gateway4: OpenClawSimulator
 ) -> None:

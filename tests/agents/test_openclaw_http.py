@@ -15,6 +15,7 @@ from trio_bridge.agents import OpenClaw, OpenClawRoute
 from trio_bridge.platforms.openclaw.gateway.script import Fail, Pause, Say
 from trio_bridge.stores.memory import MemoryStore
 from trio_bridge.testing.dingtalk import DingTalkSimulator
+from trio_bridge.testing.openai import OpenAISimulator
 from trio_bridge.testing.openclaw import OpenClawSimulator
 from trio_bridge.transport.memory import MemoryNetwork
 
@@ -114,10 +115,19 @@ async def test_messages_wait_until_the_secret_is_right_and_nobody_is_locked_out(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setenv("GATEWAY_TOKEN", "wrong")
+    attempts: list[float] = []
+    admit = gateway.rooms.door._house.admit
+    monkeypatch.setattr(
+        gateway.rooms.door._house, "admit", lambda *asked: attempts.append(trio.current_time()) or admit(*asked)
+    )
     async with asking(dingtalk, gateway, token=Secret(env="GATEWAY_TOKEN")) as account:
         pushed = [await dingtalk.say("hello", sender=f"staff{n}") for n in range(8)]
         await trio.sleep(600)
+        assert len(attempts) <= 8 + 10
         monkeypatch.setenv("GATEWAY_TOKEN", gateway.token or "")
+        changed_at = trio.current_time()
+        await dingtalk.wait_replied(await dingtalk.say("hello", sender="somebody new"))
+        assert trio.current_time() - changed_at < 5
         for each in pushed:
             await dingtalk.wait_replied(each)
         assert account.counters.failed == 0
@@ -144,6 +154,17 @@ async def test_a_model_that_fails_is_asked_again_and_what_it_said_is_told_nobody
     async with asking(dingtalk, gateway) as account:
         assert await dingtalk.ask("hello") == "at last"
         assert account.counters.failed == 2
+
+
+async def test_what_the_account_has_for_its_agents_is_told_as_the_system(
+    autojump_clock: MockClock, dingtalk: DingTalkSimulator, network: MemoryNetwork
+) -> None:
+    async with OpenAISimulator(network=network, models=None, token="hush") as model:
+        agent = OpenClaw(url=model.url, token="hush", over="http", agent_id="ops")
+        async with dingtalk.open_account(agent, system_prompt="Be brief."):
+            assert await dingtalk.ask("one") == "you said one"
+    assert model.asked[0].messages == [("system", "Be brief."), ("user", "one")]
+    assert model.asked[0].body["model"] == "openclaw/ops"
 
 
 async def test_commands_are_text_and_files_are_named(

@@ -64,6 +64,22 @@ def test_each_form_of_the_url_serves_both_ways(url: str, websocket: str, http: s
     assert (agent.account.url, agent.http_url) == (websocket, http)
 
 
+def test_what_is_said_of_the_connection_is_said_to_it(tmp_path: Path) -> None:
+    said: dict[str, Any] = {
+        "password": Secret.of("p"),
+        "scopes": ("operator.write",),
+        "device_key_file": tmp_path / "device.key",
+        "ca_file": tmp_path / "ca.pem",
+        "allow_insecure": True,
+        "run_timeout": 5.0,
+    }
+    account = OpenClaw(url="ws://gateway.example:1/x", token="t", max_file_size=7, **said).account
+    assert {name: getattr(account, name) for name in said} == said
+    assert (account.token, account.max_attachment_bytes) == (Secret.of("t"), 7)
+    assert account.name == "agent openclaw gateway.example:1/x"
+    assert max(account.refused_probe, account.stall_probe or 0) <= 300
+
+
 def test_nothing_secret_shows() -> None:
     agent = OpenClaw(token="hush", password="hush")
     assert "hush" not in repr(agent) + repr(agent.account)

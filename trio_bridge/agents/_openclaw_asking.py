@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
 import attrs
@@ -20,13 +20,14 @@ import attrs
 from ..engine.environment import Environment
 from ..engine.executors import Executor
 from ..errors import RequestFailed
-from ..messages import Message, ReplyStream
+from ..messages import Message
+from ..platforms.openclaw.chat.run import Run
 from ._openclaw_files import Room, pass_on
 from ._openclaw_gateway import Gateway, open_gateway
 from ._openclaw_names import question_key, shared_key
 from ._openclaw_question import STOPPED, below, question_of
 from ._openclaw_routes import Routing
-from ._openclaw_session import Session, in_session
+from ._openclaw_session import Opening, Session, in_session
 from .openclaw import OpenClaw
 
 MOST_FAILED: Final = 20
@@ -62,7 +63,7 @@ class Asking:
         init=False, default=attrs.Factory(lambda self: Routing(self._agent), takes_self=True)
     )
     _failures: OrderedDict[str, int] = attrs.field(init=False, factory=OrderedDict)
-    """How many runs failed, by the first key of their message."""
+    """How many runs failed, by the first key of their message: those that were asked, and are not answered yet."""
 
     async def __call__(self, message: Message) -> None:
         if not (message.text.strip() or message.attachments):
@@ -70,13 +71,17 @@ class Asking:
         await self._gateway.wait_ready()
         await in_session(message, self._answer, keep=self._agent.session_key is None)
 
-    async def _answer(self, out: ReplyStream, message: Message, session: Session) -> None:
+    async def _answer(self, opening: Opening, message: Message, session: Session) -> None:
         """Write the answer while it comes, under the first key of the message that has not failed."""
         first = question_key(message)
+        asked_before = message.again or first in self._failures
         for _ in range(MOST_FAILED):
             failures = self._failures.get(first, 0)
+            self._remember(first, failures)
+            asked = await self._ask(message, session, question_key(message, failures), asked_before=asked_before)
             try:
-                await self._ask(out, message, session, question_key(message, failures))
+                async with self._gateway.while_there(), asked as run:
+                    await _write(run, opening)
             except RequestFailed as error:
                 self._remember(first, failures + 1)
                 if not _is_old(error):
@@ -88,7 +93,10 @@ class Asking:
                 return
         raise RequestFailed(f"the gateway repeats how {MOST_FAILED} earlier runs failed", code="run_failed")
 
-    async def _ask(self, out: ReplyStream, message: Message, session: Session, key: str) -> None:
+    async def _ask(
+        self, message: Message, session: Session, key: str, *, asked_before: bool
+    ) -> AbstractAsyncContextManager[Run]:
+        """The question, ready to be asked."""
         agent, hello = self._agent, self._gateway.hello
         agent_id = self._routing.agent_for(message) or hello.default_agent
         shared = agent.session_key
@@ -101,28 +109,33 @@ class Asking:
         passed = await pass_on(message, agent.files, room, self._disk)
         told = message.system_prompt if session.begins else ""
         text = below(told, question_of(message, agent), *passed.notes)
-        asked = self._gateway.api.chat(
-            session_key, text, attachments=passed.files, key=key, asked_before=message.again, abort=False
+        question: AbstractAsyncContextManager[Run] = self._gateway.api.chat(
+            session_key, text, attachments=passed.files, key=key, asked_before=asked_before, abort=False
         )
-        async with self._gateway.while_there(), asked as run:
-            if out.text:  # of a run that failed
-                await out.replace("")
-            rewritten = run.rewritten
-            async for piece in run:
-                if run.rewritten == rewritten:
-                    await out.write(piece)
-                else:
-                    rewritten = run.rewritten
-                    await out.replace(run.text)
-            whole = below(run.text, STOPPED) if run.status == "aborted" else run.text
-            if out.text != whole:
-                await out.replace(whole)
+        return question
 
     def _remember(self, first: str, failures: int) -> None:
         self._failures[first] = failures
         self._failures.move_to_end(first)
         if len(self._failures) > REMEMBERED:
             self._failures.popitem(last=False)
+
+
+async def _write(run: Run, opening: Opening) -> None:
+    """Let the reply be what the run says, while it grows and in the end."""
+    piece = await anext(run, None)
+    if piece is None and run.status != "aborted" and not run.text:
+        return
+    async with opening() as out:
+        while piece is not None:
+            if out.text + piece == run.text:
+                await out.write(piece)
+            else:  # something was taken back
+                await out.replace(run.text)
+            piece = await anext(run, None)
+        whole = below(run.text, STOPPED) if run.status == "aborted" else run.text
+        if out.text != whole:
+            await out.replace(whole)
 
 
 def _is_old(error: RequestFailed) -> bool:

@@ -15,14 +15,14 @@ import trio
 
 from ..engine.environment import Environment
 from ..errors import AccountRefused, NotSent, Postponed, RequestFailed
-from ..messages import Message, ReplyStream
+from ..messages import Message
 from ..transport.http import open_http_client
 from ._openai_calls import Completions, Patience
 from ._openclaw_files import notes_on
 from ._openclaw_names import PREFIX, shared_key
 from ._openclaw_question import below, question_of
 from ._openclaw_routes import Routing
-from ._openclaw_session import Session, in_session
+from ._openclaw_session import Opening, Session, in_session
 from .openclaw import OpenClaw
 
 MODEL: Final = "openclaw"
@@ -84,12 +84,15 @@ class OverHttp:
         self._heed_refusal()
         await in_session(message, self._answer, keep=self._agent.session_key is None)
 
-    async def _answer(self, out: ReplyStream, message: Message, session: Session) -> None:
+    async def _answer(self, opening: Opening, message: Message, session: Session) -> None:
         try:
             async with aclosing(self._pieces(message, session)) as pieces:
-                async for piece in pieces:
-                    self._refusal = None
-                    await out.write(piece)
+                first = await anext(pieces)  # where there is none, that is an error
+                self._refusal = None
+                async with opening() as out:
+                    await out.write(first)
+                    async for piece in pieces:
+                        await out.write(piece)
         except NotSent as error:
             raise Postponed(f"the gateway is away: {error}", retry_after=error.retry_after) from error
         except AccountRefused as error:

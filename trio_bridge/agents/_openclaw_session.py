@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Final
 
 import attrs
@@ -27,16 +28,23 @@ class Session:
         return session_key(agent_id, self.name)
 
 
+Opening = Callable[[], AbstractAsyncContextManager[ReplyStream]]
+"""Opens the reply. Called when there is something to say: an agent that says nothing leaves nothing to be seen."""
+
+
 async def in_session(
-    message: Message, answer: Callable[[ReplyStream, Message, Session], Awaitable[None]], *, keep: bool
+    message: Message, answer: Callable[[Opening, Message, Session], Awaitable[None]], *, keep: bool
 ) -> None:
     """Have ``answer`` write the reply, unless it was written; with ``keep`` the session is remembered with it."""
     known = known_name((await message.load_state()).get(SESSION))
     session = Session(known or session_name(message), begins=known is None)
-    async with message.stream() as out:
-        # What an earlier run of this handler had said to its end is what people saw.
-        if out.committed is None:
-            await answer(out, message, session)
+    if message.again:
+        async with message.stream() as out:
+            # What an earlier run of this handler had said to its end is what people saw.
+            if out.committed is None:
+                await answer(lambda: nullcontext(out), message, session)
+    else:
+        await answer(message.stream, message, session)
     if keep and session.begins:
         async with message.transaction() as tx:
             # Conversations that share their memory may have begun one meanwhile: the first stands.
