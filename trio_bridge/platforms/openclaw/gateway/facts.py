@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .hello import CONFIG_PATH
-from .methods import READ, Catalogue, Entry, House, Peer
+from .methods import NODE, READ, Catalogue, Entry, House, Peer
 from .params import Shape
 from .room import QuietRoom
 from .settings import MAIN_AGENT, Settings
@@ -36,6 +36,7 @@ class Facts(QuietRoom):
             "last-heartbeat": Entry(_plain("last-heartbeat", lambda: None), READ),
             "config.get": Entry(_plain("config.get", self.config), READ),
             "gateway.identity.get": Entry(_plain("gateway.identity.get", self.identity), READ),
+            "node.event": Entry(lambda peer, params: {"ok": True}, NODE),
         }
 
     def events(self) -> Sequence[str]:
