@@ -19,7 +19,7 @@ from trio_bridge.platforms.openclaw.api import approval_changes
 from trio_bridge.platforms.openclaw.api.approval_changes import LOOK_AGAIN, ApprovalChanges
 from trio_bridge.platforms.openclaw.api.approval_results import ApprovalChange
 from trio_bridge.platforms.openclaw.api.approvals import Approvals
-from trio_bridge.platforms.openclaw.events import Events
+from trio_bridge.platforms.openclaw.events import Events, EventStream, GatewayEvent
 from trio_bridge.platforms.openclaw.frames import Event
 
 EPOCH = 1795164000.0
@@ -227,6 +227,39 @@ async def test_where_the_last_events_found_no_room_it_looks_at_once(autojump_clo
             assert sorted(await told(changes, 4)) == [("requested", name, "pending") for name in "abcd"]
         await nothing_more(changes, within=10)
     assert room.looks == 2
+
+
+async def test_it_looks_again_whenever_more_found_no_room(autojump_clock: object) -> None:
+    room = Room(events=Events(2))
+    waiting: list[dict[str, Any]] = []
+    async with room.watch() as changes:
+        for names in ("abcdef", "ghij"):
+            waiting += [asked(name, life=500) for name in names]
+            room.waiting(*waiting)
+            for name in names:
+                room.tell("requested", asked(name, life=500))
+            assert sorted(await told(changes, len(names))) == [("requested", name, "pending") for name in names]
+            await nothing_more(changes, within=1)
+            # The next event that finds room says how many did not.
+            room.tell("resolved", waiting.pop() | {"decision": "deny"})
+            room.waiting(*waiting)
+            assert await told(changes, 1) == [("resolved", names[-1], "denied")]
+            await nothing_more(changes, within=1)
+
+
+async def test_what_the_next_event_says_of_those_that_found_no_room_is_heeded(autojump_clock: object) -> None:
+    class Stream(EventStream):
+        """Counts nothing itself: between two looks at the count, the next event had taken it along."""
+
+        async def __anext__(self) -> GatewayEvent:
+            return GatewayEvent("exec.approval.requested", asked("a"), missed=2)
+
+    room = Room()
+    room.waiting(asked("a"), asked("b"))
+    changes = ApprovalChanges(
+        Stream(frozenset(), 1), Approvals(room.desk.caller, room.events, room.wall).list, room.wall
+    )
+    assert await told(changes, 2) == [("requested", "a", "pending"), ("requested", "b", "pending")]
 
 
 async def test_nobody_can_fill_the_memory_with_approvals(
