@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
 from trio.testing import MockClock
 
+from trio_bridge.config import Secret
 from trio_bridge.engine.account import Account
-from trio_bridge.errors import RequestFailed
+from trio_bridge.errors import AccountRefused, RequestFailed
 from trio_bridge.messages import Message
+from trio_bridge.opening import open_account
 from trio_bridge.testing.openclaw import Late, OpenClawSimulator
 from trio_bridge.transport.memory import MemoryNetwork
 
@@ -127,3 +130,30 @@ async def test_what_the_application_sends_goes_to_the_session_once(autojump_cloc
         await trio.sleep(10)
         assert receipt.state == "sent"
         assert [question.text for question in simulator.rooms.turns.asked] == ["news"]
+
+
+async def test_a_secret_that_can_not_be_read_ends_the_wait_of_requests(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    secret = tmp_path / "token"
+    async with opened() as (simulator, _):
+        secret.write_text(simulator.settings.token or "")
+        async with simulator.open_account(name="other", token=Secret(file=secret)) as account:
+            secret.unlink()
+            simulator.drop_connections()
+            await trio.sleep(1)
+            with pytest.raises(AccountRefused, match="secret file"):
+                await account.api.request("health", when_ready=True)
+
+
+async def test_a_person_is_asked_for_approval_once_and_not_at_every_try(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened() as (simulator, _):
+        with simulator.remote():
+            async with open_account(simulator.config("far"), environment=simulator.environment) as far:
+                await trio.sleep(600)
+                assert far.alarms == {"pairing_required"}
+                told = [record for record in caplog.records if record.getMessage() == "refused"]
+                assert len(told) == 1
+                assert "openclaw devices approve" in told[0].cause

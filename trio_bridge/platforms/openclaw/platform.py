@@ -12,7 +12,7 @@ import trio
 from ...engine.findings import Finding
 from ...engine.hosts import Hosts
 from ...engine.platform import Connection, Outgoing, Platform, Services
-from ...errors import AccountRefused, BridgeError, ConnectionLost, PeerClosed, PeerSilent
+from ...errors import AccountRefused, BridgeError, ConfigError, ConnectionLost, PeerClosed, PeerSilent
 from ...messages import Message, MessageContext
 from ...wire.protocol import Delivery
 from .api.api import OpenClawApi, api_for
@@ -77,6 +77,9 @@ class OpenClawPlatform(Platform):
         except AccountRefused as refusal:
             # A person may be about to approve us: whoever waits goes on waiting.
             self._calls.refused(None if refusal.kind in ("pairing", "limited") else refusal)
+            raise
+        except ConfigError as error:
+            self._calls.refused(AccountRefused(str(error), kind="misconfigured"))
             raise
 
     def message(self, delivery: Delivery, context: MessageContext | None) -> Message | None:
