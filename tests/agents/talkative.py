@@ -75,12 +75,12 @@ class FakeGateway:
         self.on_wait: Callable[[], None] = lambda: None
         self.api = self
 
-    async def wait_ready(self) -> None:
+    async def wait_ready(self, patience: float) -> None:
         await trio.lowlevel.checkpoint()
         self.on_wait()
 
     @asynccontextmanager
-    async def while_there(self) -> AsyncGenerator[None]:
+    async def while_there(self, patience: float) -> AsyncGenerator[None]:
         yield
 
     @asynccontextmanager

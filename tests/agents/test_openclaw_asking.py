@@ -20,7 +20,8 @@ from trio_bridge.agents._openclaw_asking import Asking
 from trio_bridge.engine.context import HandlerContext
 from trio_bridge.engine.executors import inline
 from trio_bridge.engine.memory import state_scope
-from trio_bridge.stores.memory import MemoryStore
+from trio_bridge.engine.store import Done, Work
+from trio_bridge.stores.memory import MemoryAccount, MemoryStore
 
 FAILED = RequestFailed("chat.send: the model is down", code="run_failed", method="chat.send")
 REPEATED = RequestFailed(
@@ -210,6 +211,13 @@ async def test_of_two_sessions_that_begin_at_once_the_first_stands(
     autojump_clock: MockClock, gateway: FakeGateway, store: MemoryStore, begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where conversations share what they remember."""
+    work, kept = MemoryAccount.work, []
+
+    async def watched(self: MemoryAccount, round_: Work) -> Done:
+        kept.extend(completion.state for completion in round_.finish if completion.state)
+        return await work(self, round_)
+
+    monkeypatch.setattr(MemoryAccount, "work", watched)
     monkeypatch.setattr(FakePlatform, "shares_memory", True)
     async with begin() as life:
         connection = await life.server.connection()
@@ -218,10 +226,10 @@ async def test_of_two_sessions_that_begin_at_once_the_first_stands(
         await trio.sleep(200)
         await life.say("m3", "two")
         await life.say("m4", "three", lane="lane2")
-    begun = {asked.session for asked in gateway.asked[:3]}
-    assert len(begun) == 3
-    assert {asked.session for asked in gateway.asked[3:]} < begun
-    assert len({asked.session for asked in gateway.asked[3:]}) == 1
+    sessions = [asked.session for asked in gateway.asked]
+    assert len(set(sessions)) == 3
+    [[begun]] = [state.values() for state in kept]
+    assert {session.rpartition(":")[2] for session in sessions[3:]} == {begun["openclaw_session"]}
 
 
 # Keys and failures
@@ -293,6 +301,19 @@ async def test_a_message_waits_for_a_gateway_that_is_away_and_no_attempt_is_spen
         await life.say("m1", "hello")
         assert life.server.answers == [("m1/1", "you said hello")]
     assert [asked.asked_before for asked in gateway.asked] == [False]
+
+
+async def test_what_was_asked_before_the_gateway_went_is_known_to_have_been_asked(
+    autojump_clock: MockClock, gateway: FakeGateway, begin: Begin
+) -> None:
+    """Nothing was said yet, so the message is as good as new to everybody else."""
+    gateway.acts.append(Fails(Postponed("the gateway is away")))
+    async with begin() as life:
+        await life.say("m1", "hello")
+        assert life.server.texts == ["you said hello"]
+        assert life.account.counters.failed == 0
+    assert [asked.asked_before for asked in gateway.asked] == [False, True]
+    assert len({asked.key for asked in gateway.asked}) == 1
 
 
 # What is asked

@@ -392,6 +392,6 @@ async def test_the_account_shows_what_is_wrong(
 ) -> None:
     agent, environment = agent_of(gateway4), dingtalk.environment
     with gateway4.remote():
-        async with open_gateway(agent.account, environment, patience=30) as gateway:
+        async with open_gateway(agent.account, environment) as gateway:
             await trio.sleep(10)
             assert gateway.account.alarms == {Alarm.PAIRING_REQUIRED}

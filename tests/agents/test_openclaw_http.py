@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -132,6 +133,20 @@ async def test_messages_wait_until_the_secret_is_right_and_nobody_is_locked_out(
             await dingtalk.wait_replied(each)
         assert account.counters.failed == 0
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == ["refused"]
+
+
+async def test_messages_wait_until_the_secret_can_be_read(
+    autojump_clock: MockClock, dingtalk: DingTalkSimulator, gateway4: OpenClawSimulator, tmp_path: Path
+) -> None:
+    file = tmp_path / "token"
+    file.write_text(gateway4.token or "")
+    async with asking(dingtalk, gateway4, token=Secret(file=file)) as account:
+        file.rename(tmp_path / "elsewhere")
+        pushed = await dingtalk.say("hello")
+        await trio.sleep(600)
+        (tmp_path / "elsewhere").rename(file)
+        await dingtalk.wait_replied(pushed)
+        assert account.counters.failed == 0
 
 
 async def test_messages_wait_until_the_endpoint_is_switched_on(

@@ -45,10 +45,10 @@ async def open_asking(agent: OpenClaw, environment: Environment) -> AsyncGenerat
     """The gateway answers while the block runs.
 
     Raises:
-      ConfigError: the secrets or the certificates can't be read.
+      ConfigError: the secrets or the certificates can't be read, or another agent describes the gateway otherwise.
     """
     agent.check()
-    async with open_gateway(agent.account, environment, patience=agent.ready_timeout) as gateway:
+    async with open_gateway(agent.account, environment) as gateway:
         yield Asking(agent, gateway, environment.disk)
 
 
@@ -68,7 +68,7 @@ class Asking:
     async def __call__(self, message: Message) -> None:
         if not (message.text.strip() or message.attachments):
             return
-        await self._gateway.wait_ready()
+        await self._gateway.wait_ready(self._agent.ready_timeout)
         await in_session(message, self._answer, keep=self._agent.session_key is None)
 
     async def _answer(self, opening: Opening, message: Message, session: Session) -> None:
@@ -77,10 +77,10 @@ class Asking:
         asked_before = message.again or first in self._failures
         for _ in range(MOST_FAILED):
             failures = self._failures.get(first, 0)
-            self._remember(first, failures)
             asked = await self._ask(message, session, question_key(message, failures), asked_before=asked_before)
+            self._remember(first, failures)
             try:
-                async with self._gateway.while_there(), asked as run:
+                async with self._gateway.while_there(self._agent.ready_timeout), asked as run:
                     await _write(run, opening)
             except RequestFailed as error:
                 self._remember(first, failures + 1)
@@ -109,10 +109,9 @@ class Asking:
         passed = await pass_on(message, agent.files, room, self._disk)
         told = message.system_prompt if session.begins else ""
         text = below(told, question_of(message, agent), *passed.notes)
-        question: AbstractAsyncContextManager[Run] = self._gateway.api.chat(
+        return self._gateway.api.chat(
             session_key, text, attachments=passed.files, key=key, asked_before=asked_before, abort=False
         )
-        return question
 
     def _remember(self, first: str, failures: int) -> None:
         self._failures[first] = failures

@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Final
+from typing import Final
 
 import trio
 
@@ -15,8 +15,9 @@ from ..engine.bridge import serve_bridge
 from ..engine.environment import Environment
 from ..engine.states import AccountState
 from ..engine.store import Store
-from ..errors import AccountRefused, AccountStopped, Postponed
+from ..errors import AccountRefused, AccountStopped, ConfigError, Postponed
 from ..nurseries import open_background
+from ..platforms.openclaw.api.api import OpenClawApi
 from ..platforms.openclaw.config import OpenClaw
 from ..platforms.openclaw.hello import Hello
 from ..stores.memory import MemoryStore
@@ -35,21 +36,22 @@ _OPEN: Final[trio.lowlevel.RunVar[list[tuple[Store, OpenClaw, Gateway]]]] = trio
 class Gateway:
     """A gateway that may be away."""
 
-    def __init__(self, account: Account, patience: float) -> None:
+    def __init__(self, account: Account) -> None:
         self.account = account
-        self._patience = patience
         self._is_waited_for = False
         self._away_since: float | None = trio.current_time()
         self._changed = trio.Event()
 
     @property
-    def api(self) -> Any:
+    def api(self) -> OpenClawApi:
         """The typed client.
 
         Raises:
-          AccountStopped: the bridge is being left.
+          Postponed: the account is between two lives, or at its end.
         """
-        return self.account.api
+        with self._postponing():
+            api: OpenClawApi = self.account.api
+            return api
 
     @property
     def hello(self) -> Hello:
@@ -58,46 +60,46 @@ class Gateway:
         Raises:
           Postponed: it is away now.
         """
-        hello: Hello | None = self.api.hello
+        hello = self.api.hello
         if hello is None:
             raise self._away()
         return hello
 
-    async def wait_ready(self) -> None:
+    async def wait_ready(self, patience: float) -> None:
         """Return when the gateway can be asked.
 
         Raises:
-          Postponed: it is away for longer than anybody waits, or will have nothing of us until a person acts.
+          Postponed: it has been away for ``patience`` seconds, or will have nothing of us until a person acts.
         """
         if self.account.state is AccountState.READY:
             await trio.lowlevel.checkpoint()
             return
         since = trio.current_time() if self._away_since is None else self._away_since
-        with self._postponing(), trio.move_on_at(since + self._patience):
+        with self._postponing(), trio.move_on_at(since + patience):
             await self.account.wait_ready()
             return
         raise self._away()
 
     @asynccontextmanager
-    async def while_there(self) -> AsyncGenerator[None]:
-        """The block is left as soon as the gateway is away for longer than anybody waits.
+    async def while_there(self, patience: float) -> AsyncGenerator[None]:
+        """The block is left as soon as the gateway has been away for ``patience`` seconds.
 
         Raises:
           Postponed: that happened, or the gateway will have nothing of us any more.
         """
         with trio.CancelScope() as scope, self._postponing():
             async with open_background("the gateway answered") as beside:
-                beside.start_soon(self._leave_when_away, scope, name=f"{self.account.name}/patience")
+                beside.start_soon(self._leave_when_away, scope, patience, name=f"{self.account.name}/patience")
                 yield
         if scope.cancelled_caught:
             raise self._away()
 
-    async def _leave_when_away(self, scope: trio.CancelScope) -> None:
+    async def _leave_when_away(self, scope: trio.CancelScope, patience: float) -> None:
         while True:
             since = self._away_since
-            with trio.move_on_at(math.inf if since is None else since + self._patience) as patience:
+            with trio.move_on_at(math.inf if since is None else since + patience) as limit:
                 await self._changed.wait()
-            if patience.cancelled_caught:
+            if limit.cancelled_caught:
                 scope.cancel("the gateway is away")
                 return
 
@@ -135,21 +137,26 @@ class Gateway:
 
 
 @asynccontextmanager
-async def open_gateway(config: OpenClaw, environment: Environment, *, patience: float) -> AsyncGenerator[Gateway]:
+async def open_gateway(config: OpenClaw, environment: Environment) -> AsyncGenerator[Gateway]:
     """The gateway that ``config`` describes, while the block runs. What is described alike is one connection.
 
     Whoever opened it first must be the last to leave: so do agents that are opened one within the other.
+
+    Raises:
+      ConfigError: it is open already, and was described otherwise.
     """
     if (store := environment.store) is None:
-        async with _connecting(config, environment, MemoryStore(), patience) as gateway:
+        async with _connecting(config, environment, MemoryStore()) as gateway:
             yield gateway
         return
     gateways = _gateways()
     for kept_in, described, gateway in gateways:
-        if kept_in is store and described == config:
+        if kept_in is store and described.name == config.name:
+            if described != config:  # Both would make the key of one device, and only one of them would be kept.
+                raise ConfigError(f"two agents describe the gateway at {config.url} in two ways: let them say the same")
             yield gateway
             return
-    async with _connecting(config, environment, store, patience) as gateway:
+    async with _connecting(config, environment, store) as gateway:
         opened = (store, config, gateway)
         gateways.append(opened)
         try:
@@ -159,14 +166,12 @@ async def open_gateway(config: OpenClaw, environment: Environment, *, patience: 
 
 
 @asynccontextmanager
-async def _connecting(
-    config: OpenClaw, environment: Environment, store: Store, patience: float
-) -> AsyncGenerator[Gateway]:
+async def _connecting(config: OpenClaw, environment: Environment, store: Store) -> AsyncGenerator[Gateway]:
     async with (
         serve_bridge([config], None, Apart(store), environment) as bridge,
         open_background("the agent is closed") as nursery,
     ):
-        gateway = Gateway(bridge.account(config.name), patience)
+        gateway = Gateway(bridge.account(config.name))
         nursery.start_soon(gateway.watch, name=f"{config.name}/watch")
         yield gateway
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any, Final
 
 import attrs
 import trio
 
 from ..engine.environment import Environment
-from ..errors import AccountRefused, NotSent, Postponed, RequestFailed
+from ..errors import AccountRefused, ConfigError, NotSent, Postponed, RequestFailed
 from ..messages import Message
 from ..transport.http import open_http_client
 from ._openai_calls import Completions, Patience
@@ -95,7 +95,7 @@ class OverHttp:
                         await out.write(piece)
         except NotSent as error:
             raise Postponed(f"the gateway is away: {error}", retry_after=error.retry_after) from error
-        except AccountRefused as error:
+        except (AccountRefused, ConfigError) as error:
             raise self._refused(str(error)) from error
         except RequestFailed as error:
             if error.code not in OFF:
@@ -118,11 +118,17 @@ class OverHttp:
 
     def _heed_refusal(self) -> None:
         refusal = self._refusal
-        if refusal is not None and refusal.secret == self._agent.read_secret() and trio.current_time() < refusal.until:
+        if refusal is not None and refusal.secret == self._secret() and trio.current_time() < refusal.until:
             raise Postponed(refusal.why, retry_after=refusal.until - trio.current_time())
 
+    def _secret(self) -> str | None:
+        """The secret as it is now; ``None`` where it can't be read."""
+        with suppress(ConfigError):
+            return self._agent.read_secret()
+        return None
+
     def _refused(self, why: str) -> Postponed:
-        secret = self._agent.read_secret()
+        secret = self._secret()
         if self._refusal is None or (self._refusal.secret, self._refusal.why) != (secret, why):
             logger.error("refused", extra={"account": self._agent.account.name, "cause": why})
         self._refusal = _Refusal(secret, trio.current_time() + REFUSED, why)

@@ -33,7 +33,7 @@ async def _over_websocket(agent: OpenClaw, environment: Environment) -> str:
     stranger = environment.store is None and agent.device_key_file is None
     if environment.store is not None and not await _has_key(agent, environment, environment.store):
         return "its agents are looked for once there is a key" if agent.agent_ids else "has made no key so far"
-    async with open_gateway(agent.account, environment, patience=agent.ready_timeout) as gateway:
+    async with open_gateway(agent.account, environment) as gateway:
         await _log_in(gateway, stranger=stranger)
         hello = gateway.hello
         if WRITE in hello.lacking(agent.scopes):

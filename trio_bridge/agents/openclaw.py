@@ -29,8 +29,6 @@ PassedOn = Literal["images", "all", "none"]
 
 MENDED_PROBE: Final = 300.0
 """Seconds between two logins after a refusal: people wait, and what is wrong may be mended at the gateway."""
-STALLED_PROBE: Final = 30.0
-"""The same where a gateway hangs up soon after each login: one that is being set up does so for a while."""
 
 _AGENT_ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _NO_AGENT_ID: Final = "agent_id: expected letters, digits, - and _, at most 64 of them, and no - or _ in front"
@@ -144,14 +142,13 @@ class OpenClaw(OpenableAgent):
             run_timeout=self.run_timeout,
             max_attachment_bytes=self.max_file_size,
             refused_probe=MENDED_PROBE,
-            stall_probe=STALLED_PROBE,
         )
 
     def check(self) -> None:
         """See whether the secrets and the certificates can be read now, and what signs is installed.
 
         Raises:
-          ConfigError: they can't.
+          ConfigError: something is missing.
         """
         problems = []
         if self.over == "websocket" and find_spec("cryptography") is None:
