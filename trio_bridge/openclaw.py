@@ -3,6 +3,7 @@
 Whoever only has an agent of a gateway answer messages needs nothing of it.
 """
 
+from .platforms.openclaw.access.pairing import Pairing
 from .platforms.openclaw.api.api import OpenClawApi
 from .platforms.openclaw.api.approval_changes import ApprovalChanges
 from .platforms.openclaw.api.approval_results import Approval, ApprovalChange, Resolution
@@ -29,7 +30,6 @@ from .platforms.openclaw.chat.chats import ChatFile
 from .platforms.openclaw.chat.run import Run
 from .platforms.openclaw.events import EventStream, GatewayEvent
 from .platforms.openclaw.hello import Hello
-from .platforms.openclaw.pairing import Pairing
 
 __all__ = [
     "Aborted",

@@ -15,9 +15,9 @@ from trio_bridge.engine.findings import Finding
 from trio_bridge.engine.hosts import Hosts
 from trio_bridge.engine.platform import Services
 from trio_bridge.engine.store import Store
+from trio_bridge.platforms.openclaw.access.identity import SCOPE
 from trio_bridge.platforms.openclaw.gateway.acts import Closes, Lost, Refuses, Says
 from trio_bridge.platforms.openclaw.gateway.methods import Refusal
-from trio_bridge.platforms.openclaw.identity import SCOPE
 from trio_bridge.stores.memory import MemoryStore
 
 PROTOCOLS = [3, 4]

@@ -15,7 +15,7 @@ from tests.platforms.openclaw.stage import Stage, simulated
 from trio_bridge.config import Secret, Transport
 from trio_bridge.engine.account import Account
 from trio_bridge.errors import AccountRefused, StoreUnavailable
-from trio_bridge.platforms.openclaw.device_tokens import SCOPE, DeviceTokens
+from trio_bridge.platforms.openclaw.access.device_tokens import SCOPE, DeviceTokens
 from trio_bridge.platforms.openclaw.gateway.acts import Closes, Late, Lost, Refuses, Says
 from trio_bridge.platforms.openclaw.gateway.methods import Refusal
 from trio_bridge.stores.memory import MemoryAccount, MemoryStore

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_bridge.platforms.openclaw.device_tokens import SCOPE, DeviceToken, DeviceTokens
+from trio_bridge.platforms.openclaw.access.device_tokens import SCOPE, DeviceToken, DeviceTokens
 from trio_bridge.stores.memory import MemoryStore
 from trio_bridge.stores.opening import open_store
 

@@ -13,13 +13,13 @@ import trio
 from trio.testing import MockClock
 
 from trio_bridge.errors import AccountRefused, ConnectionLost, HandshakeFailed, RemoteProtocolError
+from trio_bridge.platforms.openclaw.access.device_tokens import DeviceToken
+from trio_bridge.platforms.openclaw.access.handshake import EARLY_LIMIT, Admitted, Refused, shake_hands
+from trio_bridge.platforms.openclaw.access.identity import DeviceIdentity
+from trio_bridge.platforms.openclaw.access.offer import Credentials, Offer
+from trio_bridge.platforms.openclaw.access.signing import payload_v3
 from trio_bridge.platforms.openclaw.config import OpenClaw
-from trio_bridge.platforms.openclaw.device_tokens import DeviceToken
 from trio_bridge.platforms.openclaw.failures import connect_failure
-from trio_bridge.platforms.openclaw.handshake import EARLY_LIMIT, Admitted, Refused, shake_hands
-from trio_bridge.platforms.openclaw.identity import DeviceIdentity
-from trio_bridge.platforms.openclaw.offer import Credentials, Offer
-from trio_bridge.platforms.openclaw.signing import payload_v3
 from trio_bridge.transport.memory import websocket_pair
 from trio_bridge.transport.server_websocket import ServerWebsocket
 

@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from trio_bridge.engine.environment import Environment
 from trio_bridge.engine.executors import inline
 from trio_bridge.errors import AccountRefused
-from trio_bridge.platforms.openclaw.identity import SCOPE, DeviceIdentity, load_identity
-from trio_bridge.platforms.openclaw.key_file import read_key
-from trio_bridge.platforms.openclaw.signing import base64url
+from trio_bridge.platforms.openclaw.access.identity import SCOPE, DeviceIdentity, load_identity
+from trio_bridge.platforms.openclaw.access.key_file import read_key
+from trio_bridge.platforms.openclaw.access.signing import base64url
 from trio_bridge.stores.memory import MemoryStore
 from trio_bridge.stores.sqlite import open_sqlite
 
@@ -130,7 +130,7 @@ async def test_without_the_library_nothing_is_made(tmp_path, store, environment,
 
 def test_whoever_has_no_such_account_does_not_need_the_library():
     program = (
-        "import sys; sys.modules['cryptography'] = None\nimport trio_bridge, trio_bridge.platforms.openclaw.identity\n"
+        "import sys; sys.modules['cryptography'] = None\nimport trio_bridge, trio_bridge.platforms.openclaw.access.identity\n"
     )
 
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from trio_bridge.errors import AccountRefused, StoreUnavailable
-from trio_bridge.platforms.openclaw import key_file
-from trio_bridge.platforms.openclaw.key_file import read_key, read_or_make_key
-from trio_bridge.platforms.openclaw.signing import base64url
+from trio_bridge.platforms.openclaw.access import key_file
+from trio_bridge.platforms.openclaw.access.key_file import read_key, read_or_make_key
+from trio_bridge.platforms.openclaw.access.signing import base64url
 
 KEY = bytes(range(32))
 NOW = 1795163828.742

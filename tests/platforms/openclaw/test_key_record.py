@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_bridge.platforms.openclaw.key_record import DamagedKey, key_of, new_record
-from trio_bridge.platforms.openclaw.signing import base64url
+from trio_bridge.platforms.openclaw.access.key_record import DamagedKey, key_of, new_record
+from trio_bridge.platforms.openclaw.access.signing import base64url
 
 
 def record(**changes):

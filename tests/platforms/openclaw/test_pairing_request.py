@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from trio_bridge.platforms.openclaw.pairing import Pairing
+from trio_bridge.platforms.openclaw.access.pairing import Pairing
 
 REQUEST = "838b73bf-95fc-4734-b4bb-465b92127540"
 

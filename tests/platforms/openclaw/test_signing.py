@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_bridge.platforms.openclaw.identity import DeviceIdentity
-from trio_bridge.platforms.openclaw.signing import base64url, device_id_of, payload_v2, payload_v3, signed_token
+from trio_bridge.platforms.openclaw.access.identity import DeviceIdentity
+from trio_bridge.platforms.openclaw.access.signing import base64url, device_id_of, payload_v2, payload_v3, signed_token
 
 RECORDED = Path(__file__).parents[2] / "data" / "openclaw" / "signing.jsonl"
 CASES = [json.loads(line) for line in RECORDED.read_text(encoding="utf-8").splitlines()]

@@ -9,9 +9,9 @@ import attrs
 from ...engine.findings import Finding, finding_of
 from ...engine.hosts import Hosts
 from ...errors import AccountRefused, BridgeError, PeerStarting
+from .access.login import Login
 from .config import OpenClaw
 from .hello import Hello
-from .login import Login
 
 NO_DEVICE: Final = "DEVICE_IDENTITY_REQUIRED"
 

@@ -14,7 +14,7 @@ from ...config import Secret, positive, positive_or_none
 from ...engine.platform import Platform, PlatformConfig, Services
 from ...errors import ConfigError
 from ...lists import texts
-from . import device_tokens, identity
+from .access import device_tokens, identity
 
 READ, WRITE = "operator.read", "operator.write"
 

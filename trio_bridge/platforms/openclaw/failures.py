@@ -17,9 +17,9 @@ from ...errors import (
     RequestFailed,
 )
 from ...transport.websocket import UpgradeRefused
+from .access.pairing import Pairing
 from .codes import PROTOCOL_MISMATCH, Category, category_of, detail_of
 from .frames import WireError
-from .pairing import Pairing
 
 PROTOCOLS: Final = (3, 4)
 """The oldest and the newest protocol that we speak."""

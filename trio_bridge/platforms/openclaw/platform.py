@@ -15,6 +15,7 @@ from ...engine.platform import Connection, Outgoing, Platform, Services
 from ...errors import AccountRefused, BridgeError, ConfigError, ConnectionLost, PeerClosed, PeerSilent
 from ...messages import Message, MessageContext
 from ...wire.protocol import Delivery
+from .access.login import Login
 from .api.api import OpenClawApi, api_for
 from .api.cache import MessageCache
 from .calls import Calls, Line
@@ -25,7 +26,6 @@ from .config import OpenClaw
 from .delivering import delivery_of, message_of
 from .events import Events
 from .frames import Event
-from .login import Login
 from .protocol import OpenClawProtocol
 from .standing import Standing
 from .subscriptions import Subscriptions

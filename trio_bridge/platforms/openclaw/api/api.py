@@ -9,13 +9,13 @@ from typing import Any
 import attrs
 
 from ....errors import RequestFailed
+from ..access.login import Login
 from ..calls import Calls
 from ..chat.chats import ChatFile, Chats
 from ..chat.run import Run
 from ..config import OpenClaw
 from ..events import Events, EventStream
 from ..hello import Hello
-from ..login import Login
 from ..standing import Standing
 from ..subscriptions import SESSIONS, Subscriptions, messages_of
 from .approvals import Approvals

@@ -7,7 +7,7 @@ from typing import Literal
 import attrs
 
 from ....errors import AccountRefused, BridgeError
-from ..pairing import Pairing
+from ..access.pairing import Pairing
 from .cache import CacheInfo
 
 

@@ -9,16 +9,16 @@ from typing import Final
 
 import attrs
 
-from ...engine.platform import Services
-from ...errors import BridgeError, PeerClosed, StoreUnavailable
-from ...transport.client import open_websocket
-from ...transport.urls import endpoint_of
-from ...transport.websocket import UpgradeRefused, Websocket
-from .config import OpenClaw
+from ....engine.platform import Services
+from ....errors import BridgeError, PeerClosed, StoreUnavailable
+from ....transport.client import open_websocket
+from ....transport.urls import endpoint_of
+from ....transport.websocket import UpgradeRefused, Websocket
+from ..config import OpenClaw
+from ..failures import close_category, close_meaning, connect_failure, upgrade_failure
+from ..hello import Hello
 from .device_tokens import DeviceToken, DeviceTokens
-from .failures import close_category, close_meaning, connect_failure, upgrade_failure
 from .handshake import Admitted, Refused, shake_hands
-from .hello import Hello
 from .identity import SCOPE, DeviceIdentity, load_identity
 from .ladder import TRIES, Ladder, is_private
 from .offer import ROLE, Offer

@@ -8,11 +8,11 @@ from typing import Any, Final
 
 import attrs
 
-from ..._version import __version__
-from ...wire.redaction import HIDDEN
-from .config import OpenClaw
+from ...._version import __version__
+from ....wire.redaction import HIDDEN
+from ..config import OpenClaw
+from ..failures import PROTOCOLS
 from .device_tokens import DeviceToken
-from .failures import PROTOCOLS
 from .identity import DeviceIdentity
 from .signing import payload_v3, signed_token
 

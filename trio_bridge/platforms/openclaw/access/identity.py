@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from ...engine.environment import Environment
-from ...engine.store import AccountStore
-from ...errors import AccountRefused
-from ...wire.characters import whole_characters
+from ....engine.environment import Environment
+from ....engine.store import AccountStore
+from ....errors import AccountRefused
+from ....wire.characters import whole_characters
 from .key_file import read_or_make_key
 from .key_record import DamagedKey, key_of, new_record
 from .signing import base64url, device_id_of

@@ -9,15 +9,15 @@ from typing import Any, Final, TypeVar
 import attrs
 import trio
 
-from ...errors import ConnectionLost, HandshakeFailed, PeerClosed, RemoteProtocolError
-from ...transport.limits import stage_limit
-from ...transport.websocket import Websocket
-from ...wire.protocol import Frame
-from .codes import Category
-from .config import OpenClaw
-from .failures import PROTOCOLS, foreign_hello, login_category
-from .frames import BadFrame, Event, Response, WireError, decode, request_frame, request_text
-from .hello import Hello
+from ....errors import ConnectionLost, HandshakeFailed, PeerClosed, RemoteProtocolError
+from ....transport.limits import stage_limit
+from ....transport.websocket import Websocket
+from ....wire.protocol import Frame
+from ..codes import Category
+from ..config import OpenClaw
+from ..failures import PROTOCOLS, foreign_hello, login_category
+from ..frames import BadFrame, Event, Response, WireError, decode, request_frame, request_text
+from ..hello import Hello
 from .offer import Challenge, Offer
 
 CHALLENGE_LIMIT: Final = 15.0

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import attrs
 
-from ...engine.store import AccountStore
+from ....engine.store import AccountStore
 
 SCOPE: Final = "openclaw.device_tokens"
 """Of the small state."""

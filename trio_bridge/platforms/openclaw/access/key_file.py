@@ -22,8 +22,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from ...errors import AccountRefused, StoreUnavailable
-from ...wire.jsontext import loads
+from ....errors import AccountRefused, StoreUnavailable
+from ....wire.jsontext import loads
 from .key_record import DamagedKey, key_of, new_record
 
 LARGEST: Final = 4096

@@ -13,10 +13,10 @@ from typing import Final
 
 import attrs
 
-from ...errors import BridgeError, ConfigError, HandshakeFailed
-from ...transport.limits import stage_limit
-from ...transport.urls import endpoint_of, is_loopback
-from .config import OpenClaw
+from ....errors import BridgeError, ConfigError, HandshakeFailed
+from ....transport.limits import stage_limit
+from ....transport.urls import endpoint_of, is_loopback
+from ..config import OpenClaw
 from .device_tokens import DeviceTokens
 from .handshake import Refused
 from .identity import DeviceIdentity
