@@ -45,7 +45,8 @@ async def test_a_bridge_that_is_well_passes_every_script(file: Path, autojump_cl
 
         async def be_a_bridge(url: str) -> None:
             config = OpenClaw(name="bridge", url=url, token=TOKEN)
-            async with open_account(config, environment=Environment(network=network, disk=inline)) as account:
+            world = Environment(network=network, rand=lambda: 0.5, disk=inline)
+            async with open_account(config, environment=world) as account:
                 for number in range(100):
                     await account.wait_ready()
                     with suppress(BridgeError):  # What is lost with a connection is asked again, as something else.
