@@ -25,7 +25,7 @@ from trio_bridge.transport.memory import MemoryNetwork
     ("options", "complaints"),
     [
         ({"url": "ws://gateway.example"}, ["url: ws://gateway.example:80 is not encrypted, and"]),
-        ({"url": "gateway:18789"}, ["url: not a usable URL: expected one of"]),
+        ({"url": "gateway:18789", "agent_id": "-"}, ["url: not a usable URL: expected one of", "agent_id: expected"]),
         ({"url": "wss://gateway.example/?token=hush"}, ["url: expected neither query nor credentials"]),
         ({"url": "wss://me:hush@gateway.example"}, ["url: expected neither query nor credentials"]),
         ({"token": " ", "password": ""}, ["token: expected a secret", "password: expected a secret"]),

@@ -203,7 +203,7 @@ class OpenClaw(OpenableAgent):
         parts = urlsplit(self.url)
         return urlunsplit(parts._replace(scheme=schemes[parts.scheme]))
 
-    def _problems(self) -> Iterator[str]:
+    def _url_problems(self) -> Iterator[str]:
         try:
             endpoint_of(self.url, allow_insecure=self.allow_insecure)
             parts = urlsplit(self.url)
@@ -212,6 +212,9 @@ class OpenClaw(OpenableAgent):
             return
         if parts.query or parts.fragment or "@" in parts.netloc:
             yield "url: expected neither query nor credentials: secrets go into token or password"
+
+    def _problems(self) -> Iterator[str]:
+        yield from self._url_problems()
         for name in ("token", "password"):
             secret: Secret | None = getattr(self, name)
             if secret is not None and secret.text is not None and not secret.text.strip():
