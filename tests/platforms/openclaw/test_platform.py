@@ -9,13 +9,19 @@ from typing import Any
 
 import pytest
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from trio_bridge.config import Secret
 from trio_bridge.engine.account import Account
-from trio_bridge.errors import AccountRefused, RequestFailed
+from trio_bridge.errors import AccountRefused, PeerSilent, RequestFailed
 from trio_bridge.messages import Message
 from trio_bridge.opening import open_account
+from trio_bridge.platforms.openclaw.calls import Calls, Line
+from trio_bridge.platforms.openclaw.events import Events
+from trio_bridge.platforms.openclaw.hello import Hello
+from trio_bridge.platforms.openclaw.platform import Watch
+from trio_bridge.platforms.openclaw.protocol import OpenClawProtocol
+from trio_bridge.platforms.openclaw.subscriptions import Subscriptions
 from trio_bridge.testing.openclaw import Late, OpenClawSimulator
 from trio_bridge.transport.memory import MemoryNetwork
 
@@ -38,6 +44,31 @@ async def test_a_gateway_that_freezes_is_left_within_two_ticks(autojump_clock: M
             await account.wait_ready()
             assert trio.current_time() - frozen_at <= 65
         assert account.generation == 2
+
+
+async def test_the_watch_does_not_wait_for_what_can_never_be(mock_clock: MockClock) -> None:
+    """A sum of times less one of them is not always the other: it would look at the clock for ever."""
+    heard_at, limit = 524_264.657477018, 60.0
+    assert (heard_at + limit) - heard_at < limit
+    mock_clock.jump(heard_at - trio.current_time())
+    protocol = OpenClawProtocol(lambda response: False, Events(1), lambda event: None)
+    protocol.has_ticked, protocol.heard_at = True, heard_at
+    calls = Calls(30.0)
+    watch = Watch(protocol, Line(Hello(protocol=4, tick_interval=30.0)), Subscriptions(calls, {}))
+    ended = trio.Event()
+
+    async def run() -> None:
+        with pytest.RaisesGroup(PeerSilent):
+            await watch.run()
+        ended.set()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run)
+        await wait_all_tasks_blocked()
+        mock_clock.jump(heard_at + limit - trio.current_time())
+        for _ in range(100):
+            await trio.lowlevel.checkpoint()
+        assert ended.is_set()
 
 
 async def test_one_that_ticks_stays(autojump_clock: MockClock) -> None:

@@ -69,7 +69,7 @@ class OpenClawPlatform(Platform):
                         early=greeting.early,
                         requests=line,
                         meaning=ending.meaning,
-                        watch=_Watch(protocol, line, self._subscriptions).run,
+                        watch=Watch(protocol, line, self._subscriptions).run,
                     )
                 finally:
                     self._calls.lost(line, ending.cause)
@@ -119,7 +119,7 @@ class _Ending:
 
 
 @attrs.frozen
-class _Watch:
+class Watch:
     """What one connection is watched for, beside pings: ticks. And what is asked anew on each connection."""
 
     protocol: OpenClawProtocol
@@ -132,13 +132,14 @@ class _Watch:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.subscriptions.renew)
             while True:
-                await trio.sleep_until(max(began, self.protocol.heard_at) + limit)
-                silence = trio.current_time() - max(began, self.protocol.heard_at)
+                until = max(began, self.protocol.heard_at) + limit
+                await trio.sleep_until(until)
+                if until < max(began, self.protocol.heard_at) + limit:
+                    continue
                 # One that was never heard to tick may have nothing to tell us: then pings alone decide.
-                if silence >= limit and self.protocol.has_ticked:
-                    raise PeerSilent(f"the gateway has not ticked for {silence:.0f} s")
-                if silence >= limit:
-                    began = trio.current_time()
+                if self.protocol.has_ticked:
+                    raise PeerSilent(f"the gateway has not ticked for {limit:.0f} s")
+                began = trio.current_time()
 
 
 @asynccontextmanager
