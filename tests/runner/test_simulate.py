@@ -156,7 +156,7 @@ def test_a_person_at_a_terminal_gets_an_account_to_paste_and_a_hint() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["feishu"], "'feishu' is not 'dingtalk'"),
+        (["feishu"], "'feishu' is not one of 'dingtalk', 'openclaw'"),
         ([], "Missing argument 'PLATFORM'"),
         (["dingtalk", "--port", "70000"], "70000 is not in the range"),
     ],

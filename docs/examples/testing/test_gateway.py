@@ -5,17 +5,21 @@ from trio_bridge.testing.openclaw import Hold, OpenClawSimulator, Pause, Say
 
 
 async def test_an_agent_answers_through_its_gateway(autojump_clock, dingtalk):
-    async with OpenClawSimulator(network=dingtalk.environment.network) as gateway:
-        gateway.reply("It will rain.", [Pause(20), Say("It "), Pause(20), Say("will not.")])
+    network = dingtalk.environment.network
+    async with OpenClawSimulator(network=network) as gateway:
+        slow = [Pause(20), Say("It "), Pause(20), Say("will not.")]
+        gateway.reply("It will rain.", slow)
         agent = tb.agents.OpenClaw(url=gateway.url, token=gateway.token)
         async with dingtalk.open_account(agent):
             assert await dingtalk.ask("Will it rain?") == "It will rain."
             assert await dingtalk.ask("Are you sure?") == "It will not."
-    assert [question.text for question in gateway.questions] == ["Will it rain?", "Are you sure?"]
+    asked = [question.text for question in gateway.questions]
+    assert asked == ["Will it rain?", "Are you sure?"]
 
 
 async def test_a_question_outlives_the_gateway(autojump_clock, dingtalk):
-    async with OpenClawSimulator(protocol=3, network=dingtalk.environment.network) as gateway:
+    network = dingtalk.environment.network
+    async with OpenClawSimulator(protocol=3, network=network) as gateway:
         gateway.reply([Say("It will"), Hold()], "It will rain.")
         agent = tb.agents.OpenClaw(url=gateway.url, token=gateway.token)
         async with dingtalk.open_account(agent), trio.open_nursery() as nursery:
