@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_bridge.agents import _openai_answer
-from trio_bridge.agents._openai_answer import Answer, PlainAnswer, StreamedAnswer, answer_of
+from trio_bridge.agents.openai import answer as reading
+from trio_bridge.agents.openai.answer import Answer, PlainAnswer, StreamedAnswer, answer_of
 from trio_bridge.errors import RemoteProtocolError, RequestFailed
 
 
@@ -108,7 +108,7 @@ def test_what_is_no_answer(stream: list[bytes], error: type[Exception], complain
 
 
 def test_an_endless_answer_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_openai_answer, "LONGEST_ANSWER", 1000)
+    monkeypatch.setattr(reading, "LONGEST_ANSWER", 1000)
     assert len(read([says("x" * 100)] * 10 + [STOP])) == 1000
     with pytest.raises(RemoteProtocolError, match="more than 1000 characters"):
         read([says("x" * 100)] * 11)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from trio_bridge.agents._openai_failures import PerhapsTooLong, failure_of, failure_said
+from trio_bridge.agents.openai.failures import PerhapsTooLong, failure_of, failure_said
 from trio_bridge.errors import AccountRefused, BridgeError, RateLimited, RequestFailed
 from trio_bridge.transport.http import HttpReply
 

@@ -16,7 +16,7 @@ from tests.engine.conftest import virtual_environment
 from tests.engine.fake import Fake, FakePlatform, FakeServer
 from trio_bridge import Account, OutcomeUnknown, Postponed, RequestFailed, StoreUnavailable, open_bridge
 from trio_bridge.agents import OpenClaw, OpenClawRoute
-from trio_bridge.agents._openclaw_asking import Asking
+from trio_bridge.agents.openclaw.asking import Asking
 from trio_bridge.engine.context import HandlerContext
 from trio_bridge.engine.executors import inline
 from trio_bridge.engine.memory import state_scope

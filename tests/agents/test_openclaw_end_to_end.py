@@ -13,7 +13,7 @@ from trio.testing import MockClock
 
 from trio_bridge import Alarm, Bridge, open_bridge
 from trio_bridge.agents import OpenClaw, OpenClawRoute, Route, Router
-from trio_bridge.agents._openclaw_gateway import open_gateway
+from trio_bridge.agents.openclaw.gateway import open_gateway
 from trio_bridge.agents.protocol import Agent, OpenableAgent
 from trio_bridge.config import Secret
 from trio_bridge.engine.store import Store

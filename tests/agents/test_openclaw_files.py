@@ -8,8 +8,8 @@ import attrs
 import pytest
 
 from trio_bridge import AccountRefused, Attachment, Conversation, Message, RateLimited, RequestFailed, Sender
-from trio_bridge.agents._openclaw_files import MOST, Passed, Room, pass_on
-from trio_bridge.agents.openclaw import PassedOn
+from trio_bridge.agents.openclaw.agent import PassedOn
+from trio_bridge.agents.openclaw.files import MOST, Passed, Room, pass_on
 from trio_bridge.engine.executors import inline
 
 ROOM = Room(image=1000, file=2000, whole=100_000)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_bridge.agents._openclaw_names import known_name, question_key, session_key, session_name, shared_key
+from trio_bridge.agents.openclaw.names import known_name, question_key, session_key, session_name, shared_key
 from trio_bridge.messages import Conversation, ConversationKind, Message, Sender
 
 

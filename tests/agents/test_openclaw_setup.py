@@ -13,9 +13,9 @@ from trio.testing import MockClock
 
 from trio_bridge import AccountRefused, BridgeError, ConfigError, RequestFailed, Secret
 from trio_bridge.agents import OpenClaw, OpenClawRoute
-from trio_bridge.agents._openclaw_gateway import open_gateway
 from trio_bridge.agents.apart import Apart
 from trio_bridge.agents.config import AGENTS, OpenClawConfig
+from trio_bridge.agents.openclaw.gateway import open_gateway
 from trio_bridge.stores.memory import MemoryStore
 from trio_bridge.testing.openclaw import OpenClawSimulator
 from trio_bridge.transport.memory import MemoryNetwork
@@ -115,7 +115,7 @@ async def test_what_can_not_be_read_is_said_before_the_first_message(over: str, 
 def test_what_signs_has_to_be_installed_unless_it_goes_over_http(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trio_bridge.agents.openclaw.find_spec", lambda name: None)
+    monkeypatch.setattr("trio_bridge.agents.openclaw.agent.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install 'trio-bridge\[openclaw\]'"):
         OpenClawConfig().build(tmp_path)
     assert OpenClawConfig(over="http").build(tmp_path)

@@ -13,7 +13,7 @@ import attrs
 import pytest
 
 from tests.docs.conftest import DOCS
-from trio_bridge.agents.openai import OpenAI
+from trio_bridge.agents.openai.agent import OpenAI
 from trio_bridge.platforms.dingtalk.config import DingTalk
 from trio_bridge.platforms.dingtalk.settings.groups import DingTalkGroup
 from trio_bridge.runner.sections import StoreSection

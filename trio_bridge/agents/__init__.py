@@ -3,8 +3,8 @@
 from .command import Command, CommandFailed
 from .echo import Echo
 from .extracting import extract_text
-from .openai import OpenAI
-from .openclaw import OpenClaw, OpenClawRoute
+from .openai.agent import OpenAI
+from .openclaw.agent import OpenClaw, OpenClawRoute
 from .protocol import Agent, OpenableAgent
 from .python import load_handler
 from .routing import Route, Router

@@ -12,8 +12,8 @@ from ..config import positive
 from ..errors import ConfigError
 from .command import Command
 from .echo import Echo
-from .openai import OpenAI
-from .openclaw import OpenClaw
+from .openai.agent import OpenAI
+from .openclaw.agent import OpenClaw
 from .protocol import Agent, OpenableAgent
 from .python import load_handler
 

@@ -30,7 +30,7 @@ from ._block import Block
 from ._openai_acts import Act, Asked, Hangs, Refuses, Says, Sends, chunks_of, completion, end_of
 
 if TYPE_CHECKING:
-    from ..agents.openai import OpenAI
+    from ..agents.openai.agent import OpenAI
 
 __all__ = ["Asked", "Hangs", "OpenAISimulator", "Refuses", "Says", "Sends"]
 
@@ -79,7 +79,7 @@ class OpenAISimulator(Block):
 
     def agent(self, **options: Any) -> OpenAI:
         """An agent that asks this simulator. ``options`` are passed on."""
-        from ..agents.openai import OpenAI  # whoever tests another client needs nothing of ours
+        from ..agents.openai.agent import OpenAI  # whoever tests another client needs nothing of ours
 
         given = {"url": self.url, "token": self.token, "model": self.models[0] if self.models else "any"}
         return OpenAI(**{**given, **options})

@@ -130,7 +130,8 @@ async def test_without_the_library_nothing_is_made(tmp_path, store, environment,
 
 def test_whoever_has_no_such_account_does_not_need_the_library():
     program = (
-        "import sys; sys.modules['cryptography'] = None\nimport trio_bridge, trio_bridge.platforms.openclaw.access.identity\n"
+        "import sys; sys.modules['cryptography'] = None\n"
+        "import trio_bridge, trio_bridge.platforms.openclaw.access.identity\n"
     )
 
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

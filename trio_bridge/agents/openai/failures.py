@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from ..errors import AccountRefused, BridgeError, RateLimited, RequestFailed
-from ..transport.http import HttpReply
+from ...errors import AccountRefused, BridgeError, RateLimited, RequestFailed
+from ...transport.http import HttpReply
 
 PAUSE: Final = 10.0
 """Seconds for an endpoint that is down or busy: a model takes that long to load, and the five attempts of a message

@@ -12,17 +12,17 @@ from urllib.parse import urlsplit, urlunsplit
 
 import attrs
 
-from ..config import Secret, not_negative, positive
-from ..engine.environment import Environment
-from ..engine.platform import PlatformConfig
-from ..errors import AccountRefused, ConfigError
-from ..lists import texts
-from ..platforms.openclaw.config import READ, WRITE
-from ..platforms.openclaw.config import OpenClaw as GatewayAccount
-from ..transport.tls import ssl_context
-from ..transport.urls import endpoint_of
-from .protocol import Agent, OpenableAgent
-from .rules import Rule
+from ...config import Secret, not_negative, positive
+from ...engine.environment import Environment
+from ...engine.platform import PlatformConfig
+from ...errors import AccountRefused, ConfigError
+from ...lists import texts
+from ...platforms.openclaw.config import READ, WRITE
+from ...platforms.openclaw.config import OpenClaw as GatewayAccount
+from ...transport.tls import ssl_context
+from ...transport.urls import endpoint_of
+from ..protocol import Agent, OpenableAgent
+from ..rules import Rule
 
 Over = Literal["websocket", "http"]
 PassedOn = Literal["images", "all", "none"]
@@ -177,10 +177,10 @@ class OpenClaw(OpenableAgent):
 
     def open(self, environment: Environment) -> AbstractAsyncContextManager[Agent]:
         if self.over == "http":
-            from ._openclaw_http import open_over_http
+            from .http import open_over_http
 
             return open_over_http(self, environment)
-        from ._openclaw_asking import open_asking  # a description alone loads no network code
+        from .asking import open_asking  # a description alone loads no network code
 
         return open_asking(self, environment)
 
@@ -189,7 +189,7 @@ class OpenClaw(OpenableAgent):
 
     async def probe(self, environment: Environment) -> str:
         """Log in, and look for the agents that are named here among the gateway's."""
-        from ._openclaw_probe import probe
+        from .probe import probe
 
         return await probe(self, environment)
 

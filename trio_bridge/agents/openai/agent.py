@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from ..config import Secret, not_negative, positive
-from ..engine.environment import Environment
-from ..errors import AccountRefused, ConfigError
-from ..transport.tls import ssl_context
-from ..transport.urls import endpoint_of
-from .protocol import Agent, OpenableAgent
+from ...config import Secret, not_negative, positive
+from ...engine.environment import Environment
+from ...errors import AccountRefused, ConfigError
+from ...transport.tls import ssl_context
+from ...transport.urls import endpoint_of
+from ..protocol import Agent, OpenableAgent
 
 
 def _base(url: str) -> str:
@@ -101,13 +101,13 @@ class OpenAI(OpenableAgent):
         return None if self.token is None else self.token.read()
 
     def open(self, environment: Environment) -> AbstractAsyncContextManager[Agent]:
-        from ._openai_model import open_model  # a description alone loads no network code
+        from .model import open_model  # a description alone loads no network code
 
         return open_model(self, environment)
 
     async def probe(self, environment: Environment) -> str:
         """Ask for the list of models, which costs nothing, and look for ours in it."""
-        from ._openai_probe import probe
+        from .probe import probe
 
         return await probe(self, environment)
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..engine.environment import Environment
-from ..engine.states import AccountState
-from ..engine.store import Store
-from ..errors import AccountRefused, ConnectionLost, RequestFailed
-from ..platforms.openclaw.config import WRITE
-from ..transport.http import open_http_client
-from ._openai_calls import bearer
-from ._openai_failures import failure_of
-from ._openclaw_gateway import Gateway, open_gateway
-from ._openclaw_http import IS_OFF, MODEL, OFF
-from .apart import Apart
-from .openclaw import OpenClaw
+from ...engine.environment import Environment
+from ...engine.states import AccountState
+from ...engine.store import Store
+from ...errors import AccountRefused, ConnectionLost, RequestFailed
+from ...platforms.openclaw.config import WRITE
+from ...transport.http import open_http_client
+from ..apart import Apart
+from ..openai.calls import bearer
+from ..openai.failures import failure_of
+from .agent import OpenClaw
+from .gateway import Gateway, open_gateway
+from .http import IS_OFF, MODEL, OFF
 
 
 async def probe(agent: OpenClaw, environment: Environment) -> str:

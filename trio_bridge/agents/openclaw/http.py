@@ -13,17 +13,17 @@ from typing import Any, Final
 import attrs
 import trio
 
-from ..engine.environment import Environment
-from ..errors import AccountRefused, ConfigError, NotSent, Postponed, RequestFailed
-from ..messages import Message
-from ..transport.http import open_http_client
-from ._openai_calls import Completions, Patience
-from ._openclaw_files import notes_on
-from ._openclaw_names import PREFIX, shared_key
-from ._openclaw_question import below, question_of
-from ._openclaw_routes import Routing
-from ._openclaw_session import Opening, Session, in_session
-from .openclaw import OpenClaw
+from ...engine.environment import Environment
+from ...errors import AccountRefused, ConfigError, NotSent, Postponed, RequestFailed
+from ...messages import Message
+from ...transport.http import open_http_client
+from ..openai.calls import Completions, Patience
+from .agent import OpenClaw
+from .files import notes_on
+from .names import PREFIX, shared_key
+from .question import below, question_of
+from .routes import Routing
+from .session import Opening, Session, in_session
 
 MODEL: Final = "openclaw"
 WHOLE: Final = 540.0

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from ..messages import Message
-from ..wire.characters import whole_characters
-from ._speaker import with_speaker
-from .openclaw import OpenClaw
+from ...messages import Message
+from ...wire.characters import whole_characters
+from .._speaker import with_speaker
+from .agent import OpenClaw
 
 JOINER: Final = "\N{WORD JOINER}"
 """Seen by nobody. A gateway does not take what follows it for a command."""

@@ -14,10 +14,10 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..errors import RemoteProtocolError
-from ..wire.characters import whole_characters
-from ..wire.sse import LONGEST, EventStream
-from ._openai_failures import failure_said
+from ...errors import RemoteProtocolError
+from ...wire.characters import whole_characters
+from ...wire.sse import LONGEST, EventStream
+from .failures import failure_said
 
 CUT_SHORT = "⚠ (cut short)"
 """What ends an answer that had become as long as it may."""

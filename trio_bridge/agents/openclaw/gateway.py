@@ -10,18 +10,18 @@ from typing import Final
 
 import trio
 
-from ..engine.account import Account
-from ..engine.bridge import serve_bridge
-from ..engine.environment import Environment
-from ..engine.states import AccountState
-from ..engine.store import Store
-from ..errors import AccountRefused, AccountStopped, ConfigError, Postponed
-from ..nurseries import open_background
-from ..platforms.openclaw.api.api import OpenClawApi
-from ..platforms.openclaw.config import OpenClaw
-from ..platforms.openclaw.hello import Hello
-from ..stores.memory import MemoryStore
-from .apart import Apart
+from ...engine.account import Account
+from ...engine.bridge import serve_bridge
+from ...engine.environment import Environment
+from ...engine.states import AccountState
+from ...engine.store import Store
+from ...errors import AccountRefused, AccountStopped, ConfigError, Postponed
+from ...nurseries import open_background
+from ...platforms.openclaw.api.api import OpenClawApi
+from ...platforms.openclaw.config import OpenClaw
+from ...platforms.openclaw.hello import Hello
+from ...stores.memory import MemoryStore
+from ..apart import Apart
 
 AGAIN: Final = 5.0
 """Seconds until a message looks again whether a gateway is back. Only the first of each conversation looks."""

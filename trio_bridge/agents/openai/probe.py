@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ..engine.environment import Environment
-from ..errors import RemoteProtocolError, RequestFailed
-from ..transport.http import HttpReply, open_http_client
-from ._openai_calls import bearer
-from ._openai_failures import failure_of
-from .openai import OpenAI
+from ...engine.environment import Environment
+from ...errors import RemoteProtocolError, RequestFailed
+from ...transport.http import HttpReply, open_http_client
+from .agent import OpenAI
+from .calls import bearer
+from .failures import failure_of
 
 NO_LIST = (404, 405, 501)
 

@@ -8,8 +8,8 @@ from typing import Final
 
 import attrs
 
-from ..messages import Message, ReplyStream
-from ._openclaw_names import known_name, session_key, session_name
+from ...messages import Message, ReplyStream
+from .names import known_name, session_key, session_name
 
 SESSION: Final = "openclaw_session"
 """Under which its name lies in the small state of the conversation."""

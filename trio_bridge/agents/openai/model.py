@@ -9,16 +9,16 @@ from typing import Any
 
 import attrs
 
-from ..engine.environment import Environment
-from ..messages import Message, ReplyStream
-from ..transport.http import open_http_client
-from ..wire.characters import whole_characters
-from ._openai_answer import WITHHELD
-from ._openai_calls import Completions, Patience
-from ._openai_failures import PerhapsTooLong
-from ._remembered import Bounds, Turn
-from ._speaker import with_speaker
-from .openai import OpenAI
+from ...engine.environment import Environment
+from ...messages import Message, ReplyStream
+from ...transport.http import open_http_client
+from ...wire.characters import whole_characters
+from .._remembered import Bounds, Turn
+from .._speaker import with_speaker
+from .agent import OpenAI
+from .answer import WITHHELD
+from .calls import Completions, Patience
+from .failures import PerhapsTooLong
 
 KEY = "openai"
 """Under which the turns lie in the small state of the conversation."""

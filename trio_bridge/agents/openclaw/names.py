@@ -13,7 +13,7 @@ import json
 import re
 from typing import Final
 
-from ..messages import Message
+from ...messages import Message
 
 PREFIX: Final = "trio-bridge"
 WORD: Final = 24

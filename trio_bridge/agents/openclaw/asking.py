@@ -17,18 +17,18 @@ from typing import Final
 
 import attrs
 
-from ..engine.environment import Environment
-from ..engine.executors import Executor
-from ..errors import RequestFailed
-from ..messages import Message
-from ..platforms.openclaw.chat.run import Run
-from ._openclaw_files import Room, pass_on
-from ._openclaw_gateway import Gateway, open_gateway
-from ._openclaw_names import question_key, shared_key
-from ._openclaw_question import STOPPED, below, question_of
-from ._openclaw_routes import Routing
-from ._openclaw_session import Opening, Session, in_session
-from .openclaw import OpenClaw
+from ...engine.environment import Environment
+from ...engine.executors import Executor
+from ...errors import RequestFailed
+from ...messages import Message
+from ...platforms.openclaw.chat.run import Run
+from .agent import OpenClaw
+from .files import Room, pass_on
+from .gateway import Gateway, open_gateway
+from .names import question_key, shared_key
+from .question import STOPPED, below, question_of
+from .routes import Routing
+from .session import Opening, Session, in_session
 
 MOST_FAILED: Final = 20
 """Failed runs of one message that are passed over: more than a message has attempts."""

@@ -19,12 +19,12 @@ from typing import Final
 import attrs
 import trio
 
-from ..engine.executors import Executor
-from ..errors import AccountRefused, RequestFailed
-from ..messages import Attachment, Message
-from ..platforms.openclaw.chat.chats import ChatFile
-from ..wire.filenames import safe_name
-from .openclaw import PassedOn
+from ...engine.executors import Executor
+from ...errors import AccountRefused, RequestFailed
+from ...messages import Attachment, Message
+from ...platforms.openclaw.chat.chats import ChatFile
+from ...wire.filenames import safe_name
+from .agent import PassedOn
 
 MOST: Final = 10
 """Files of one message."""

@@ -9,10 +9,10 @@ from typing import Any
 import attrs
 import trio
 
-from ..errors import ConnectionLost, NotSent, OutcomeUnknown, PeerSilent
-from ..transport.http import HttpClient, HttpReply, HttpStream
-from ._openai_answer import Answer, answer_of
-from ._openai_failures import failure_of, pause
+from ...errors import ConnectionLost, NotSent, OutcomeUnknown, PeerSilent
+from ...transport.http import HttpClient, HttpReply, HttpStream
+from .answer import Answer, answer_of
+from .failures import failure_of, pause
 
 OK = 200
 REFUSAL_SIZE = 64 * 1024

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..messages import Message
-from .openclaw import OpenClaw, OpenClawRoute
-from .rules import Plan, plan_for
+from ...messages import Message
+from ..rules import Plan, plan_for
+from .agent import OpenClaw, OpenClawRoute
 
 
 class Routing:

@@ -1,0 +1,1 @@
+"""The agent that asks a language model: whatever speaks as OpenAI does."""

@@ -1,0 +1,1 @@
+"""The agent that asks an OpenClaw Gateway."""
