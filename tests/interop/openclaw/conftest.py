@@ -11,8 +11,8 @@ import trio
 from tests.interop.openclaw.fake_model import FakeModel, open_model
 from tests.interop.openclaw.real_gateway import RealGateway, free_port
 
-LIMIT = 120.0
-"""Seconds that a test may take. Most is what gateways need to start, and to give up a model that fails."""
+LIMIT = 180.0
+"""Seconds that a test may take. Most is what gateways need to start and to take up what was cut off."""
 
 
 @pytest.fixture(scope="session", params=[3, 4], ids=["v3", "v4"])

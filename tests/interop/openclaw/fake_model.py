@@ -19,16 +19,18 @@ from trio_bridge.testing._openai_acts import chunk, event
 from trio_bridge.transport.server import HttpRequest, HttpResponse, HttpStreamResponse, SendPiece, serve_listener
 from trio_bridge.transport.tcp import SystemNetwork
 
-QUESTION = re.compile(r"#(\w+) (echo|count|hang|refuse|fail|silent)(?: (\d+))?")
+QUESTION = re.compile(r"#(\w+) (echo|count|hang|refuse|silent)(?: (\d+))?")
 PAUSE = 0.05
 """Seconds between the words of an answer that counts."""
 MODEL = "fake-1"
+REFUSED = 400
+"""Not 500: that is tried again by gateways, for a minute and more."""
 
 
 @attrs.frozen
 class Question:
     """What was asked: ``echo`` answers at once, ``count 20`` with twenty words, ``hang`` with one, and with a second
-    one when it is released; ``refuse`` and ``fail`` with an HTTP status, ``silent`` with nothing to say."""
+    one when it is released; ``refuse`` with an HTTP status, ``silent`` with nothing to say."""
 
     name: str
     verb: str
@@ -73,11 +75,9 @@ class FakeModel:
         self.runs[question.name] += 1
         self.bodies[question.name] = body
         self._tell()
-        match question.verb:
-            case "refuse":
-                return _refusal(400)
-            case "fail":
-                return _refusal(500)
+        if question.verb == "refuse":
+            error = {"message": "the model is unwell", "type": "server_error"}
+            return HttpResponse.json({"error": error}, status=REFUSED)
 
         async def write(send: SendPiece) -> bool:
             self.left[question.name] += 1  # until it is known better
@@ -141,7 +141,3 @@ def _said(body: Mapping[str, Any]) -> Iterator[str]:
         if message["role"] == "user":
             content = message["content"]
             yield content if isinstance(content, str) else " ".join(part.get("text", "") for part in content)
-
-
-def _refusal(status: int) -> HttpResponse:
-    return HttpResponse.json({"error": {"message": "the model is unwell", "type": "server_error"}}, status=status)

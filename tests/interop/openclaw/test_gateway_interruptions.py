@@ -41,7 +41,7 @@ async def test_a_gateway_that_ends_in_the_middle_of_two_answers(
     answers: dict[str, str] = {}
 
     async def see_through(run: Run, session: str) -> None:
-        answers[session] = await run.finish()
+        answers[session] = (await run.finish()).strip()  # a history has more spaces than a stream
 
     async with open_operator(gateway, **BRIEF) as account:
         await ask(account, known, "#before echo")
