@@ -136,9 +136,7 @@ class Supervisor:
         elif outcome.refusal is not None and self._waits_for_the_same(outcome.refusal):
             logger.debug("still refused", extra=fields)
         elif outcome.refusal is not None:
-            # A person was told once, and is asked for patience by every further try.
-            told = outcome.refusal.kind == "pairing" and str(outcome.refusal) == str(self.last_error)
-            logger.log(logging.DEBUG if told else logging.ERROR, "refused", extra=fields)
+            logger.error("refused", extra=fields)
         else:
             logger.info("lost" if outcome.was_run else "not connected", extra=fields)
         self._note(outcome)

@@ -39,7 +39,6 @@ class _Call:
     """One request on one connection."""
 
     id: str
-    method: str
     frame: str
     taken: bool = False
     response: Response | None = None
@@ -144,7 +143,7 @@ class Line(Requests):
             raise NotSent(f"{method}: too many requests wait for this gateway")
         self._number += 1
         id_ = str(self._number)
-        call = self._calls[id_] = _Call(id_, method, request_frame(id_, text))
+        call = self._calls[id_] = _Call(id_, request_frame(id_, text))
         self._unsent.append(call)
         self._unsent_size += len(call.frame)
         self._bell.ring()

@@ -15,6 +15,7 @@ from ...engine.platform import Platform, PlatformConfig, Services
 from ...errors import ConfigError
 from ...lists import texts
 from .access import device_tokens, identity
+from .sessions import LONGEST_KEY
 
 READ, WRITE = "operator.read", "operator.write"
 
@@ -112,5 +113,5 @@ class OpenClaw(PlatformConfig):
                 yield f"{name}: expected a secret, not nothing"
         if self.token is not None and self.credentials is not None:
             yield "credentials: expected either these or token, not both"
-        if self.session_key is not None and not 1 <= len(self.session_key.strip()) <= 512:
-            yield "session_key: expected 1 to 512 characters"
+        if self.session_key is not None and not 1 <= len(self.session_key.strip()) <= LONGEST_KEY:
+            yield f"session_key: expected 1 to {LONGEST_KEY} characters"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 from ...messages import Conversation, Message, MessageContext, Sender
@@ -20,19 +20,12 @@ ENDS: Final = ("final", "aborted", "error")
 
 def delivery_of(event: Event, wanted: Collection[str], is_ours: Callable[[object], bool]) -> Delivery | None:
     """An event as something to store, or ``None`` for what nobody asked for."""
-    if event.name not in wanted:
-        return None
     payload = event.payload
+    if event.name not in wanted or (event.name == "chat" and not _is_end_of_another(payload, is_ours)):
+        return None
     data = json.dumps(payload, ensure_ascii=False)
-    if event.name == "chat":
-        run_id = word(payload.get("runId"))
-        if payload.get("state") not in ENDS or is_ours(run_id):
-            return None
-        key = f"chat:{run_id}"
-    elif id_ := word(payload.get("id")):
-        key = f"{event.name}:{id_}"
-    else:
-        key = f"{event.name}:{hashlib.sha256(data.encode()).hexdigest()[:32]}"
+    id_ = word(payload.get("runId" if event.name == "chat" else "id"))
+    key = f"{event.name}:{id_ or hashlib.sha256(data.encode()).hexdigest()[:32]}"
     return Delivery(key, word(payload.get("sessionKey")) or event.name, event.name, data)
 
 
@@ -55,3 +48,8 @@ def message_of(delivery: Delivery, config: OpenClaw, context: MessageContext | N
         raw={"event": delivery.topic, **payload},
         context=context,
     )
+
+
+def _is_end_of_another(payload: Mapping[str, Any], is_ours: Callable[[object], bool]) -> bool:
+    """Whether a run ends with it that nobody here waits for."""
+    return payload.get("state") in ENDS and not is_ours(word(payload.get("runId")))

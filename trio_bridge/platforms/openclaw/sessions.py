@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 LONGEST_KEY: Final = 512
+"""Characters."""
 
 
 def canonical(key: str, default_agent: str) -> str:

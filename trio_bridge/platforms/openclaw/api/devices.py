@@ -126,5 +126,4 @@ def _approved(payload: Any) -> GatewayDevice:
 
 
 def _scopes(fields: Fields) -> frozenset[str]:
-    scopes = fields.raw.get("scopes")
-    return frozenset(each for each in scopes if isinstance(each, str)) if isinstance(scopes, list) else frozenset()
+    return frozenset(fields.texts("scopes"))

@@ -74,7 +74,6 @@ class Gateway:
         self.facts = Facts(self, settings, self._uptime_ms, self.rng)
         self.pairing = Pairing(self, self.devices, self.dismiss, self._proved_by_token)
         self.rooms = Rooms(self)
-        self.rooms.door.ready = lambda: not self.handshake.starting
         self._rooms: Sequence[Room] = (self.facts, self.pairing, *self.rooms.all)
         self._methods: dict[str, Entry] = {}
         for room in self._rooms:
