@@ -346,7 +346,13 @@ class Account:
         refusal = self._refusal
         if refusal is None:
             raise AssertionError("quarantine has a reason")  # pragma: no cover
-        return AccountRefused(str(refusal), kind=refusal.kind, code=refusal.code)
+        return AccountRefused(
+            str(refusal),
+            kind=refusal.kind,
+            code=refusal.code,
+            retry_after=refusal.retry_after,
+            details=refusal.details,
+        )
 
     def _follow(self) -> None:
         """Something changed within the life: show it."""
