@@ -64,18 +64,18 @@ def last_error(account: Account) -> str:
 async def test_refused(autojump_clock: MockClock, refusal: Refuses | Closes, kind: str, words: str) -> None:
     async with simulated() as stage:
         stage.gateway.script("connect", refusal, times=2)
-        async with stage.account() as account:
+        async with stage.account(refused_probe=60.0) as account:  # in place of an hour
             with pytest.raises(AccountRefused) as caught:
                 await account.wait_ready()
             assert caught.value.kind == kind
             assert words in str(caught.value)
             assert words in last_error(account)
             assert (account.state, account.alarms) == ("quarantined", set())
-            await trio.sleep(3500)
+            await trio.sleep(58)
             assert len(stage.logins) == 1
-            await trio.sleep(200)
+            await trio.sleep(10)
             assert len(stage.logins) == 2
-            with trio.fail_after(3700):
+            with trio.fail_after(70):
                 await stage.gateway.next_connection()  # it comes back when the gateway has changed its mind
 
 
