@@ -10,8 +10,10 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from tests.platforms.openclaw.recorded import Desk
 from trio_bridge.engine.account import Account
 from trio_bridge.errors import RequestFailed
+from trio_bridge.platforms.openclaw.api.devices import Devices
 from trio_bridge.platforms.openclaw.gateway.methods import Personality
 from trio_bridge.stores.memory import MemoryStore
 from trio_bridge.testing.openclaw import OpenClawSimulator
@@ -95,6 +97,21 @@ async def test_our_own_new_token_is_kept_before_the_gateway_closes(
         simulator.settings.token = "another"
         async with simulator.open_account(name="d", scopes=SCOPES, store=store, token=None) as account:
             assert account.state == "ready"
+
+
+async def test_only_the_token_that_we_log_in_with_is_kept() -> None:
+    desk, kept = Desk(), []
+    desk.answers["device.token.rotate"] = {"token": "new", "scopes": ["operator.read"]}
+
+    async def keep(token: str, scopes: frozenset[str], issued_at: float) -> None:
+        kept.append((token, scopes))
+
+    devices = Devices(desk.caller, lambda: "ours", keep)
+    await devices.rotate(role="node")
+    await devices.rotate("another")
+    assert kept == []
+    await devices.rotate("ours")
+    assert kept == [("new", {"operator.read"})]
 
 
 @both

@@ -8,6 +8,7 @@ from typing import Any, Final
 import attrs
 import trio
 
+from ..access.offer import ROLE
 from .asking import Caller
 from .reading import Fields
 
@@ -104,19 +105,20 @@ class Devices:
         """The device is known no more, and has to be approved again."""
         await self._caller.tell("device.pair.remove", {"deviceId": device_id}, Fields.of)
 
-    async def rotate(self, device_id: str | None = None, *, role: str = "operator") -> None:
+    async def rotate(self, device_id: str | None = None, *, role: str = ROLE) -> None:
         """A device has another token; by default ours, whose new one is kept before anything else happens.
 
         The gateway tells a new token only to the device itself, and only if that logged in with its former one.
         """
-        own = device_id is None or device_id == self._own_id()
-        wanted = {"deviceId": device_id or self._own_id(), "role": role}
+        own_id = self._own_id()
+        wanted = {"deviceId": device_id or own_id, "role": role}
         given = await self._caller.tell("device.token.rotate", wanted, Fields.of)
-        if own and (token := given.text("token")):
+        # We log in as an operator alone: what our device may show as something else is not for the next login.
+        if wanted == {"deviceId": own_id, "role": ROLE} and (token := given.text("token")):
             with trio.move_on_after(KEEP_LIMIT, shield=True):
                 await self._keep(token, _scopes(given), given.moment("rotatedAtMs") or 0.0)
 
-    async def revoke(self, device_id: str, *, role: str = "operator") -> None:
+    async def revoke(self, device_id: str, *, role: str = ROLE) -> None:
         """The device's token is good no more; with the shared secret it may log in again."""
         await self._caller.tell("device.token.revoke", {"deviceId": device_id, "role": role}, Fields.of)
 
