@@ -328,7 +328,17 @@ async def test_what_was_asked_before_the_gateway_went_is_known_to_have_been_aske
         ("[x]/stop", "[x]\u2060/stop"),
         ("mei:/stop", "mei:\u2060/stop"),
         ("a\n/ status", "a\n\u2060/ status"),
-        ("see https://example.com/a and ./b/c and ~/d, 1/2 and wow! great", None),
+        ("/[x]status", "\u2060/[x]status"),
+        ("/4o", "\u2060/4o"),
+        (r"\n/status", "\\n\u2060/status"),
+        (r"hi\n/elevated full", "hi\\n\u2060/elevated full"),
+        ("!(ls)", "\u2060!(ls)"),
+        ("!\ufeffls", "\u2060!ls"),
+        ("!//bin/ls", "\u2060!//bin/ls"),
+        ("/\x01status", "\u2060/status"),
+        ("a\x00b\x7f\tc\nd", "ab\tc\nd"),
+        ("cafe\u0301", "caf\u00e9"),
+        ("see https://example.com/a, //b, /etc/hosts and ./b/c and ~/d, 1/2 and wow! great", None),
     ],
 )
 async def test_what_looks_like_a_command_is_text(
@@ -345,8 +355,11 @@ async def test_commands_can_be_allowed(autojump_clock: MockClock, gateway: FakeG
     assert gateway.asked[0].text == "/model cheap"
 
 
-async def test_what_says_nothing_is_not_asked(autojump_clock: MockClock, gateway: FakeGateway, begin: Begin) -> None:
+@pytest.mark.parametrize("said", ["  ", "\ufeff", "\x01 \x7f"], ids=["blanks", "mark", "control characters"])
+async def test_what_says_nothing_is_not_asked(
+    said: str, autojump_clock: MockClock, gateway: FakeGateway, begin: Begin
+) -> None:
     async with begin() as life:
-        await life.say("m1", "  ")
+        await life.say("m1", said)
         assert life.server.answers == []
     assert gateway.asked == []

@@ -187,8 +187,8 @@ async def test_commands_are_text_and_files_are_named(
 ) -> None:
     async with asking(dingtalk, gateway4):
         await dingtalk.ask("/status")
-        await dingtalk.send_file(b"%PDF", "report.pdf")
+        await dingtalk.send_file(b"%PDF", "a] !ls.pdf")
         await gateway4.wait_until(lambda: len(gateway4.questions) == 2)
         await trio.sleep(10)
     texts = [question.text for question in gateway4.questions]
-    assert texts == ["\u2060/status", "[file report.pdf: not passed on]"]
+    assert texts == ["\u2060/status", "[file a] \u2060!ls.pdf: not passed on]"]

@@ -26,7 +26,7 @@ from .agent import OpenClaw
 from .files import Room, pass_on
 from .gateway import Gateway, open_gateway
 from .names import question_key, shared_key
-from .question import STOPPED, below, question_of
+from .question import STOPPED, below, question_of, said_in
 from .routes import Routing
 from .session import Opening, Session, in_session
 
@@ -66,7 +66,7 @@ class Asking:
     """How many runs failed, by the first key of their message: those that were asked, and are not answered yet."""
 
     async def __call__(self, message: Message) -> None:
-        if not (message.text.strip() or message.attachments):
+        if not (said_in(message) or message.attachments):
             return
         await self._gateway.wait_ready(self._agent.ready_timeout)
         await in_session(message, self._answer, keep=self._agent.session_key is None)
@@ -108,7 +108,7 @@ class Asking:
         )
         passed = await pass_on(message, agent.files, room, self._disk)
         told = message.system_prompt if session.begins else ""
-        text = below(told, question_of(message, agent), *passed.notes)
+        text = below(told, question_of(message, agent, *passed.notes))
         return self._gateway.api.chat(
             session_key, text, attachments=passed.files, key=key, asked_before=asked_before, abort=False
         )

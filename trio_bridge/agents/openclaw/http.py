@@ -21,7 +21,7 @@ from ..openai.calls import Completions, Patience
 from .agent import OpenClaw
 from .files import notes_on
 from .names import PREFIX, shared_key
-from .question import below, question_of
+from .question import question_of, said_in
 from .routes import Routing
 from .session import Opening, Session, in_session
 
@@ -79,7 +79,7 @@ class OverHttp:
         self._refusal: _Refusal | None = None
 
     async def __call__(self, message: Message) -> None:
-        if not (message.text.strip() or message.attachments):
+        if not (said_in(message) or message.attachments):
             return
         self._heed_refusal()
         await in_session(message, self._answer, keep=self._agent.session_key is None)
@@ -105,7 +105,7 @@ class OverHttp:
     def _pieces(self, message: Message, session: Session) -> AsyncGenerator[str]:
         agent_id = self._routing.agent_for(message)
         told = [{"role": "system", "content": message.system_prompt}] if message.system_prompt else []
-        asked = below(question_of(message, self._agent), *notes_on(message))
+        asked = question_of(message, self._agent, *notes_on(message))
         request: dict[str, Any] = {
             "model": f"{MODEL}/{agent_id}" if agent_id else MODEL,
             "messages": [*told, {"role": "user", "content": asked}],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
+from unicodedata import normalize
 
 from ...messages import Message
 from ...wire.characters import whole_characters
@@ -16,16 +17,31 @@ JOINER: Final = "\N{WORD JOINER}"
 STOPPED: Final = "⚠ (stopped)"
 """What ends an answer that somebody stopped at the gateway."""
 
-_COMMAND: Final = re.compile(r"(?<![\w./~-])[/!](?=\s*[^\W\d_])")
-"""The beginning of a command, wherever in a text a gateway looks for one; paths and addresses are none."""
+_DROPPED: Final = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 127, 0xFEFF])
+"""Characters that a gateway drops before it looks for commands, refuses (the first), or takes for blanks (the last)."""
+
+_COMMAND: Final = re.compile(r"(?:(?<=\\n)|(?<![\w./~-]))(?:!|/(?!/|[\w.-]+/))")
+"""The beginning of a command, wherever in a text a gateway may look for one, whatever follows: it takes out some of
+what stands between a sign and a word, and what stands before a sign. Two letters, a backslash and an n, are a blank to
+it. Paths and addresses are no commands."""
 
 
-def question_of(message: Message, agent: OpenClaw) -> str:
-    """What was said; nothing where nothing was."""
-    if not message.text.strip():
-        return ""
-    said = with_speaker(message) if agent.show_sender else message.text
-    return whole_characters(said if agent.commands else _COMMAND.sub(lambda sign: JOINER + sign[0], said))
+def said_in(message: Message) -> str:
+    """What was said, in characters that a gateway takes; nothing where nothing was."""
+    said = whole_characters(message.text).translate(_DROPPED)
+    return said if said.strip() else ""
+
+
+def question_of(message: Message, agent: OpenClaw, *notes: str) -> str:
+    """What was said, and below it notes on files: no command, unless those are allowed.
+
+    It is composed as gateways do it, whose histories are searched for these very words.
+    """
+    said = said_in(message)
+    if said and agent.show_sender:
+        said = with_speaker(message)
+    plain = normalize("NFC", whole_characters(below(said, *notes)).translate(_DROPPED))
+    return plain if agent.commands else _COMMAND.sub(lambda sign: JOINER + sign[0], plain)
 
 
 def below(*parts: str) -> str:
