@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Iterator, Mapping
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,44 +14,87 @@ import pytest
 
 from tests.docs.conftest import DOCS
 from trio_bridge.agents.openai.agent import OpenAI
+from trio_bridge.config import AccountConfig
 from trio_bridge.platforms.dingtalk.config import DingTalk
 from trio_bridge.platforms.dingtalk.settings.groups import DingTalkGroup
+from trio_bridge.platforms.openclaw.config import OpenClaw
 from trio_bridge.runner.sections import StoreSection
 
 TESTS = DOCS.parent / "tests"
-FEATURES, MISTAKES = 74, 70
-TABLES: Mapping[str, type[Any]] = {
-    "": DingTalk,
-    "dingtalk": DingTalk,
-    "dingtalk/group": DingTalkGroup,
-    "openai": OpenAI,
-    "store": StoreSection,
-}
-
-TABLE = (DOCS / "dingtalk-features.md").read_text(encoding="utf-8")
-PAGE = (DOCS / "dingtalk-proofs.md").read_text(encoding="utf-8")
-
-ROWS = re.findall(r"^\| (\d+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", TABLE, re.MULTILINE)
-KEYS = re.findall(r"\{confval\}`(?:[^`<]+<)?([^`>]+)>?`", TABLE)
-
-
-def items(heading: str) -> dict[int, tuple[str, list[str]]]:
-    """The list below a heading: by its numbers, what is said and the tests that are named."""
-    _, _, text = PAGE.partition(f"\n## {heading}\n")
-    found = re.findall(r"^(\d+)\. (.+)\n((?: +\* .+\n)*)", text.partition("\n## ")[0], re.MULTILINE)
-    return {int(number): (said, re.findall(r"\* `([^`]+)`", tests)) for number, said, tests in found}
-
-
-PROOFS, AVOIDED = items("Features"), items("Mistakes that others made")
-
-
+FEATURES = "Features"
 FACES = {
     *("account", "bridge", "open_account", "open_bridge"),
     *("load_config", "extract_text"),
     # Helpers of tests that do one of these.
     *("opened", "stage", "begin", "load", "read", "problems", "text_of"),
+    # What an account is made of.
+    "OpenClaw",
 }
 """What a test calls that stands where an application stands."""
+
+
+@attrs.frozen(slots=False)
+class Pages:
+    """What is said of a platform's features, and of the tests that prove it."""
+
+    platform: str
+    lists: Mapping[str, int]
+    """How many there are of what, by the headings above them; the features are the first of them."""
+    mistakes: str
+    """The heading above those that tests name by their numbers."""
+    keys: Mapping[str, type[Any]]
+    """What has the keys that are named, by their scopes."""
+
+    @cached_property
+    def table(self) -> str:
+        return (DOCS / f"{self.platform}-features.md").read_text(encoding="utf-8")
+
+    @property
+    def rows(self) -> list[tuple[str, str, str, str]]:
+        """The table of features: number, name, state and how."""
+        return re.findall(r"^\| (\d+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", self.table, re.MULTILINE)
+
+    def items(self, heading: str) -> dict[int, tuple[str, list[str]]]:
+        """The list below a heading: by its numbers, what is said and the tests that are named."""
+        _, _, text = self._proofs.partition(f"\n## {heading}\n")
+        found = re.findall(r"^(\d+)\. (.+)\n((?: +\* .+\n)*)", text.partition("\n## ")[0], re.MULTILINE)
+        return {int(number): (said, re.findall(r"\* `([^`]+)`", tests)) for number, said, tests in found}
+
+    def tests(self, *headings: str) -> list[str]:
+        """The tests that are named below these headings."""
+        return [test for heading in headings for _, tests in self.items(heading).values() for test in tests]
+
+    def found(self, test: str) -> ast.AST | None:
+        """The test that is named, if it exists."""
+        path, _, name = test.partition("::")
+        file = TESTS / path if "/" in path else self.folder / path
+        return functions(file).get(name) if name.startswith("test_") and file.is_file() else None
+
+    def called(self, test: str) -> set[str]:
+        """The names of what a test calls, without what stands before a dot."""
+        node = self.found(test)
+        calls = [each.func for each in ast.walk(node) if isinstance(each, ast.Call)] if node else []
+        return {
+            each.attr if isinstance(each, ast.Attribute) else each.id
+            for each in calls
+            if isinstance(each, ast.Name | ast.Attribute)
+        }
+
+    def numbered(self) -> Iterator[tuple[int, str]]:
+        """The tests that have the numbers of mistakes in their names: ``test_trap_1_and_24_…`` is about two of them."""
+        for file in self.folder.glob("test_*.py"):
+            for name in functions(file):
+                match = re.match(r"test_(?:row_\d+_and_)?trap_(\d+(?:_(?:and_)?\d+)*)_", name)
+                for number in re.findall(r"\d+", match[1]) if match else ():
+                    yield int(number), f"{file.name}::{name}"
+
+    @property
+    def folder(self) -> Path:
+        return TESTS / "platforms" / self.platform
+
+    @cached_property
+    def _proofs(self) -> str:
+        return (DOCS / f"{self.platform}-proofs.md").read_text(encoding="utf-8")
 
 
 @cache
@@ -61,63 +104,71 @@ def functions(file: Path) -> Mapping[str, ast.AST]:
     return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
 
 
-def found(test: str) -> ast.AST | None:
-    """The test that is named, if it exists."""
-    path, _, name = test.partition("::")
-    file = TESTS / path if "/" in path else TESTS / "platforms" / "dingtalk" / path
-    return functions(file).get(name) if name.startswith("test_") and file.is_file() else None
+each_platform = pytest.mark.parametrize(
+    "pages",
+    [
+        Pages(
+            "dingtalk",
+            {FEATURES: 74, "Mistakes that others made": 70},
+            "Mistakes that others made",
+            {
+                "": AccountConfig,
+                "dingtalk": DingTalk,
+                "dingtalk/group": DingTalkGroup,
+                "openai": OpenAI,
+                "store": StoreSection,
+            },
+        ),
+        Pages(
+            "openclaw",
+            {FEATURES: 47, "What gateways do": 36, "Failures": 3, "Mistakes that are easily made": 19},
+            "Mistakes that are easily made",
+            {"": AccountConfig, "openclaw": OpenClaw},
+        ),
+    ],
+    ids=lambda pages: pages.platform,
+)
 
 
-def called(test: str) -> set[str]:
-    """The names of what a test calls, without what stands before a dot."""
-    node = found(test)
-    calls = [each.func for each in ast.walk(node) if isinstance(each, ast.Call)] if node else []
-    return {
-        each.attr if isinstance(each, ast.Attribute) else each.id
-        for each in calls
-        if isinstance(each, ast.Name | ast.Attribute)
+@each_platform
+def test_every_feature_has_a_row_and_the_same_name_beside_its_tests(pages: Pages) -> None:
+    assert {number: said for number, (said, _) in pages.items(FEATURES).items()} == {
+        int(number): said for number, said, *_ in pages.rows
     }
 
 
-def test_every_feature_has_a_row_and_a_list_of_tests() -> None:
-    assert [int(number) for number, *_ in ROWS] == [*range(1, FEATURES + 1)]
-    assert {number: said for number, (said, _) in PROOFS.items()} == {int(number): said for number, said, *_ in ROWS}
+@each_platform
+def test_nothing_is_left_out_and_nothing_is_without_a_test(pages: Pages) -> None:
+    absent = {int(number) for number, _, state, _ in pages.rows if state == "**no**"}
+    assert {state for _, _, state, _ in pages.rows} == {"yes", "differently", "**no**"}
+    for heading, count in pages.lists.items():
+        items = pages.items(heading)
+        assert [*items] == [*range(1, count + 1)]
+        without = {number for number, (_, tests) in items.items() if not tests}
+        assert without <= (absent if heading == FEATURES else set())
 
 
-def test_no_feature_is_there_without_a_test() -> None:
-    states = {int(number): state for number, _, state, _ in ROWS}
-    assert set(states.values()) == {"yes", "differently", "**no**"}
-    assert [number for number, state in states.items() if state != "**no**" and not PROOFS[number][1]] == []
+@each_platform
+def test_every_key_of_the_table_exists(pages: Pages) -> None:
+    keys = re.findall(r"\{confval\}`(?:[^`<]+<)?([^`>]+)>?`", pages.table)
+    assert len(keys) >= 15
+    scoped = [key.rpartition("/") for key in keys]
+    assert [(scope, name) for scope, _, name in scoped if name not in attrs.fields_dict(pages.keys[scope])] == []
 
 
-def test_every_key_of_the_table_exists() -> None:
-    assert len(KEYS) > 70
-    scoped = [key.rpartition("/") for key in KEYS]
-    assert [(scope, name) for scope, _, name in scoped if name not in attrs.fields_dict(TABLES[scope])] == []
+@each_platform
+def test_every_test_that_is_named_exists(pages: Pages) -> None:
+    assert [test for test in pages.tests(*pages.lists) if pages.found(test) is None] == []
 
 
-def test_every_mistake_is_listed_with_its_tests() -> None:
-    assert [*AVOIDED] == [*range(1, MISTAKES + 1)]
-    assert [number for number, (_, tests) in AVOIDED.items() if not tests] == []
+@each_platform
+def test_every_feature_is_tested_where_an_application_stands(pages: Pages) -> None:
+    assert [test for test in pages.tests(FEATURES) if not pages.called(test) & FACES] == []
 
 
-@pytest.mark.parametrize("proofs", [PROOFS, AVOIDED], ids=["features", "mistakes"])
-def test_every_test_that_is_named_exists(proofs: dict[int, tuple[str, list[str]]]) -> None:
-    assert [test for _, tests in proofs.values() for test in tests if found(test) is None] == []
-
-
-def test_every_feature_is_tested_where_an_application_stands() -> None:
-    tests = [test for _, tests in PROOFS.values() for test in tests]
-    assert [test for test in tests if not called(test) & FACES] == []
-
-
-def test_every_test_with_the_number_of_a_mistake_is_listed_there() -> None:
-    """``test_trap_1_and_24_…`` is about two of them."""
-    unlisted = []
-    for file in (TESTS / "platforms" / "dingtalk").glob("test_*.py"):
-        for name in functions(file):
-            numbered = re.match(r"test_(?:row_\d+_and_)?trap_(\d+(?:_(?:and_)?\d+)*)_", name)
-            for number in re.findall(r"\d+", numbered[1]) if numbered else ():
-                if f"{file.name}::{name}" not in AVOIDED[int(number)][1]:
-                    unlisted.append(f"{number}: {file.name}::{name}")
-    assert sorted(unlisted) == []
+@each_platform
+def test_every_test_with_the_number_of_a_mistake_is_listed_there(pages: Pages) -> None:
+    avoided = pages.items(pages.mistakes)
+    numbered = list(pages.numbered())
+    assert numbered
+    assert sorted(test for number, test in numbered if test not in avoided[number][1]) == []
