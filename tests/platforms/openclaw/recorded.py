@@ -53,12 +53,14 @@ class Desk:
             if methods is None
             else frozenset(methods),
         )
+        self.last_hello: Hello | None = None
+        """What it said before, where it says nothing any more."""
         self.answers: dict[str, Any] = {}
         """What is answered in place of what was recorded: a payload, or an error to raise."""
         self.asked: list[tuple[str, Any, bool]] = []
         """Method, parameters, and whether it may be asked again."""
         self.unsupported = Unsupported()
-        self.caller = Caller(self.request, lambda: self.hello, self.unsupported)
+        self.caller = Caller(self.request, lambda: self.hello, lambda: self.hello or self.last_hello, self.unsupported)
 
     async def request(
         self,

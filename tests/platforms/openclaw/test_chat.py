@@ -186,6 +186,27 @@ async def test_two_runs_of_a_session_wait_for_each_other_and_of_two_sessions_do_
         assert len(simulator.rooms.turns.asked) == 3
 
 
+async def test_a_turn_that_began_without_a_connection_holds_on_the_next(autojump_clock: MockClock) -> None:
+    async with opened(responder=saying(Say("one"), Hold())) as (simulator, account):
+
+        async def ask(text: str) -> None:
+            async with account.api.chat("room", text) as run:
+                await run.finish()
+
+        async with trio.open_nursery() as nursery:
+            await simulator.stop()
+            await trio.testing.wait_all_tasks_blocked()
+            assert account.api.hello is None
+            nursery.start_soon(ask, "first")
+            await trio.sleep(1)
+            await simulator.start()
+            await simulator.wait_until(lambda: simulator.messages)
+            nursery.start_soon(ask, "second")
+            await trio.sleep(10)
+            assert [sent.text for sent in simulator.messages] == ["first"]
+            nursery.cancel_scope.cancel()
+
+
 async def test_without_turns_the_gateway_steers_and_each_question_ends(autojump_clock: MockClock) -> None:
     responder = saying(Say("both"), Pause(20))
     async with opened(4, responder, single_run_per_session=False) as (_, account):

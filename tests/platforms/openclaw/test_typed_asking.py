@@ -14,6 +14,7 @@ from trio_bridge.platforms.openclaw.api.approvals import Approvals
 from trio_bridge.platforms.openclaw.api.cache import MessageCache
 from trio_bridge.platforms.openclaw.api.compaction import Checkpoint, Compaction
 from trio_bridge.platforms.openclaw.api.devices import Devices
+from trio_bridge.platforms.openclaw.api.messages import ChatMessage
 from trio_bridge.platforms.openclaw.api.sessions import Sessions, is_main
 from trio_bridge.platforms.openclaw.api.skills import Skills
 from trio_bridge.platforms.openclaw.api.typed import TypedCalls
@@ -40,8 +41,8 @@ async def keep_nothing(token: str, scopes: frozenset[str], issued_at: float) -> 
     raise AssertionError("nobody gave us a token")
 
 
-def api_of(desk: Desk, *, session_key: str | None = None) -> TypedCalls:
-    cache = MessageCache(10, 10**6)
+def api_of(desk: Desk, *, session_key: str | None = None, cache: MessageCache | None = None) -> TypedCalls:
+    cache = MessageCache(10, 10**6) if cache is None else cache
     return TypedCalls(
         sessions=Sessions(desk.caller, NoSubscriptions(), cache),
         compaction=Compaction(desk.caller),
@@ -179,6 +180,19 @@ async def test_main_sessions_are_neither_deleted_nor_reset_by_mistake(key: str) 
     await sessions.delete(key, even_main=True)
     await sessions.reset(key, even_main=True)
     assert [method for method, _, _ in desk.asked] == ["sessions.delete", "sessions.reset"]
+
+
+def test_sessions_are_called_what_they_were_called_while_there_was_a_connection() -> None:
+    desk, cache = Desk(), MessageCache(10, 10**6)
+    desk.last_hello = Hello(protocol=4, default_agent="ops", session_key="agent:ops:main")
+    desk.hello = None
+    api = api_of(desk, cache=cache)
+    cache.add("agent:ops:main", [ChatMessage(id="1")])
+    cache.add("agent:ops:room", [ChatMessage(id="2")])
+
+    assert [message.id for message in (*api.cached(), *api.cached("room"))] == ["1", "2"]
+    api.clear_cache("room")
+    assert api.cached("room") == ()
 
 
 def test_main_sessions_are_known_before_the_first_connection() -> None:

@@ -167,6 +167,8 @@ class Calls:
     def __init__(self, answer_within: float) -> None:
         self._answer_within = answer_within
         self._line: Line | None = None
+        self.last_hello: Hello | None = None
+        """What the gateway said of itself when it last let us in."""
         self._refusal: BridgeError | None = None
         self._stopped = False
         self._news = trio.lowlevel.ParkingLot()
@@ -246,7 +248,7 @@ class Calls:
 
     def connected(self, line: Line) -> None:
         """There is a connection: requests go there from now on. What an older one has in hand it may still end."""
-        self._line, self._refusal = line, None
+        self._line, self.last_hello, self._refusal = line, line.hello, None
         self._news.unpark_all()
 
     def lost(self, line: Line, cause: BridgeError) -> None:

@@ -191,7 +191,7 @@ def api_for(
 ) -> OpenClawApi:
     """The calls of one account."""
     unsupported = Unsupported()
-    caller = Caller(calls.request, lambda: calls.hello, unsupported)
+    caller = Caller(calls.request, lambda: calls.hello, lambda: calls.last_hello, unsupported)
     return OpenClawApi(
         sessions=Sessions(caller, subscriptions, cache),
         compaction=Compaction(caller),

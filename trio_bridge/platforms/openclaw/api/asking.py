@@ -43,6 +43,8 @@ class Caller:
     request: Request
     hello: Callable[[], Hello | None]
     """What the gateway said of itself; ``None`` while there is no connection."""
+    last_hello: Callable[[], Hello | None]
+    """The same of the last connection: sessions are called what they were called."""
     unsupported: Unsupported
 
     async def ask(self, method: str, params: Mapping[str, Any], read: Callable[[Any], T]) -> T:

@@ -9,8 +9,8 @@ from typing import Any, Final
 import attrs
 
 from ....errors import RequestFailed
-from ..hello import MAIN_AGENT, Hello
-from ..sessions import canonical
+from ..hello import Hello
+from ..sessions import MAIN, main_session, whole_key
 from ..subscriptions import SESSIONS, Subscriptions, messages_of
 from .asking import Caller, camel, given
 from .cache import MessageCache
@@ -121,29 +121,23 @@ class Sessions:
 
         Without a key it is changes in the list of sessions: ``sessions.changed``. It holds for later connections, too.
         """
-        wishes = [messages_of(canonical(key, self._default_agent)) for key in keys] or [SESSIONS]
+        wishes = [messages_of(whole_key(key, self._caller.last_hello())) for key in keys] or [SESSIONS]
         return self._subscriptions.wanted(wishes)
 
     def _protect(self, key: str, even_main: bool, method: str) -> None:
-        if not even_main and is_main(key, self._caller.hello()):
+        if not even_main and is_main(key, self._caller.last_hello()):
             raise RequestFailed(
                 f"{method}: {key} is a main session; to mean it, say even_main=True", code=MAIN_SESSION, method=method
             )
 
     def _forget(self, key: str) -> None:
-        self._cache.clear(canonical(key, self._default_agent))
-
-    @property
-    def _default_agent(self) -> str:
-        hello = self._caller.hello()
-        return MAIN_AGENT if hello is None else hello.default_agent
+        self._cache.clear(whole_key(key, self._caller.last_hello()))
 
 
 def is_main(key: str, hello: Hello | None) -> bool:
     """Whether a key names an agent's main session: what people see who open the gateway's own window."""
-    known = Hello(protocol=0) if hello is None else hello
-    name, main = (_name(canonical(each, known.default_agent)) for each in (key, known.session_key))
-    return name in ("main", main)
+    name, main = (_name(whole_key(each, hello)) for each in (key, main_session(hello)))
+    return name in (MAIN, main)
 
 
 def _name(whole_key: str) -> str:

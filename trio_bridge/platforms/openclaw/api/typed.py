@@ -7,8 +7,7 @@ from typing import Any, Final
 
 import attrs
 
-from ..hello import MAIN_AGENT
-from ..sessions import canonical
+from ..sessions import main_session, whole_key
 from .approvals import Approvals
 from .asking import Caller, given
 from .cache import CacheInfo, MessageCache
@@ -134,9 +133,7 @@ class TypedCalls:
         return Fields.of(payload).raw
 
     def _named(self, key: str | None) -> str:
-        hello = self._caller.hello()
-        return key or self._session_key or ("main" if hello is None else hello.session_key)
+        return key or self._session_key or main_session(self._caller.last_hello())
 
     def _whole(self, key: str) -> str:
-        hello = self._caller.hello()
-        return canonical(key, MAIN_AGENT if hello is None else hello.default_agent)
+        return whole_key(key, self._caller.last_hello())

@@ -16,7 +16,7 @@ from ....nurseries import open_background
 from ..calls import Calls
 from ..config import OpenClaw
 from ..events import Events
-from ..sessions import canonical
+from ..sessions import main_session, whole_key
 from .pursuit import Pursuit
 from .run import Run
 from .tracker import Tracker
@@ -24,10 +24,9 @@ from .tracker import Tracker
 ABORT_LIMIT: Final = 2.0
 """Seconds in which the gateway is told that a run is not wanted any more."""
 ENDS_LATE: Final = 3
+"""Gateways of this protocol are busy with a run for a moment longer than they say."""
 REST: Final = 0.5
-"""Seconds that gateways of this protocol need after the end of a run. What is asked earlier is steered into it."""
-MAIN: Final = "main"
-"""The session that the gateway takes for its main one."""
+"""Seconds that those need after the end of a run. What is asked earlier is steered into it."""
 
 
 @attrs.frozen
@@ -97,7 +96,7 @@ class Chats:
           ValueError: there is nothing to ask, or an attachment is larger than allowed.
         """
         self._check(text, attachments)
-        session_key = session_key or self._config.session_key or self._main_session()
+        session_key = session_key or self._config.session_key or main_session(self._calls.last_hello)
         tracker = Tracker(key or self._new_id(), session_key)
         run = Run(tracker)
         pursuit = Pursuit(
@@ -141,16 +140,12 @@ class Chats:
             if len(file.data) > most:
                 raise ValueError(f"attachment {file.name!r}: {len(file.data)} bytes are more than {most}")
 
-    def _main_session(self) -> str:
-        return MAIN if self._calls.line is None else self._calls.line.hello.session_key
-
     @asynccontextmanager
     async def _turn(self, session_key: str) -> AsyncGenerator[None]:
         if not self._config.single_run_per_session:
             yield
             return
-        agent = "" if self._calls.line is None else self._calls.line.hello.default_agent
-        session = canonical(session_key, agent)
+        session = whole_key(session_key, self._calls.last_hello)
         turn = self._turns.get(session)
         if turn is None:
             turn = self._turns[session] = trio.StrictFIFOLock()
