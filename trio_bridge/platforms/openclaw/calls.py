@@ -192,22 +192,7 @@ class Calls:
         idempotent: bool = False,
         answer_within: float | None = None,
     ) -> Any:
-        """Ask the gateway, and return the payload of its answer.
-
-        Without a connection it fails at once; ``when_ready`` waits for one, for as long as the caller lets it.
-        ``idempotent``: if the connection is lost meanwhile, ask again over the next one. ``answer_within``: seconds
-        from the call to the answer, by default the account's ``request_timeout``; the wait for a connection does not
-        count. Giving up, in whatever way, does not stop what the gateway is doing.
-
-        Raises:
-          RequestFailed: the gateway says no.
-          RateLimited: it says not now.
-          NotSent: nothing was sent: there is no connection, or it was lost before.
-          OutcomeUnknown: it was sent, and no answer came.
-          AccountRefused: ``when_ready``, and the gateway does not let us in as we are configured.
-          AccountStopped: the account was stopped.
-          TypeError, ValueError: the parameters are nothing that JSON can say.
-        """
+        """The payload of the gateway's answer: what :meth:`OpenClawApi.request` promises, and what that raises."""
         text = request_text(method, params)
         limit = self._answer_within if answer_within is None else answer_within
         while True:

@@ -32,25 +32,12 @@ def payload_v3(
     platform: str = "",
     device_family: str = "",
 ) -> str:
-    """The text to sign today. ``token`` is what :func:`signed_token` says, ``nonce`` the challenge's."""
+    """The text to sign. ``token`` is what :func:`signed_token` says, ``nonce`` the challenge's.
+
+    Gateways still take an older one, ``v2``, which ends before the platform.
+    """
     fields = (device_id, client_id, client_mode, role, ",".join(scopes), str(signed_at_ms), token, nonce)
     return "|".join(("v3", *fields, _plain(platform), _plain(device_family)))
-
-
-def payload_v2(
-    *,
-    device_id: str,
-    client_id: str,
-    client_mode: str,
-    role: str,
-    scopes: Iterable[str],
-    signed_at_ms: int,
-    token: str,
-    nonce: str,
-) -> str:
-    """The older text, which says nothing of the machine. Gateways still take it."""
-    fields = (device_id, client_id, client_mode, role, ",".join(scopes), str(signed_at_ms), token, nonce)
-    return "|".join(("v2", *fields))
 
 
 def signed_token(auth: Mapping[str, str]) -> str:

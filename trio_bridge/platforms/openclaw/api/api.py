@@ -92,8 +92,8 @@ class OpenClawApi(TypedCalls):
 
         Without a connection it fails at once; ``when_ready`` waits for one, for as long as the caller lets it.
         ``idempotent``: if the connection is lost meanwhile, ask again over the next one. ``answer_within``: seconds
-        from the writing to the answer, by default the account's ``request_timeout``. Giving up, in whatever way, does
-        not stop what the gateway is doing.
+        from the call to the answer, by default the account's ``request_timeout``; the wait for a connection does not
+        count. Giving up, in whatever way, does not stop what the gateway is doing.
 
         Raises:
           RequestFailed: the gateway says no; ``code``, ``details`` and ``payload`` are its own.

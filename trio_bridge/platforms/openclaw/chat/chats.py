@@ -84,17 +84,7 @@ class Chats:
         asked_before: bool = False,
         abort: bool = True,
     ) -> AsyncGenerator[Run]:
-        """Ask, and have the answer while the block runs: ``async for delta in run``, then ``run.text``.
-
-        The same ``key`` (by default a new one) is the same question, however often it is asked, on whatever connection
-        and by whatever process: choose it from what the question came from. Gateways forget keys when they stop, so
-        whoever asks again says so (``asked_before``): the history is looked at first. A connection that is lost is
-        waited for. Leaving the block before the end stops the run; with ``abort=False`` it goes on, and the same key
-        finds it again.
-
-        Raises:
-          ValueError: there is nothing to ask, or an attachment is larger than allowed.
-        """
+        """The answer grows while the block runs: what :meth:`OpenClawApi.chat` promises, and what that raises."""
         self._check(text, attachments)
         session_key = session_key or self._config.session_key or main_session(self._calls.last_hello)
         tracker = Tracker(key or self._new_id(), session_key)
