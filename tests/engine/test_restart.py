@@ -173,6 +173,25 @@ async def test_a_changed_secret_ends_the_quarantine_within_5_seconds(
         await account.wait_ready()
 
 
+async def test_a_secret_that_changes_while_it_is_being_refused_is_tried_at_once(
+    autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake, tmp_path: Path
+) -> None:
+    """It was another one by the time that the quarantine began: nobody would change it again."""
+    secret = tmp_path / "secret"
+    secret.write_text("wrong")
+
+    def refuse() -> None:
+        if len(server.attempts) == 1:
+            secret.write_text("right")
+            raise AccountRefused("wrong secret", kind="auth")
+
+    server.on_connect = refuse
+    async with open_fake(None, token=Secret(file=secret)) as account:
+        await server.connection()
+        assert account.state == "ready"
+        assert trio.current_time() <= 5
+
+
 async def test_a_missing_secret_is_a_quarantine_that_names_it(
     autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
 ) -> None:

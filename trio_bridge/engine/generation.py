@@ -28,7 +28,7 @@ from .policy import PROVEN_AFTER, Begin
 from .serving import Answer, Pulse, Wiring
 from .states import Ended, Fed, Leaving, News, Outcome, Phase, Proven, Ready, Replaced
 from .statistics import Counters
-from .turns import wait_turn
+from .turns import Secrets, secrets_now, wait_turn
 
 ATTEMPT_LIMIT = 45.0
 """A whole attempt, from the name to the platform's handshake."""
@@ -59,11 +59,13 @@ class Workshop:
 class Generation:
     """One connection and its workers, from the wait before the attempt to the end of the last worker."""
 
-    def __init__(self, workshop: Workshop, begin: Begin) -> None:
+    def __init__(self, workshop: Workshop, begin: Begin, tried: Secrets | None = None) -> None:
         self.number = workshop.new_number()
         self.phase: Phase = begin.phase if begin.delay > 0 else "connecting"
         self.begin = begin
         self.retry_at: float | None = None
+        self.tried = tried
+        """The secrets of the last attempt, here or before: others are worth another one."""
         self.crew = Crew(workshop.dispatcher)
         self._workshop = workshop
         self._label = f"{workshop.config.platform}:{workshop.config.name}/{self.number}"
@@ -153,7 +155,7 @@ class Generation:
         self.retry_at = trio.current_time() + self.begin.delay
         self._set_phase(self.begin.phase)
         watched = self._workshop.config if self.begin.phase == "quarantined" else None
-        await wait_turn(self._nudged, self.retry_at, watched=watched)
+        await wait_turn(self._nudged, self.retry_at, watched=watched, before=self.tried)
         self.retry_at = None
         self._set_phase("connecting")
 
@@ -165,6 +167,7 @@ class Generation:
         try:
             with limit:
                 self._workshop.hold_credentials()
+                self.tried = secrets_now(self._workshop.config)
                 async with self._workshop.platform.connect() as connection:
                     limit.deadline = float("inf")
                     governor.release(self)

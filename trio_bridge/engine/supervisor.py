@@ -155,7 +155,7 @@ class Supervisor:
             self.last_error = BridgeError(f"{type(cause).__name__} in the connection: see the log")
 
     def _begin(self, generations: trio.Nursery, begin: Begin) -> None:
-        generation = Generation(self._workshop, begin)
+        generation = Generation(self._workshop, begin, None if self._current is None else self._current.tried)
         self._current = generation
         self.attempt += 1
         generations.start_soon(self._run, generation, name=f"{self._workshop.config.name}/generation")
