@@ -55,7 +55,9 @@ def _running(history: Mapping[str, Any]) -> tuple[tuple[str, ...], str, bool]:
     in_flight, session = _part(history.get("inFlightRun")), _part(history.get("sessionInfo"))
     named = [word(run_id) for run_id in _list(session.get("activeRunIds"))]
     runs = tuple(dict.fromkeys(filter(None, [word(in_flight.get("runId")), *named])))
-    return runs, word(in_flight.get("text")), not runs and session.get("hasActiveRun") is False
+    # A gateway that was restarted takes up one session after the other, and says of those in line that they run.
+    idle = session.get("hasActiveRun") is False and session.get("status") != "running"
+    return runs, word(in_flight.get("text")), idle and not runs
 
 
 def _end_of(answer: Mapping[str, Any]) -> Told:
