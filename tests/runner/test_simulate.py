@@ -22,7 +22,7 @@ import trio_bridge as tb
 from trio_bridge.runner.commands import program
 from trio_bridge.runner.exits import ExitCode
 from trio_bridge.runner.simulate import Shown, perform
-from trio_bridge.runner.simulating.dingtalk import SIMULATED
+from trio_bridge.runner.simulating.platforms import SIMULATORS
 from trio_bridge.transport.tcp import SystemNetwork
 
 PROGRAM = [sys.executable, "-m", "trio_bridge", "simulate", "dingtalk"]
@@ -178,10 +178,12 @@ def test_mistakes_in_a_script_are_said_all_at_once(tmp_path: Path, monkeypatch: 
     ]
 
 
-async def test_a_port_that_is_taken_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("platform", ["dingtalk", "openclaw"])
+async def test_a_port_that_is_taken_is_named(platform: str, capsys: pytest.CaptureFixture[str]) -> None:
+    simulated = SIMULATORS[platform]()
     shown = Shown(as_json=False, timed=False, chat=False)
     with trio.fail_after(LONGEST), socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        code = await perform(SIMULATED, SIMULATED.script(), port, False, shown, SystemNetwork())
+        code = await perform(simulated, simulated.script(), port, False, shown, SystemNetwork())
     assert code is ExitCode.UNUSABLE
     assert capsys.readouterr().err == f"port {port}: Address already in use\n"

@@ -59,20 +59,23 @@ class OpenClawServer:
         self.up = False
         """Whether somebody listens on the port."""
 
-    async def run(self, port: int, *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED) -> None:
-        """Serve until cancelled, from the port that is told. A bug in here ends it, and the test that stands on it."""
+    async def run(
+        self,
+        listener: trio.abc.Listener[trio.abc.HalfCloseableStream],
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Serve whoever comes until cancelled. A bug in here ends it, and the test that stands on it."""
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             nursery.start_soon(self._keep_time)
-            task_status.started(await self.listen(port))
+            await nursery.start(self._accept, listener)
+            task_status.started()
             await trio.sleep_forever()
 
-    async def listen(self, port: int) -> int:
-        """Accept connections on a port from now on. Returns it."""
-        listener = await self._network.listen_tcp(self._host, port)
-        number = self._network.port_of(listener)
-        await self._nursery.start(self._accept, listener)
-        return number
+    async def listen(self, port: int) -> None:
+        """Accept connections again, on this port."""
+        await self._nursery.start(self._accept, await self._network.listen_tcp(self._host, port))
 
     def hang_up(self) -> None:
         """Accept nobody any more: the port is closed. Connections live on."""

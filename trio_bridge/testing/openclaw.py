@@ -119,12 +119,14 @@ class OpenClawSimulator(AgentSide, Owner, Mischief, Block):
 
     @asynccontextmanager
     async def _open(self) -> AsyncGenerator[None]:
+        listener = await self._network.listen_tcp(self._host, self._port)
+        self._port = self._network.port_of(listener)
+        self.url = f"ws://{self._host}:{self._port}"
+        self.http_url = f"http://{self._host}:{self._port}"
         self._gateway.epoch = self._wall() - trio.current_time()
         self._gateway.start(trio.current_time())
         async with open_background("the simulator is left") as nursery:
-            self._port = await nursery.start(self._server.run, self._port, name="openclaw-simulator")
-            self.url = f"ws://{self._host}:{self._port}"
-            self.http_url = f"http://{self._host}:{self._port}"
+            await nursery.start(self._server.run, listener, name="openclaw-simulator")
             yield
 
     # What happened.
