@@ -17,9 +17,9 @@ from trio_bridge.platforms.openclaw.api.compaction import Checkpoint
 from trio_bridge.platforms.openclaw.api.history import Aborted, History, InFlightRun
 from trio_bridge.platforms.openclaw.api.inventory import GatewayAgent, GatewayIdentity, Model
 from trio_bridge.platforms.openclaw.api.messages import ChatMessage, Enclosure
-from trio_bridge.platforms.openclaw.api.reading import Fields
 from trio_bridge.platforms.openclaw.api.session_results import Branch, Compacted, Deleted, Preview, Session, SessionList
 from trio_bridge.platforms.openclaw.api.skills import FoundSkill, Skill, SkillDetail
+from trio_bridge.platforms.openclaw.reading import Fields
 
 both = pytest.mark.parametrize("gateway", [P3, P4])
 

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import attrs
 
+from .reading import FAR_AWAY_MS, MILLISECONDS, Fields
+
 MAX_PAYLOAD: Final = 26_214_400
 """Bytes of one request, where a gateway does not say: what all of them say."""
 TICK_INTERVAL: Final = 30.0
@@ -53,30 +55,30 @@ class Hello:
     @classmethod
     def of(cls, payload: Any) -> Hello:
         """The facts of the answer to ``connect``. What is missing or of a wrong kind is as if it had not been said."""
-        said = payload if isinstance(payload, Mapping) else {}
-        server, features, auth, policy = (_part(said, name) for name in ("server", "features", "auth", "policy"))
-        sessions, attachments = _part(_part(said, "snapshot"), "sessionDefaults"), _part(policy, "attachments")
-        tick = _number(policy.get("tickIntervalMs"), TICK_INTERVAL * 1000) / 1000
+        said = Fields(payload if isinstance(payload, Mapping) else {})
+        server, features, auth, policy = (said.inner(name) for name in ("server", "features", "auth", "policy"))
+        sessions, attachments = said.inner("snapshot").inner("sessionDefaults"), policy.inner("attachments")
+        tick = (policy.number("tickIntervalMs") or 0.0) / MILLISECONDS
         shortest, longest = TICK_INTERVALS
-        agent = _word(sessions.get("defaultAgentId")) or MAIN_AGENT
+        agent = sessions.text("defaultAgentId") or MAIN_AGENT
         return cls(
-            protocol=_whole(said.get("protocol")) or 0,
-            server_version=_word(server.get("version")),
-            connection_id=_word(server.get("connId")),
-            methods=frozenset(_words(features.get("methods"))),
-            events=frozenset(_words(features.get("events"))),
-            capabilities=frozenset(_words(features.get("capabilities"))),
-            role=_word(auth.get("role")),
-            scopes=frozenset(_words(auth["scopes"])) if isinstance(auth.get("scopes"), list) else None,
-            auth_method=_word(auth.get("method")),
-            device_token=_word(auth.get("deviceToken")),
-            issued_at=_number(auth.get("issuedAtMs"), 0.0) / 1000,
-            max_payload=_whole(policy.get("maxPayload")) or MAX_PAYLOAD,
+            protocol=_count(said, "protocol") or 0,
+            server_version=server.text("version"),
+            connection_id=server.text("connId"),
+            methods=frozenset(features.texts("methods")),
+            events=frozenset(features.texts("events")),
+            capabilities=frozenset(features.texts("capabilities")),
+            role=auth.text("role"),
+            scopes=frozenset(auth.texts("scopes")) if isinstance(auth.raw.get("scopes"), list) else None,
+            auth_method=auth.text("method"),
+            device_token=auth.text("deviceToken"),
+            issued_at=_moment(auth, "issuedAtMs"),
+            max_payload=_count(policy, "maxPayload") or MAX_PAYLOAD,
             tick_interval=tick if shortest <= tick <= longest else TICK_INTERVAL,
-            max_attachment=_whole(attachments.get("maxBytes")),
-            max_image=_whole(attachments.get("maxImageBytes")),
+            max_attachment=_count(attachments, "maxBytes"),
+            max_image=_count(attachments, "maxImageBytes"),
             default_agent=agent,
-            session_key=_word(sessions.get("mainSessionKey")) or f"agent:{agent}:main",
+            session_key=sessions.text("mainSessionKey") or f"agent:{agent}:main",
         )
 
     def lacking(self, scopes: Iterable[str]) -> list[str]:
@@ -84,26 +86,13 @@ class Hello:
         return [] if self.scopes is None else sorted(set(scopes) - self.scopes)
 
 
-def _part(holder: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    part = holder.get(name)
-    return part if isinstance(part, Mapping) else {}
+def _count(fields: Fields, name: str) -> int | None:
+    """How many of something there are: at least one, or it did not say."""
+    count = fields.whole(name)
+    return count if count is not None and count > 0 else None
 
 
-def _word(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _words(value: Any) -> list[str]:
-    return [word for word in value if isinstance(word, str)] if isinstance(value, list) else []
-
-
-def _whole(value: Any) -> int | None:
-    """A count of something: positive, or none."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
-
-
-def _number(value: Any, default: float) -> float:
-    """A number that a clock can show; JSON knows larger ones, and none."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1e15:
-        return float(value)
-    return default
+def _moment(fields: Fields, name: str) -> float:
+    """A point in time that a clock can show, in seconds since the epoch; 0 for what is none."""
+    at = fields.number(name) or 0.0
+    return at / MILLISECONDS if 0 <= at < FAR_AWAY_MS else 0.0

@@ -14,10 +14,12 @@ from typing import Any, Final
 
 import attrs
 
-from ....errors import RemoteProtocolError
+from ...errors import RemoteProtocolError
 
 MILLISECONDS: Final = 1000
 """A gateway's clock counts them; ours counts seconds."""
+FAR_AWAY_MS: Final = 10**15
+"""No clock shows this: it is 30,000 years away."""
 
 
 class Unreadable(RemoteProtocolError):

@@ -18,6 +18,7 @@ from ..config import OpenClaw
 from ..failures import PROTOCOLS, foreign_hello, login_category
 from ..frames import BadFrame, Event, Response, WireError, decode, request_frame, request_text
 from ..hello import Hello
+from ..reading import FAR_AWAY_MS
 from .offer import Challenge, Offer
 
 CHALLENGE_LIMIT: Final = 15.0
@@ -28,9 +29,6 @@ CLOSE_LIMIT: Final = 2.0
 """Seconds for the close behind a refusal."""
 EARLY_LIMIT: Final = 32 * 2**20
 """Characters that may arrive before the verdict, and are kept."""
-
-FAR_AWAY_MS: Final = 10**15
-"""No clock shows this: it is 30,000 years away."""
 
 CONNECT: Final = "connect"
 """The method, and the id of the one request that asks for it: those of others are numbers."""

@@ -17,8 +17,8 @@ import trio
 
 from ....errors import BridgeError, RequestFailed
 from ..events import GAP, EventStream, GatewayEvent
+from ..reading import Unreadable
 from .approval_results import Approval, ApprovalChange
-from .reading import Unreadable
 
 LOOK_AGAIN: Final = 5.0
 """Seconds, where looking failed."""

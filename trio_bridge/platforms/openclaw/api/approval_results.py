@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import attrs
 
-from .reading import Fields, objects
+from ..reading import Fields, objects
 
 Decision = Literal["allow-once", "allow-always", "deny"]
 

@@ -9,10 +9,10 @@ from typing import Final
 import attrs
 
 from ..events import GAP, Events
+from ..reading import Fields
 from .approval_changes import ApprovalChanges
 from .approval_results import Approval, Decision, Resolution, list_of_kind
 from .asking import Caller
-from .reading import Fields
 
 KINDS: Final = ("exec", "plugin")
 

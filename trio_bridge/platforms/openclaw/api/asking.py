@@ -9,7 +9,7 @@ import attrs
 
 from ....errors import OutcomeUnknown, RemoteProtocolError, RequestFailed
 from ..hello import Hello
-from .reading import Fields, Unreadable
+from ..reading import Fields, Unreadable
 from .unsupported import Unsupported
 
 T = TypeVar("T")

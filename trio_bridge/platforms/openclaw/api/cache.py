@@ -11,8 +11,8 @@ from typing import Final
 import attrs
 
 from ..frames import Event
+from ..reading import Fields
 from .messages import ChatMessage
-from .reading import Fields
 
 MOST_MESSAGES: Final = 200
 """Of one session: as many as a history has unless more are asked for."""

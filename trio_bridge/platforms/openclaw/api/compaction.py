@@ -7,8 +7,8 @@ from typing import Any
 
 import attrs
 
+from ..reading import Fields
 from .asking import Caller
-from .reading import Fields
 from .session_results import Session
 
 

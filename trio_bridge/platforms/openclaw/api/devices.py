@@ -9,8 +9,8 @@ import attrs
 import trio
 
 from ..access.offer import ROLE
+from ..reading import Fields
 from .asking import Caller
-from .reading import Fields
 
 KEEP_LIMIT: Final = 5.0
 """Seconds in which a token of our own has to be in the store: right behind it comes the end of the connection."""

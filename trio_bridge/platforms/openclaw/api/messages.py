@@ -8,7 +8,7 @@ from typing import Any, Final
 import attrs
 
 from ..chat.tracker import text_of
-from .reading import Fields
+from ..reading import Fields
 
 ENCLOSED: Final = frozenset({"image", "file", "audio", "video", "document"})
 """Kinds of blocks that people would call an attachment."""

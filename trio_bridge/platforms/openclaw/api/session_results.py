@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from .reading import Fields
+from ..reading import Fields
 
 
 @attrs.frozen(kw_only=True)

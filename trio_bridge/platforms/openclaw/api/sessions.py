@@ -10,11 +10,11 @@ import attrs
 
 from ....errors import RequestFailed
 from ..hello import Hello
+from ..reading import Fields
 from ..sessions import MAIN, main_session, whole_key
 from ..subscriptions import SESSIONS, Subscriptions, messages_of
 from .asking import Caller, camel, given
 from .cache import MessageCache
-from .reading import Fields
 from .session_results import Branch, Compacted, Deleted, Preview, Session, SessionList
 
 MAIN_SESSION: Final = "main_session"

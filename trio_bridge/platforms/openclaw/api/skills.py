@@ -7,8 +7,8 @@ from typing import Any
 
 import attrs
 
+from ..reading import Fields
 from .asking import Caller, given
-from .reading import Fields
 
 
 @attrs.frozen(kw_only=True)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import attrs
 
+from ..reading import Fields
 from ..sessions import main_session, whole_key
 from .approvals import Approvals
 from .asking import Caller, given
@@ -16,7 +17,6 @@ from .devices import Devices
 from .history import Aborted, History, Recovered
 from .inventory import GatewayAgent, GatewayIdentity, Model
 from .messages import ChatMessage
-from .reading import Fields
 from .sessions import Sessions
 from .skills import Skills
 
