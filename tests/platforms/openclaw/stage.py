@@ -15,6 +15,8 @@ from trio_bridge.engine.environment import Environment
 from trio_bridge.engine.executors import inline
 from trio_bridge.engine.store import Store
 from trio_bridge.opening import open_account
+from trio_bridge.platforms.openclaw.gateway.methods import Personality
+from trio_bridge.platforms.openclaw.gateway.script import Responder, echo
 from trio_bridge.testing.openclaw import OpenClawSimulator
 from trio_bridge.transport.memory import MemoryNetwork
 
@@ -59,3 +61,14 @@ async def simulated(*, rand: Callable[[], float] = lambda: 0.5, **options: Any) 
     with trio.fail_after(LONGEST):
         async with OpenClawSimulator(network=network, seed=7, wall=wall, **options) as gateway:
             yield Stage(network, gateway, Environment(network=network, rand=rand, wall=wall, disk=inline))
+
+
+@asynccontextmanager
+async def opened(
+    handler: Handler | None = None, *, protocol: Personality = 4, agent: Responder = echo, **tuning: Any
+) -> AsyncIterator[tuple[OpenClawSimulator, Account]]:
+    """A simulated gateway whose agent is ``agent``, and an account of ours that it has let in."""
+    async with simulated(protocol=protocol) as stage:
+        stage.gateway.agent = agent
+        async with stage.gateway.open_account(handler, **tuning) as account:
+            yield stage.gateway, account

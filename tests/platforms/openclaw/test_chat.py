@@ -3,44 +3,22 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import trio
 from trio.testing import MockClock
 
-from trio_bridge.engine.account import Account
+from tests.platforms.openclaw.stage import opened
 from trio_bridge.errors import AccountRefused, AccountStopped, OutcomeUnknown, RequestFailed
 from trio_bridge.platforms.openclaw.chat.chats import ChatFile
 from trio_bridge.platforms.openclaw.chat.run import Run
 from trio_bridge.platforms.openclaw.gateway.methods import Personality, Refusal
 from trio_bridge.platforms.openclaw.gateway.script import Fail, Hold, Pause, Question, Reply, Retake, Say
 from trio_bridge.testing.openclaw import Lost, OpenClawSimulator, Refuses
-from trio_bridge.transport.memory import MemoryNetwork
 
 both = pytest.mark.parametrize("protocol", [3, 4])
-Open = Callable[..., Any]
-
-
-@asynccontextmanager
-async def opened(
-    protocol: Personality = 4, responder: Callable[[Question], Reply] | None = None, **tuning: Any
-) -> AsyncGenerator[tuple[OpenClawSimulator, Account]]:
-    """A simulated gateway in memory, and an account of ours on it."""
-    simulator = OpenClawSimulator(
-        protocol=protocol,
-        network=MemoryNetwork(),
-        seed=1,
-        wall=lambda: 1_790_000_000.0 + trio.current_time(),
-    )
-    with trio.fail_after(50_000):
-        async with simulator:
-            if responder is not None:
-                simulator.rooms.turns.responder = responder
-            async with simulator.open_account(**tuning) as account:
-                yield simulator, account
 
 
 def saying(*steps: Any) -> Callable[[Question], Reply]:
@@ -61,7 +39,7 @@ async def until_said(run: Run, text: str) -> None:
 
 @both
 async def test_an_answer_grows_and_ends(autojump_clock: MockClock, protocol: Personality) -> None:
-    async with opened(protocol) as (simulator, account):
+    async with opened(protocol=protocol) as (simulator, account):
         async with account.api.chat("main", "how are you") as run:
             pieces = [piece async for piece in run]
         assert len(pieces) > 1
@@ -74,7 +52,7 @@ async def test_an_answer_grows_and_ends(autojump_clock: MockClock, protocol: Per
 async def test_a_key_is_one_question_however_often_it_is_asked(
     autojump_clock: MockClock, protocol: Personality
 ) -> None:
-    async with opened(protocol) as (simulator, account):
+    async with opened(protocol=protocol) as (simulator, account):
         for _ in range(3):
             async with account.api.chat("main", "once", key="k1") as run:
                 assert await run.finish() == "you said once"
@@ -86,7 +64,7 @@ async def test_what_a_gateway_takes_back_is_told_by_an_empty_piece(
     autojump_clock: MockClock, protocol: Personality
 ) -> None:
     responder = saying(Say("I think not"), Pause(1), Retake("Yes"), Pause(1), Say(", I do"))
-    async with opened(protocol, responder) as (_, account), account.api.chat("main", "do you?") as run:
+    async with opened(protocol=protocol, agent=responder) as (_, account), account.api.chat("main", "do you?") as run:
         pieces = [piece async for piece in run]
         assert "" in pieces
         assert (run.rewritten, run.text) == (1, "Yes, I do")
@@ -94,7 +72,7 @@ async def test_what_a_gateway_takes_back_is_told_by_an_empty_piece(
 
 @both
 async def test_a_failed_run_is_raised_once(autojump_clock: MockClock, protocol: Personality) -> None:
-    async with opened(protocol, saying(Say("well"), Fail("the model burns", after=1.0))) as (_, account):
+    async with opened(protocol=protocol, agent=saying(Say("well"), Fail("the model burns", after=1.0))) as (_, account):
         with pytest.raises(RequestFailed, match=r"chat\.send: .*") as failed:
             async with account.api.chat("main", "go") as run:
                 await run.finish()
@@ -104,7 +82,7 @@ async def test_a_failed_run_is_raised_once(autojump_clock: MockClock, protocol: 
 
 @both
 async def test_leaving_in_the_middle_stops_the_run(autojump_clock: MockClock, protocol: Personality) -> None:
-    async with opened(protocol, saying(Say("one"), Hold())) as (simulator, account):
+    async with opened(protocol=protocol, agent=saying(Say("one"), Hold())) as (simulator, account):
         async with account.api.chat("main", "go") as run:
             await until_said(run, "one")
         assert not list(simulator.rooms.turns.running())
@@ -112,7 +90,7 @@ async def test_leaving_in_the_middle_stops_the_run(autojump_clock: MockClock, pr
 
 @both
 async def test_a_cancelled_caller_stops_the_run_too(autojump_clock: MockClock, protocol: Personality) -> None:
-    async with opened(protocol, saying(Say("one"), Hold())) as (simulator, account):
+    async with opened(protocol=protocol, agent=saying(Say("one"), Hold())) as (simulator, account):
         with trio.move_on_after(10):
             async with account.api.chat("main", "go") as run:
                 await run.finish()
@@ -124,7 +102,7 @@ async def test_a_cancelled_caller_stops_the_run_too(autojump_clock: MockClock, p
 async def test_whoever_wants_to_may_leave_a_run_alone_and_find_it_again(
     autojump_clock: MockClock, protocol: Personality
 ) -> None:
-    async with opened(protocol, saying(Say("one"), Hold(), Say(" two"))) as (simulator, account):
+    async with opened(protocol=protocol, agent=saying(Say("one"), Hold(), Say(" two"))) as (simulator, account):
         async with account.api.chat("main", "go", key="k", abort=False) as run:
             await until_said(run, "one")
         [held] = simulator.rooms.turns.running()
@@ -137,7 +115,7 @@ async def test_whoever_wants_to_may_leave_a_run_alone_and_find_it_again(
 
 @both
 async def test_somebody_else_stops_the_run(autojump_clock: MockClock, protocol: Personality) -> None:
-    async with opened(protocol, saying(Say("one"), Hold())) as (_, account):
+    async with opened(protocol=protocol, agent=saying(Say("one"), Hold())) as (_, account):
         async with account.api.chat("main", "go") as run:
             await until_said(run, "one")
             await account.api.request("chat.abort", {"sessionKey": "main"})
@@ -147,7 +125,7 @@ async def test_somebody_else_stops_the_run(autojump_clock: MockClock, protocol: 
 
 @both
 async def test_silence_is_an_end(autojump_clock: MockClock, protocol: Personality) -> None:
-    async with opened(protocol, lambda question: "NO_REPLY") as (_, account):
+    async with opened(protocol=protocol, agent=lambda question: "NO_REPLY") as (_, account):
         async with account.api.chat("main", "psst") as run:
             text = await run.finish()
         assert (run.status, text) == ("silent", "")
@@ -157,7 +135,7 @@ async def test_silence_is_an_end(autojump_clock: MockClock, protocol: Personalit
 async def test_a_command_to_the_gateway_that_nobody_answers_ends_at_once(
     autojump_clock: MockClock, protocol: Personality
 ) -> None:
-    async with opened(protocol) as (_, account):
+    async with opened(protocol=protocol) as (_, account):
         async with account.api.chat("main", "/stop") as run:
             assert await run.finish() == ""
         assert run.status == "silent"
@@ -168,7 +146,7 @@ async def test_two_runs_of_a_session_wait_for_each_other_and_of_two_sessions_do_
     autojump_clock: MockClock, protocol: Personality
 ) -> None:
     order: list[str] = []
-    async with opened(protocol, lambda question: [Pause(5), Say(question.text)]) as (simulator, account):
+    async with opened(protocol=protocol, agent=lambda question: [Pause(5), Say(question.text)]) as (simulator, account):
 
         async def ask(session: str, text: str) -> None:
             async with account.api.chat(session, text) as run:
@@ -187,7 +165,7 @@ async def test_two_runs_of_a_session_wait_for_each_other_and_of_two_sessions_do_
 
 
 async def test_a_turn_that_began_without_a_connection_holds_on_the_next(autojump_clock: MockClock) -> None:
-    async with opened(responder=saying(Say("one"), Hold())) as (simulator, account):
+    async with opened(agent=saying(Say("one"), Hold())) as (simulator, account):
 
         async def ask(text: str) -> None:
             async with account.api.chat("room", text) as run:
@@ -209,7 +187,7 @@ async def test_a_turn_that_began_without_a_connection_holds_on_the_next(autojump
 
 async def test_without_turns_the_gateway_steers_and_each_question_ends(autojump_clock: MockClock) -> None:
     responder = saying(Say("both"), Pause(20))
-    async with opened(4, responder, single_run_per_session=False) as (_, account):
+    async with opened(agent=responder, single_run_per_session=False) as (_, account):
         ended: list[str] = []
 
         async def ask(text: str) -> None:
@@ -226,7 +204,7 @@ async def test_without_turns_the_gateway_steers_and_each_question_ends(autojump_
 
 @both
 async def test_the_connection_is_lost_in_the_middle(autojump_clock: MockClock, protocol: Personality) -> None:
-    async with opened(protocol, saying(Say("one"), Pause(60), Say(" two"))) as (simulator, account):
+    async with opened(protocol=protocol, agent=saying(Say("one"), Pause(60), Say(" two"))) as (simulator, account):
         async with account.api.chat("main", "go") as run:
             await until_said(run, "one")
             simulator.drop_connections()
@@ -237,7 +215,7 @@ async def test_the_connection_is_lost_in_the_middle(autojump_clock: MockClock, p
 
 @both
 async def test_the_answer_ends_while_there_is_no_connection(autojump_clock: MockClock, protocol: Personality) -> None:
-    async with opened(protocol, saying(Say("one"), Pause(3), Say(" two"))) as (simulator, account):
+    async with opened(protocol=protocol, agent=saying(Say("one"), Pause(3), Say(" two"))) as (simulator, account):
         async with account.api.chat("main", "go") as run:
             await until_said(run, "one")
             with simulator.refusing_upgrades(503):
@@ -251,7 +229,7 @@ async def test_the_answer_ends_while_there_is_no_connection(autojump_clock: Mock
 async def test_the_connection_is_lost_before_the_gateway_said_that_it_has_the_question(
     autojump_clock: MockClock, protocol: Personality
 ) -> None:
-    async with opened(protocol) as (simulator, account):
+    async with opened(protocol=protocol) as (simulator, account):
         simulator.script("chat.send", Lost())
         async with trio.open_nursery() as nursery:
 
@@ -273,7 +251,7 @@ async def test_the_gateway_stops_and_starts_in_the_middle(
     autojump_clock: MockClock, protocol: Personality, killed: bool, down: float, earlier: int
 ) -> None:
     """One answer, and one question in the transcript: however it went down, however long it was away."""
-    async with opened(protocol, saying(Say("one"), Pause(20), Say(" two"))) as (simulator, account):
+    async with opened(protocol=protocol, agent=saying(Say("one"), Pause(20), Say(" two"))) as (simulator, account):
         for _ in range(earlier):
             async with account.api.chat("main", "before") as run:
                 await run.finish()
@@ -299,7 +277,7 @@ async def test_a_question_of_a_former_life_is_looked_for_before_it_is_asked(
     autojump_clock: MockClock, protocol: Personality
 ) -> None:
     """The gateway has forgotten its keys, so it would run again."""
-    async with opened(protocol) as (simulator, account):
+    async with opened(protocol=protocol) as (simulator, account):
         async with account.api.chat("main", "go", key="k") as run:
             await run.finish()
         await trio.sleep(5)
@@ -313,11 +291,11 @@ async def test_a_question_of_a_former_life_is_looked_for_before_it_is_asked(
 
 
 async def test_the_same_words_asked_before_are_not_taken_for_the_question(autojump_clock: MockClock) -> None:
-    async with opened(3, lambda question: f"answer {len(question.run_id)}") as (simulator, account):
+    async with opened(protocol=3, agent=lambda question: f"answer {len(question.run_id)}") as (simulator, account):
         async with account.api.chat("main", "yes", key="k1") as run:
             await run.finish()
         await trio.sleep(60)
-        simulator.rooms.turns.responder = saying(Say("one"), Pause(20), Say(" two"))
+        simulator.agent = saying(Say("one"), Pause(20), Say(" two"))
         async with account.api.chat("main", "yes", key="k2") as run:
             await until_said(run, "one")
             simulator.drop_connections()
@@ -328,7 +306,7 @@ async def test_the_same_words_asked_before_are_not_taken_for_the_question(autoju
 async def test_a_question_waits_for_a_gateway_that_is_not_there_yet(
     autojump_clock: MockClock, protocol: Personality
 ) -> None:
-    async with opened(protocol) as (simulator, account):
+    async with opened(protocol=protocol) as (simulator, account):
         await simulator.stop()
         async with trio.open_nursery() as nursery:
 
@@ -342,7 +320,7 @@ async def test_a_question_waits_for_a_gateway_that_is_not_there_yet(
 
 
 async def test_a_gateway_that_will_not_have_us_ends_the_wait(autojump_clock: MockClock) -> None:
-    async with opened(4, saying(Say("one"), Hold())) as (simulator, account):
+    async with opened(agent=saying(Say("one"), Hold())) as (simulator, account):
         async with account.api.chat("main", "go") as run:
             await until_said(run, "one")
             simulator.settings.token = "another"
@@ -353,7 +331,7 @@ async def test_a_gateway_that_will_not_have_us_ends_the_wait(autojump_clock: Moc
 
 
 async def test_stopping_the_account_ends_the_wait(autojump_clock: MockClock) -> None:
-    async with opened(4, saying(Say("one"), Hold())) as (_, account):
+    async with opened(agent=saying(Say("one"), Hold())) as (_, account):
         async with account.api.chat("main", "go") as run:
             await until_said(run, "one")
             account.wish_stopped()
@@ -373,7 +351,7 @@ async def test_the_gateway_wants_to_be_asked_later(autojump_clock: MockClock) ->
 
 @both
 async def test_a_run_that_nobody_can_find_is_said_to_be_lost(autojump_clock: MockClock, protocol: Personality) -> None:
-    async with opened(protocol, saying(Hold()), run_timeout=200.0) as (simulator, account):
+    async with opened(protocol=protocol, agent=saying(Hold()), run_timeout=200.0) as (simulator, account):
         async with account.api.chat("main", "go") as run:
             await trio.sleep(1)
             for session in simulator.rooms.sessions:
@@ -412,7 +390,9 @@ async def test_whatever_happens_every_question_gets_one_answer(
 ) -> None:
     """Chance cuts connections, freezes them, and kills the gateway; questions go on in four sessions."""
     rand = random.Random(20)
-    async with opened(protocol, lambda question: [Pause(2), Say("re"), Pause(3), Say(f": {question.text}")]) as (
+    async with opened(
+        protocol=protocol, agent=lambda question: [Pause(2), Say("re"), Pause(3), Say(f": {question.text}")]
+    ) as (
         simulator,
         account,
     ):

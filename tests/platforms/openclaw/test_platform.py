@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from tests.platforms.openclaw.stage import opened
 from trio_bridge.config import Secret
-from trio_bridge.engine.account import Account
 from trio_bridge.errors import AccountRefused, PeerSilent, RequestFailed
 from trio_bridge.messages import Message
 from trio_bridge.opening import open_account
@@ -22,17 +19,7 @@ from trio_bridge.platforms.openclaw.hello import Hello
 from trio_bridge.platforms.openclaw.platform import Watch
 from trio_bridge.platforms.openclaw.protocol import OpenClawProtocol
 from trio_bridge.platforms.openclaw.subscriptions import Subscriptions
-from trio_bridge.testing.openclaw import Late, OpenClawSimulator
-from trio_bridge.transport.memory import MemoryNetwork
-
-
-@asynccontextmanager
-async def opened(handler: Any = None, **tuning: Any) -> AsyncGenerator[tuple[OpenClawSimulator, Account]]:
-    """A simulated gateway in memory, and an account of ours on it."""
-    simulator = OpenClawSimulator(network=MemoryNetwork(), seed=1, wall=lambda: 1_790_000_000.0 + trio.current_time())
-    with trio.fail_after(50_000):
-        async with simulator, simulator.open_account(handler, **tuning) as account:
-            yield simulator, account
+from trio_bridge.testing.openclaw import Late
 
 
 async def test_a_gateway_that_freezes_is_left_within_two_ticks(autojump_clock: MockClock) -> None:

@@ -2,41 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from typing import Any
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 import trio
 from trio.testing import MockClock
 
 from tests.platforms.openclaw.recorded import Desk
+from tests.platforms.openclaw.stage import opened
 from trio_bridge.engine.account import Account
 from trio_bridge.errors import RequestFailed
 from trio_bridge.platforms.openclaw.api.devices import Devices
 from trio_bridge.platforms.openclaw.gateway.methods import Personality
 from trio_bridge.stores.memory import MemoryStore
 from trio_bridge.testing.openclaw import OpenClawSimulator
-from trio_bridge.transport.memory import MemoryNetwork
 
 both = pytest.mark.parametrize("protocol", [3, 4])
 SCOPES = ("operator.read", "operator.write", "operator.pairing")
 
 
-@asynccontextmanager
-async def opened(protocol: Personality, **tuning: Any) -> AsyncGenerator[tuple[OpenClawSimulator, Account]]:
+def owned(protocol: Personality) -> AbstractAsyncContextManager[tuple[OpenClawSimulator, Account]]:
     """A simulated gateway, and an operator who may decide on devices."""
-    simulator = OpenClawSimulator(
-        protocol=protocol, network=MemoryNetwork(), seed=1, wall=lambda: 1_790_000_000.0 + trio.current_time()
-    )
-    with trio.fail_after(5_000):
-        async with simulator, simulator.open_account(name="owner", scopes=SCOPES, **tuning) as owner:
-            yield simulator, owner
+    return opened(protocol=protocol, name="owner", scopes=SCOPES)
 
 
 @both
 async def test_a_device_that_waits_is_seen_and_let_in(autojump_clock: MockClock, protocol: Personality) -> None:
-    async with opened(protocol) as (simulator, owner):
+    async with owned(protocol) as (simulator, owner):
         async with trio.open_nursery() as nursery:
 
             async def approve() -> None:
@@ -59,7 +51,7 @@ async def test_a_device_that_waits_is_seen_and_let_in(autojump_clock: MockClock,
 async def test_a_request_is_turned_down_and_unknown_ones_are_refused(
     autojump_clock: MockClock, protocol: Personality
 ) -> None:
-    async with opened(protocol) as (simulator, owner):
+    async with owned(protocol) as (simulator, owner):
         with pytest.raises(RequestFailed, match="unknown requestId"):
             await owner.api.devices.approve("nope")
         async with trio.open_nursery() as nursery:
@@ -82,7 +74,7 @@ async def test_our_own_new_token_is_kept_before_the_gateway_closes(
 ) -> None:
     """Otherwise a device that has nothing but its token would be locked out by its own wish."""
     store = MemoryStore()
-    async with opened(protocol) as (simulator, _):
+    async with owned(protocol) as (simulator, _):
         async with simulator.open_account(name="d", scopes=SCOPES, store=store):
             pass
         async with simulator.open_account(name="d", scopes=SCOPES, store=store, token=None) as account:
@@ -118,7 +110,7 @@ async def test_only_the_token_that_we_log_in_with_is_kept() -> None:
 async def test_a_device_that_is_removed_or_loses_its_token_comes_back_with_the_secret(
     autojump_clock: MockClock, protocol: Personality
 ) -> None:
-    async with opened(protocol) as (simulator, owner), simulator.open_account(name="d") as account:
+    async with owned(protocol) as (simulator, owner), simulator.open_account(name="d") as account:
         device_id = next(each.device_id for each in simulator.opened if each.device_id != simulator.opened[0].device_id)
         assert device_id is not None
         await owner.api.devices.revoke(device_id)
