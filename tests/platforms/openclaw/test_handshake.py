@@ -14,7 +14,7 @@ from trio.testing import MockClock
 
 from trio_bridge.errors import AccountRefused, ConnectionLost, HandshakeFailed, RemoteProtocolError
 from trio_bridge.platforms.openclaw.access.device_tokens import DeviceToken
-from trio_bridge.platforms.openclaw.access.handshake import EARLY_LIMIT, Admitted, Refused, shake_hands
+from trio_bridge.platforms.openclaw.access.handshake import EARLY_LIMIT, FRAME, Admitted, Refused, shake_hands
 from trio_bridge.platforms.openclaw.access.identity import DeviceIdentity
 from trio_bridge.platforms.openclaw.access.offer import Credentials, Offer
 from trio_bridge.platforms.openclaw.access.signing import payload_v3
@@ -306,11 +306,18 @@ async def test_a_verdict_that_does_not_come(autojump_clock: MockClock) -> None:
     await fails(says(event("tick")), HandshakeFailed, f"verdict of {GATEWAY} on our login: no answer within 15 s")
 
 
-async def test_a_flood_before_the_hello(autojump_clock: MockClock) -> None:
+@pytest.mark.parametrize(
+    ("frames", "times"),
+    [
+        ([event("noise", {"text": "x" * 2**20})], EARLY_LIMIT // 2**20 + 1),
+        ([""] * 1024, EARLY_LIMIT // FRAME // 1024 + 1),
+    ],
+    ids=["large", "empty"],
+)
+async def test_a_flood_before_the_hello(autojump_clock: MockClock, frames: list[str], times: int) -> None:
     async def flood(server: ServerWebsocket) -> None:
-        piece = event("noise", {"text": "x" * 2**20})
-        for _ in range(EARLY_LIMIT // 2**20 + 1):
-            await server.send_batch([piece])
+        for _ in range(times):
+            await server.send_batch(frames)
 
     await fails(says(then=flood), RemoteProtocolError, "says too much")
 

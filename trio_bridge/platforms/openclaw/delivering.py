@@ -19,11 +19,14 @@ ENDS: Final = ("final", "aborted", "error")
 
 
 def delivery_of(event: Event, wanted: Collection[str], is_ours: Callable[[object], bool]) -> Delivery | None:
-    """An event as something to store, or ``None`` for what nobody asked for."""
+    """An event as something to store, or ``None`` for what nobody asked for, or nobody could read again."""
     payload = event.payload
     if event.name not in wanted or (event.name == "chat" and not _is_end_of_another(payload, is_ours)):
         return None
-    data = json.dumps(payload, ensure_ascii=False)
+    try:
+        data = json.dumps(payload, ensure_ascii=False)
+    except RecursionError:  # It was read with a little less on the stack.
+        return None
     id_ = word(payload.get("runId" if event.name == "chat" else "id"))
     key = f"{event.name}:{id_ or hashlib.sha256(data.encode()).hexdigest()[:32]}"
     return Delivery(key, word(payload.get("sessionKey")) or event.name, event.name, data)

@@ -20,6 +20,9 @@ from .frames import Event
 GAP: Final = "gap"
 """The name of the event that no gateway sends: ``payload`` has a ``reason``, ``sequence`` or ``reconnected``."""
 
+MOST_UNHEARD: Final = 32 * 2**20
+"""Characters of the events that wait for one who hears slowly. A single one is never too large."""
+
 Listener = Callable[[Event], None]
 """Is told of every event at once, between two frames: it waits for nobody, and raises nothing."""
 
@@ -41,8 +44,10 @@ class EventStream(AsyncIterator[GatewayEvent]):
 
     def __init__(self, names: frozenset[str], size: int) -> None:
         self._names = names
-        self._in, self._out = trio.open_memory_channel[GatewayEvent](size)
+        self._in, self._out = trio.open_memory_channel[tuple[GatewayEvent, int]](size)
         self._missed = 0
+        self._unheard = 0
+        """Characters of what waits."""
 
     @property
     def missed(self) -> int:
@@ -51,20 +56,26 @@ class EventStream(AsyncIterator[GatewayEvent]):
 
     async def __anext__(self) -> GatewayEvent:
         try:
-            return await self._out.receive()
+            event, size = await self._out.receive()
         except trio.EndOfChannel:
             raise AccountStopped("the account was stopped") from None
+        self._unheard -= size
+        return event
 
     def hear(self, event: Event) -> None:
         """Take an event in, if it is one of those asked for and there is room."""
         if event.name not in self._names and (self._names or event.name == GAP):
             return
+        if self._unheard and self._unheard + event.size > MOST_UNHEARD:
+            self._missed += 1
+            return
         try:
-            self._in.send_nowait(GatewayEvent(event.name, event.payload, event.seq, self._missed))
+            self._in.send_nowait((GatewayEvent(event.name, event.payload, event.seq, self._missed), event.size))
         except trio.WouldBlock:
             self._missed += 1
         else:
             self._missed = 0
+            self._unheard += event.size
 
     def stop(self) -> None:
         """There will be no more."""

@@ -19,7 +19,7 @@ from ...errors import (
 from ...transport.websocket import UpgradeRefused
 from .access.pairing import Pairing
 from .codes import PROTOCOL_MISMATCH, Category, category_of, detail_of
-from .frames import WireError
+from .frames import LONGEST_CODE, WireError
 
 PROTOCOLS: Final = (3, 4)
 """The oldest and the newest protocol that we speak."""
@@ -193,7 +193,7 @@ def _mismatch(detail: str, error: WireError | None) -> str:
 def _code(error: WireError | None, close: PeerClosed | None) -> str:
     """What programs know the failure by."""
     if error is not None:
-        return detail_of(error.details) or error.code
+        return (detail_of(error.details) or error.code)[:LONGEST_CODE]
     return "" if close is None else str(close.code)
 
 

@@ -23,6 +23,11 @@ LONGEST_WAIT: Final = 86_400.0
 """Seconds: a gateway that asks for more is asked again after a day."""
 
 
+LONGEST_CODE: Final = 100
+LONGEST_MESSAGE: Final = 1000
+"""Characters of an error that are kept: they go into logs, and to people."""
+
+
 class BadFrame(Exception):
     """A frame that says nothing we understand. ``args[0]`` names what is wrong with it."""
 
@@ -58,6 +63,8 @@ class Event:
     payload: dict[str, Any] = attrs.field(factory=dict, repr=False)
     seq: int | None = None
     """Its number on this connection; what is told to some connections only has none."""
+    size: int = attrs.field(default=0, eq=False, repr=False)
+    """Characters that it came in."""
 
 
 def decode(frame: str | bytes) -> Response | Event | None:
@@ -78,7 +85,7 @@ def decode(frame: str | bytes) -> Response | Event | None:
         case "res":
             return _response(fields)
         case "event":
-            return _event(fields)
+            return _event(fields, len(frame))
         case str():
             return None
     raise BadFrame("not_object")
@@ -119,19 +126,19 @@ def _response(fields: dict[str, Any]) -> Response:
 def error_of(error: Any) -> WireError:
     """The error of a response, whatever form it has."""
     if not isinstance(error, dict):
-        return WireError("", word(error))
+        return WireError("", word(error)[:LONGEST_MESSAGE])
     return WireError(
-        word(error.get("code")),
-        word(error.get("message")),
+        word(error.get("code"))[:LONGEST_CODE],
+        word(error.get("message"))[:LONGEST_MESSAGE],
         error.get("details"),
         error.get("retryable") is True,
         seconds(error.get("retryAfterMs")),
     )
 
 
-def _event(fields: dict[str, Any]) -> Event:
+def _event(fields: dict[str, Any], size: int) -> Event:
     name, payload, seq = fields.get("event"), fields.get("payload"), fields.get("seq")
     if not isinstance(name, str) or not name:
         raise BadFrame("bad_event")
     numbered = isinstance(seq, int) and not isinstance(seq, bool)
-    return Event(name, payload if isinstance(payload, dict) else {}, seq if numbered else None)
+    return Event(name, payload if isinstance(payload, dict) else {}, seq if numbered else None, size)

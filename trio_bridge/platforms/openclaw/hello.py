@@ -15,6 +15,8 @@ TICK_INTERVAL: Final = 30.0
 TICK_INTERVALS: Final = (1.0, 3600.0)
 """Seconds between two ticks that are believed."""
 MAIN_AGENT: Final = "main"
+LONGEST_TOKEN: Final = 4096
+"""Characters. A login has room for 64 KiB: with a longer token there would be no other."""
 
 
 @attrs.frozen(kw_only=True)
@@ -71,7 +73,7 @@ class Hello:
             role=auth.text("role"),
             scopes=frozenset(auth.texts("scopes")) if isinstance(auth.raw.get("scopes"), list) else None,
             auth_method=auth.text("method"),
-            device_token=auth.text("deviceToken"),
+            device_token=_token(auth),
             issued_at=_moment(auth, "issuedAtMs"),
             max_payload=_count(policy, "maxPayload") or MAX_PAYLOAD,
             tick_interval=tick if shortest <= tick <= longest else TICK_INTERVAL,
@@ -84,6 +86,12 @@ class Hello:
     def lacking(self, scopes: Iterable[str]) -> list[str]:
         """Which of the scopes we were not given, in order. None of them, where the gateway did not say."""
         return [] if self.scopes is None else sorted(set(scopes) - self.scopes)
+
+
+def _token(auth: Fields) -> str:
+    """What lets a device in, if it can be shown again; else there is none."""
+    token = auth.text("deviceToken")
+    return token if len(token) <= LONGEST_TOKEN else ""
 
 
 def _count(fields: Fields, name: str) -> int | None:

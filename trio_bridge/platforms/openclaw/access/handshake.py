@@ -29,6 +29,8 @@ CLOSE_LIMIT: Final = 2.0
 """Seconds for the close behind a refusal."""
 EARLY_LIMIT: Final = 32 * 2**20
 """Characters that may arrive before the verdict, and are kept."""
+FRAME: Final = 1024
+"""Characters that a frame counts for at least: empty ones take room, too."""
 
 CONNECT: Final = "connect"
 """The method, and the id of the one request that asks for it: those of others are numbers."""
@@ -140,7 +142,7 @@ class _Talk:
 
     async def _receive(self) -> None:
         frames = await self._link.receive_batch()
-        self._room -= sum(map(len, frames))
+        self._room -= sum(max(FRAME, len(frame)) for frame in frames)
         if self._room < 0:
             raise RemoteProtocolError(f"{self._gateway} says too much before it lets us in")
         self._unread += frames

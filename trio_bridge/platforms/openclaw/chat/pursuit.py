@@ -19,6 +19,7 @@ import trio
 
 from ....errors import AccountRefused, AccountStopped, BridgeError, NotSent, OutcomeUnknown, RateLimited, RequestFailed
 from ....nurseries import open_background
+from ....wire.jsontext import word
 from ..calls import Calls, Line
 from ..events import GAP
 from ..frames import Event
@@ -37,6 +38,10 @@ NO_TEXT: Final = 25.0
 LATE_ROWS: Final = 5
 """Times that a history is read, a second apart, which should hold an answer: it is written a little later."""
 AGAIN: Final = 1.0
+SOON: Final = 0.25
+LATE: Final = 60.0
+"""A gateway that is busy is asked again after so many seconds at least and at most, whatever it wishes: it would be
+asked all the time, or somebody would wait for a day."""
 FORGETS: Final = 3
 """Gateways of this protocol may never take up what they had."""
 
@@ -111,7 +116,7 @@ class Pursuit:
         except Lost:
             raise
         except RateLimited as error:
-            await trio.sleep(AGAIN if error.retry_after is None else error.retry_after)
+            await trio.sleep(AGAIN if error.retry_after is None else min(max(error.retry_after, SOON), LATE))
         except (NotSent, OutcomeUnknown):  # It has a key: it is asked again.
             await trio.sleep(AGAIN if self._lives(line) else 0)
 
@@ -250,6 +255,5 @@ class Pursuit:
 
 
 def _failed_before(answer: Mapping[str, Any]) -> BridgeError:
-    return RequestFailed(
-        f"{METHOD}: {answer.get('summary') or 'the run failed'}", code="run_failed", method=METHOD, payload=answer
-    )
+    why = word(answer.get("summary"))[:500] or "the run failed"
+    return RequestFailed(f"{METHOD}: {why}", code="run_failed", method=METHOD, payload=answer)

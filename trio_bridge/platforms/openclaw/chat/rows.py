@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 import attrs
 
 from ....wire.jsontext import word
+from ..reading import Fields
 from .tracker import text_of
 
 SILENT: Final = "NO_REPLY"
@@ -118,8 +119,7 @@ def _inner(row: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _at(row: Mapping[str, Any]) -> float:
-    at = row.get("timestamp")
-    return at / 1000 if isinstance(at, int | float) and not isinstance(at, bool) else 0.0
+    return Fields(row).moment("timestamp") or 0.0
 
 
 def _part(value: Any) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any, Final, Literal
 
 from ....errors import BridgeError, RequestFailed
@@ -19,6 +20,10 @@ from ..sessions import canonical
 Status = Literal["running", "final", "aborted", "silent", "failed"]
 
 METHOD: Final = "chat.send"
+LONGEST: Final = 16 * 2**20
+"""Characters of an answer: a frame holds more, but an answer may come in pieces without an end."""
+MOST_RUNS: Final = 100
+"""Names that one answer goes by."""
 
 
 class Tracker:
@@ -58,7 +63,7 @@ class Tracker:
 
     def adopt(self, runs: Iterable[str], text: str = "") -> None:
         """The answer is being written under one of these names, and is so far ``text``."""
-        self.runs.update(runs)
+        self.runs.update(islice(runs, MOST_RUNS - len(self.runs)))
         if text:
             self.text = text
 
@@ -119,6 +124,9 @@ class Tracker:
             self.text = said
         elif isinstance(delta := payload.get("deltaText"), str):
             self.text = delta if payload.get("replace") is True else self.text + delta
+        if len(self.text) > LONGEST:
+            self.text = ""
+            self.fail(RequestFailed(f"{METHOD}: the answer does not end", code="too_long", method=METHOD))
 
 
 def text_of(message: Any) -> str | None:
