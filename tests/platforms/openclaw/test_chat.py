@@ -390,12 +390,11 @@ async def test_whatever_happens_every_question_gets_one_answer(
 ) -> None:
     """Chance cuts connections, freezes them, and kills the gateway; questions go on in four sessions."""
     rand = random.Random(20)
-    async with opened(
-        protocol=protocol, agent=lambda question: [Pause(2), Say("re"), Pause(3), Say(f": {question.text}")]
-    ) as (
-        simulator,
-        account,
-    ):
+
+    def agent(question: Question) -> Reply:
+        return [Pause(2), Say("re"), Pause(3), Say(f": {question.text}")]
+
+    async with opened(protocol=protocol, agent=agent) as (simulator, account):
         answers: dict[str, str] = {}
 
         async def ask(session: int) -> None:
