@@ -40,8 +40,6 @@ class Owner(abc.ABC):
             await trio.lowlevel.checkpoint()
             return result
         await self.wait_until(lambda: result.settled)
-        if result.refusal is not None:
-            raise result.refusal
         return result.payload
 
     def broadcast(self, event: str, payload: Any, *, scope: str | None = READ, numbered: bool = True) -> None:

@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 import attrs
 
-from .methods import ADMIN, APPROVALS, Catalogue, Entry, House, Later, Peer, Refusal
-from .params import INVALID, Shape, milliseconds
+from .methods import ADMIN, APPROVALS, INVALID_REQUEST, Catalogue, Entry, House, Later, Peer, Refusal
+from .params import Shape, milliseconds
 from .room import QuietRoom
 
 Kind = Literal["exec", "plugin"]
@@ -129,7 +129,7 @@ class Approvals(QuietRoom):
     ) -> Later:
         own_id = params.get("id") or (self._house.new_id() if kind == "exec" else f"plugin:{self._house.new_id()}")
         if own_id in self._known:
-            raise Refusal(INVALID, "approval id already pending")
+            raise Refusal(INVALID_REQUEST, "approval id already pending")
         wait = milliseconds(params, "timeoutMs", TIMEOUT)
         now = self._house.now_ms()
         approval = Approval(own_id, kind, request, allowed, peer, now, now + wait)
@@ -179,7 +179,7 @@ class Approvals(QuietRoom):
         Shape(f"{kind}.approval.waitDecision", {"id": str}).check(params)
         approval = self._known.get(params["id"])
         if approval is None or approval.kind != kind:
-            raise Refusal(INVALID, "approval expired or not found")
+            raise Refusal(INVALID_REQUEST, "approval expired or not found")
         return self._later(approval)
 
     # Deciding.
@@ -187,7 +187,7 @@ class Approvals(QuietRoom):
     def _resolve(self, kind: Kind, peer: Peer, params: Mapping[str, Any]) -> Mapping[str, Any]:
         Shape(f"{kind}.approval.resolve", {"id": str, "decision": str}).check(params)
         if params["decision"] not in DECISIONS:
-            raise Refusal(INVALID, "invalid decision")
+            raise Refusal(INVALID_REQUEST, "invalid decision")
         approval = self._known.get(params["id"])
         if approval is None or approval.kind != kind or not self._sees(approval, peer):
             raise _unknown()
@@ -197,10 +197,10 @@ class Approvals(QuietRoom):
     def _resolve_any(self, peer: Peer, params: Mapping[str, Any]) -> Mapping[str, Any]:
         Shape("approval.resolve", {"id": str, "kind": str, "decision": str}).check(params)
         if params["decision"] not in DECISIONS:
-            raise Refusal(INVALID, "invalid decision")
+            raise Refusal(INVALID_REQUEST, "invalid decision")
         approval = self._find(params["id"])
         if approval.kind != params["kind"]:
-            raise Refusal(INVALID, "approval not found", details={"reason": NOT_FOUND})
+            raise Refusal(INVALID_REQUEST, "approval not found", details={"reason": NOT_FOUND})
         applied = not approval.over
         self._decide(approval, params["decision"], peer)
         return {"applied": applied, "approval": _presented(approval)}
@@ -211,10 +211,10 @@ class Approvals(QuietRoom):
         if approval.over:
             if decision != approval.decision:
                 details = {"reason": "APPROVAL_ALREADY_RESOLVED"}
-                raise Refusal(INVALID, "approval already resolved", details=details)
+                raise Refusal(INVALID_REQUEST, "approval already resolved", details=details)
             return
         if decision not in approval.allowed:
-            raise Refusal(INVALID, f"{decision} is unavailable for this request")
+            raise Refusal(INVALID_REQUEST, f"{decision} is unavailable for this request")
         approval.decision = decision
         approval.decided_ms = now = self._house.now_ms()
         approval.decided_by = peer.device_id
@@ -237,7 +237,7 @@ class Approvals(QuietRoom):
     def _find(self, own_id: str) -> Approval:
         approval = self._known.get(own_id)
         if approval is None:
-            raise Refusal(INVALID, "approval not found", details={"reason": NOT_FOUND})
+            raise Refusal(INVALID_REQUEST, "approval not found", details={"reason": NOT_FOUND})
         return approval
 
     def _sees(self, approval: Approval, peer: Peer) -> bool:
@@ -292,4 +292,4 @@ def _presented(approval: Approval) -> Mapping[str, Any]:
 
 
 def _unknown() -> Refusal:
-    return Refusal(INVALID, "unknown or expired approval id", details={"reason": NOT_FOUND})
+    return Refusal(INVALID_REQUEST, "unknown or expired approval id", details={"reason": NOT_FOUND})

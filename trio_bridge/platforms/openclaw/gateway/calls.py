@@ -9,8 +9,8 @@ from . import frames
 from .acts import Act
 from .answers import Answers
 from .connection import GatewayConnection
-from .frames import INVALID_REQUEST, Request
-from .methods import ADMIN, NODE, Entry, House, Later, Peer, Refusal
+from .frames import Request
+from .methods import ADMIN, INVALID_REQUEST, NODE, Entry, House, Later, Peer, Refusal
 
 
 class Calls:
@@ -41,9 +41,7 @@ class Calls:
             self._answers.deliver(connection, act, frames.answer(request.id, result))
 
     def _settle(self, connection: GatewayConnection, request_id: str, act: Act | None, later: Later) -> None:
-        refused = later.refusal
-        text = frames.answer(request_id, later.payload) if refused is None else frames.refusal(request_id, refused)
-        self._answers.deliver(connection, act, text)
+        self._answers.deliver(connection, act, frames.answer(request_id, later.payload))
 
     def _entry_for(self, peer: Peer, method: str) -> Entry:
         """The method, if the peer may call it."""

@@ -12,8 +12,8 @@ from . import telling
 from .attachments import read_attachments
 from .commands import Command, command_in
 from .keys import answer_to_repetition
-from .methods import ADMIN, WRITE, Catalogue, Entry, House, Later, Peer, Refusal
-from .params import INVALID, Shape, milliseconds
+from .methods import ADMIN, INVALID_REQUEST, WRITE, Catalogue, Entry, House, Later, Peer, Refusal
+from .params import Shape, milliseconds
 from .reviving import Revival
 from .room import QuietRoom
 from .runs import Run
@@ -100,20 +100,20 @@ class Chat(QuietRoom):
     def _send(self, peer: Peer, params: Mapping[str, Any]) -> Mapping[str, Any]:
         if self._modern and not isinstance(params.get("sessionKey"), str):
             details = {"code": "SESSION_MUTATION_TARGET_REQUIRED", "method": "chat.send"}
-            raise Refusal(INVALID, "session mutation target is unavailable", details=details)
+            raise Refusal(INVALID_REQUEST, "session mutation target is unavailable", details=details)
         (SEND_4 if self._modern else SEND_3).check(params)
         given = params["sessionKey"]
         if len(given) > MAX_KEY:
             word = "not" if self._modern else "NOT"
             message = f"at /sessionKey: must {word} have more than {MAX_KEY} characters"
-            raise Refusal(INVALID, f"invalid chat.send params: {message}")
+            raise Refusal(INVALID_REQUEST, f"invalid chat.send params: {message}")
         return self._let_in(peer, given, params["idempotencyKey"], params)
 
     def _send_to_session(self, peer: Peer, params: Mapping[str, Any]) -> Mapping[str, Any]:
         SESSIONS_SEND.check(params)
         session = self._sessions.find(params["key"])
         if session is None:
-            raise Refusal(INVALID, f"session not found: {params['key']}")
+            raise Refusal(INVALID_REQUEST, f"session not found: {params['key']}")
         key = params.get("idempotencyKey") or self._house.new_id()
         answer = self._let_in(peer, session.key, key, params)
         return answer if self._modern else {**answer, "messageSeq": len(session.rows) + 1}
@@ -122,7 +122,7 @@ class Chat(QuietRoom):
         text = params["message"]
         attachments = read_attachments(params.get("attachments", ()), limited=self._modern)
         if not text.strip() and not attachments:
-            raise Refusal(INVALID, "message or attachment required")
+            raise Refusal(INVALID_REQUEST, "message or attachment required")
         known = self._by_key.get(key)
         answer = None
         if known is not None:
@@ -170,7 +170,7 @@ class Chat(QuietRoom):
             return self._abort_runs(self._turns.active(session) if session else None)
         run = self._run_of(params["runId"])
         if run is not None and run.session is not session and not self._modern:
-            raise Refusal(INVALID, "runId does not match sessionKey")
+            raise Refusal(INVALID_REQUEST, "runId does not match sessionKey")
         return self._abort_runs(run)
 
     def _abort_session(self, peer: Peer, params: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -202,7 +202,7 @@ class Chat(QuietRoom):
         INJECT.check(params)
         session = self._sessions.find(params["sessionKey"])
         if session is None:
-            raise Refusal(INVALID, "session not found")
+            raise Refusal(INVALID_REQUEST, "session not found")
         label = params.get("label")
         text = f"[{label}]\n\n{params['message']}" if label else params["message"]
         row = self._sessions.write(session, "assistant", text)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .methods import ADMIN, READ, WRITE, Catalogue, Entry, House, Peer, Refusal
+from .methods import ADMIN, INVALID_REQUEST, READ, WRITE, Catalogue, Entry, House, Peer, Refusal
 from .notices import SessionNotices
-from .params import INVALID, Shape
+from .params import Shape
 from .room import QuietRoom
 from .sessions import Checkpoint, Row, Session, Sessions
 
@@ -110,7 +110,7 @@ class Checkpoints(QuietRoom):
         for point in session.checkpoints if session else ():
             if session is not None and point.id == params["checkpointId"]:
                 return session, point
-        raise Refusal(INVALID, f"checkpoint not found: {params['checkpointId']}")
+        raise Refusal(INVALID_REQUEST, f"checkpoint not found: {params['checkpointId']}")
 
     # Branches, on protocol 4.
 
@@ -139,7 +139,7 @@ class Checkpoints(QuietRoom):
                     session.rows = rows
                     self._told.changed("branch-switch", session)
                 return {"ok": True, "sessionKey": session.key, "leafEntryId": leaf}
-        raise Refusal(INVALID, f"branch not found: {leaf}")
+        raise Refusal(INVALID_REQUEST, f"branch not found: {leaf}")
 
 
 def _tokens(rows: Sequence[Row]) -> int:

@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from .frames import INVALID_REQUEST
-from .methods import Personality, Refusal
+from .methods import INVALID_REQUEST, Personality, Refusal
 from .rejections import Rejected
 from .schema import Anything, Items, Table, Text, Whole, complaint, one_of, texts
 

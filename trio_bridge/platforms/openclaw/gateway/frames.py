@@ -8,10 +8,8 @@ from typing import Any
 
 import attrs
 
-from .methods import Personality, Refusal
+from .methods import INVALID_REQUEST, Personality, Refusal
 from .schema import Anything, Constant, Table, Text, complaint
-
-INVALID_REQUEST = "INVALID_REQUEST"
 
 NAMELESS = "invalid"
 """The id in the answer to a frame that has none."""

@@ -9,9 +9,9 @@ from . import frames, hello
 from .acts import Act
 from .answers import Answers
 from .connection import GatewayConnection
-from .frames import INVALID_REQUEST, Misfit, Request
+from .frames import Misfit, Request
 from .handshake import Handshake, Welcome
-from .methods import House, Peer, Refusal
+from .methods import INVALID_REQUEST, House, Peer, Refusal
 from .pairing import Pairing
 from .rejections import POLICY_VIOLATION, PairingNeeded, Rejected
 from .settings import Settings
@@ -101,7 +101,6 @@ class Front:
             caps=frozenset(welcome.params.get("caps", ())),
             client=welcome.params["client"],
             device_id=None if claim is None else claim.device_id,
-            address=connection.caller.address,
         )
         payload = hello.hello(welcome, scopes, token, self._facts(connection), self._settings)
         self._answers.deliver(connection, act, frames.answer(request_id, payload))

@@ -152,10 +152,6 @@ class Gateway:
         connection.live = False
         del self._connections[connection.id]
         self._stirred.pop(connection, None)
-        if connection.peer is not None:
-            connection.peer.live = False
-            for room in self._rooms:
-                room.left(connection.peer)
 
     def connections(self) -> Sequence[GatewayConnection]:
         """Those that live, the oldest first."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import attrs
 
-from .methods import READ, Catalogue, Entry, House, Peer, Refusal
-from .params import INVALID, Shape
+from .methods import INVALID_REQUEST, READ, Catalogue, Entry, House, Peer, Refusal
+from .params import Shape
 from .room import QuietRoom
 from .runs import Run
 from .sessions import Session, Sessions, row_shape
@@ -40,7 +40,7 @@ class Histories(QuietRoom):
         limit = params.get("limit", ROWS)
         if not 1 <= limit <= MAX_ROWS:
             bound = "must be >= 1" if limit < 1 else f"must be <= {MAX_ROWS}"
-            raise Refusal(INVALID, f"invalid chat.history params: at /limit: {bound}")
+            raise Refusal(INVALID_REQUEST, f"invalid chat.history params: at /limit: {bound}")
         given = params["sessionKey"]
         session = self._sessions.find(given)
         rows = session.rows if session else []

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .methods import Refusal
-from .params import INVALID
+from .methods import INVALID_REQUEST, Refusal
 from .runs import Run
 from .telling import before_reply
 
@@ -19,7 +18,7 @@ def answer_to_repetition(run: Run, session_key: str, text: str, *, modern: bool)
     """
     if modern and (run.text, run.session.key) != (text, session_key):
         details = {"reason": "chat-request-conflict"}
-        raise Refusal(INVALID, "This message ID was already used for different input.", details=details)
+        raise Refusal(INVALID_REQUEST, "This message ID was already used for different input.", details=details)
     if not run.over:
         return {"runId": run.id, "status": "in_flight"}
     match run.standing:

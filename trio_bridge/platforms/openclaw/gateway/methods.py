@@ -8,12 +8,11 @@
 4. There is no I/O and no clock: ``house.now`` is the time of what is being done, ``house.after`` does things later.
 
 Methods belong to a :class:`Room`. ``rooms.Rooms(house)`` holds those that talk, remember and ask for approval: ``all``
-is the sequence of them, ``door`` the :data:`Door` for HTTP.
+is the sequence of them, ``door`` what answers HTTP requests.
 """
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
@@ -29,6 +28,9 @@ APPROVALS = "operator.approvals"
 PAIRING = "operator.pairing"
 NODE = "role:node"
 """What a method asks for that no operator may call."""
+
+INVALID_REQUEST = "INVALID_REQUEST"
+"""The code of every refusal that is the client's own doing."""
 
 IMPLIED = {READ: (READ, WRITE, ADMIN)}
 """Scopes that include another. Administrators may do everything."""
@@ -64,30 +66,22 @@ class Later:
 
     def __init__(self) -> None:
         self.payload: Any = None
-        self.refusal: Refusal | None = None
         self.settled = False
         self._heard: Settled | None = None
 
     def answer(self, payload: Any) -> None:
         """The method has done it."""
-        self._settle(payload, None)
-
-    def refuse(self, refusal: Refusal) -> None:
-        """The method can't do it."""
-        self._settle(None, refusal)
+        if self.settled:
+            return
+        self.settled, self.payload = True, payload
+        if self._heard is not None:
+            self._heard(self)
 
     def when_settled(self, heard: Settled) -> None:
         """For the gateway: call this once it is settled, at once if it is already."""
         self._heard = heard
         if self.settled:
             heard(self)
-
-    def _settle(self, payload: Any, refusal: Refusal | None) -> None:
-        if self.settled:
-            return
-        self.settled, self.payload, self.refusal = True, payload, refusal
-        if self._heard is not None:
-            self._heard(self)
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -101,8 +95,6 @@ class Peer:
     caps: frozenset[str] = frozenset()
     client: Mapping[str, Any] = attrs.Factory(dict)
     device_id: str | None = None
-    address: str = "127.0.0.1"
-    live: bool = True
     subscriptions: set[str] = attrs.Factory(set)
     """What methods have noted about this connection: it ends with it."""
 
@@ -161,10 +153,6 @@ class House(Protocol):
     def now(self) -> float:
         """Seconds on the caller's clock, at what is being done."""
 
-    @property
-    def rng(self) -> random.Random:
-        """Where chance comes from."""
-
     def now_ms(self) -> int:
         """The wall time, in milliseconds."""
 
@@ -200,9 +188,6 @@ class Room(Protocol):
 
     def events(self) -> Sequence[str]:
         """The events it may tell of, as hello names them."""
-
-    def left(self, peer: Peer) -> None:
-        """A connection is over."""
 
     def busy(self) -> bool:
         """Whether something runs that a gateway waits for before it stops (4), or aborts (3)."""
@@ -260,7 +245,3 @@ class HttpAnswer:
         """The connection ends, whatever was said on it."""
         self.broken = True
         self.stir()
-
-
-Door = Callable[[HttpCall, HttpAnswer], None]
-"""Answers HTTP requests, at once or later."""

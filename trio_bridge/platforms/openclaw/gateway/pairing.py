@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .devices import Claim, Device, Devices, PairRequest, Reason
-from .frames import INVALID_REQUEST
-from .methods import PAIRING, Catalogue, Entry, House, Peer, Refusal
+from .methods import INVALID_REQUEST, PAIRING, Catalogue, Entry, House, Peer, Refusal
 from .params import Shape
 from .room import QuietRoom
 

@@ -7,9 +7,7 @@ from typing import Any
 
 import attrs
 
-from .methods import Refusal
-
-INVALID = "INVALID_REQUEST"
+from .methods import INVALID_REQUEST, Refusal
 
 LONGEST = 2**31 - 1
 """Milliseconds of the longest timer."""
@@ -42,7 +40,7 @@ class Shape:
             if name in params and not _is(params[name], kind)
         ]
         if wrong:
-            raise Refusal(INVALID, f"invalid {self.method} params: {'; '.join(wrong)}")
+            raise Refusal(INVALID_REQUEST, f"invalid {self.method} params: {'; '.join(wrong)}")
 
 
 def milliseconds(params: Mapping[str, Any], name: str, default: int) -> int:

@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ....wire.characters import whole_characters
-from .frames import INVALID_REQUEST
-from .methods import Refusal
+from .methods import INVALID_REQUEST, Refusal
 from .texts import unpadded
 
 SKEW_MS = 120_000

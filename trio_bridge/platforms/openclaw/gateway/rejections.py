@@ -8,8 +8,7 @@ from typing import Any
 import attrs
 
 from .devices import Claim, Devices, PairRequest, Reason
-from .frames import INVALID_REQUEST
-from .methods import Personality, Refusal
+from .methods import INVALID_REQUEST, Personality, Refusal
 
 POLICY_VIOLATION = 1008
 TRY_AGAIN_LATER = 1013

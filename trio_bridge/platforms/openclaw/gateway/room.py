@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .methods import House, Peer
+from .methods import House
 
 
 class QuietRoom:
@@ -15,9 +15,6 @@ class QuietRoom:
 
     def events(self) -> Sequence[str]:
         return ()
-
-    def left(self, peer: Peer) -> None:
-        """A connection is over: nothing here depended on it."""
 
     def busy(self) -> bool:
         return False

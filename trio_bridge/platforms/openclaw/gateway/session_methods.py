@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import notices
-from .methods import ADMIN, READ, WRITE, Catalogue, Entry, House, Peer, Refusal
+from .methods import ADMIN, INVALID_REQUEST, READ, WRITE, Catalogue, Entry, House, Peer, Refusal
 from .notices import ALL, SessionNotices, messages_of, session_row
-from .params import INVALID, Shape
+from .params import Shape
 from .room import QuietRoom
 from .sessions import MODEL, PROVIDER, Session, Sessions, row_shape
 from .turns import Turns
@@ -132,7 +132,7 @@ class SessionMethods(QuietRoom):
             ):
                 agent = {"agentId": session.agent} if self._modern else {}
                 return {"ok": True, "key": session.key, **agent}
-        raise Refusal(INVALID, f"No session found: {key or own_id or label}")
+        raise Refusal(INVALID_REQUEST, f"No session found: {key or own_id or label}")
 
     def _preview(self, peer: Peer, params: Mapping[str, Any]) -> Mapping[str, Any]:
         PREVIEW.check(params)
@@ -182,7 +182,7 @@ class SessionMethods(QuietRoom):
     def _change(self, session: Session, params: Mapping[str, Any]) -> None:
         label, model = params.get("label"), params.get("model")
         if label is not None and any(each.label == label for each in self._sessions if each is not session):
-            raise Refusal(INVALID, f"label already in use: {label}")
+            raise Refusal(INVALID_REQUEST, f"label already in use: {label}")
         session.label = label or session.label
         session.model = model or session.model
         session.updated_ms = self._house.now_ms()
@@ -200,7 +200,7 @@ class SessionMethods(QuietRoom):
         DELETE.check(params)
         key = self._sessions.key_of(params["key"])
         if key == self._sessions.main_key:
-            raise Refusal(INVALID, f"Cannot delete the main session ({key}).")
+            raise Refusal(INVALID_REQUEST, f"Cannot delete the main session ({key}).")
         session = self._sessions.find(key)
         if session is None:
             return {"ok": True, "key": key, "deleted": False, "archived": []}

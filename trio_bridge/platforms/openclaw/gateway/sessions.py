@@ -7,8 +7,7 @@ from typing import Any, Literal, Protocol
 
 import attrs
 
-from .methods import House, Refusal
-from .params import INVALID
+from .methods import INVALID_REQUEST, House, Refusal
 from .settings import MAIN_AGENT
 
 MAIN_KEY = "main"
@@ -105,10 +104,10 @@ class Sessions:
         key = self.key_of(given)
         parts = key.split(":")
         if self._house.protocol == 4 and not all(parts):
-            raise Refusal(INVALID, f'malformed session key "{given}"')
+            raise Refusal(INVALID_REQUEST, f'malformed session key "{given}"')
         agent = parts[1]
         if agent not in self.agents and not inventing:
-            raise Refusal(INVALID, f'Agent "{agent}" no longer exists in configuration')
+            raise Refusal(INVALID_REQUEST, f'Agent "{agent}" no longer exists in configuration')
         session = self._known.get(key)
         if session is None:
             now = self._house.now_ms()

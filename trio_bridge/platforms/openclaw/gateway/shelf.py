@@ -7,8 +7,8 @@ from typing import Any
 
 import attrs
 
-from .methods import READ, WRITE, Catalogue, Entry, House, Peer, Refusal
-from .params import INVALID, Shape
+from .methods import INVALID_REQUEST, READ, WRITE, Catalogue, Entry, House, Peer, Refusal
+from .params import Shape
 from .room import QuietRoom
 from .sessions import MAIN_KEY, MODEL, PROVIDER, Sessions
 
@@ -118,7 +118,7 @@ class Shelf(QuietRoom):
         limit = params.get("limit", MAX_FOUND)
         if not 1 <= limit <= MAX_FOUND:
             bound = "must be >= 1" if limit < 1 else f"must be <= {MAX_FOUND}"
-            raise Refusal(INVALID, f"invalid skills.search params: at /limit: {bound}")
+            raise Refusal(INVALID_REQUEST, f"invalid skills.search params: at /limit: {bound}")
         query = params.get("query", "").lower()
         found = [each for each in self._directory() if query in f"{each.slug} {each.name} {each.summary}".lower()]
         return {"results": [{"score": 1.0, **_shape(each)} for each in found[:limit]]}
@@ -141,9 +141,9 @@ class Shelf(QuietRoom):
         if key in self._answers:
             return self._answers[key]
         if channel not in self.channels:
-            raise Refusal(INVALID, f"unsupported channel: {channel}")
+            raise Refusal(INVALID_REQUEST, f"unsupported channel: {channel}")
         if not params.get("message") and not params.get("mediaUrl") and not params.get("mediaUrls"):
-            raise Refusal(INVALID, "invalid send params: text or media is required")
+            raise Refusal(INVALID_REQUEST, "invalid send params: text or media is required")
         self.outgoing.append(Outgoing(channel, params["to"], params.get("message", ""), key))
         answer = {"runId": key, "messageId": self._house.new_id(), "channel": channel, "chatId": params["to"]}
         self._answers[key] = answer
