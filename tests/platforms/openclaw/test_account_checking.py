@@ -92,6 +92,22 @@ async def test_a_wrong_token(autojump_clock: MockClock, has_run: bool) -> None:
         assert finding.advice == "check the credentials"
 
 
+@pytest.mark.parametrize(("protocol", "auth"), [(3, "token"), (4, "token"), (3, "none")])
+async def test_no_secret_before_there_is_a_device(autojump_clock: MockClock, protocol: int, auth: str) -> None:
+    async with simulated(protocol=protocol, auth=auth) as stage:
+        finding = (await check(stage, token=None))["login"]
+    assert finding.verdict == "warning"
+    assert finding.text == "neither token nor password is set: only a gateway that asks for none lets it in"
+
+
+async def test_what_signs_is_missing(autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trio_bridge.platforms.openclaw.checking.find_spec", lambda name: None)
+    async with simulated() as stage:
+        finding = (await check(stage))["login"]
+    assert finding.verdict == "failed"
+    assert finding.advice == "pip install 'trio-bridge[openclaw]'"
+
+
 async def test_a_device_that_nobody_has_approved(autojump_clock: MockClock) -> None:
     store = MemoryStore()
     async with simulated(pairing=True) as stage:
@@ -143,9 +159,8 @@ async def test_trap_2_a_scope_that_nobody_knows(autojump_clock: MockClock) -> No
 
 async def test_a_gateway_that_takes_nobody_without_a_device(autojump_clock: MockClock) -> None:
     async with simulated(protocol=3, auth="none") as stage:
-        assert [(finding.check, finding.verdict) for finding in (await check(stage)).values()] == [
-            ("device", "warning")
-        ]
+        findings = await check(stage, token="more than it asks for")
+        assert [(finding.check, finding.verdict) for finding in findings.values()] == [("device", "warning")]
 
 
 @pytest.mark.parametrize(

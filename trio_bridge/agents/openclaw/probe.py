@@ -32,7 +32,7 @@ async def probe(agent: OpenClaw, environment: Environment) -> str:
 async def _over_websocket(agent: OpenClaw, environment: Environment) -> str:
     stranger = environment.store is None and agent.device_key_file is None
     if environment.store is not None and not await _has_key(agent, environment, environment.store):
-        return "its agents are looked for once there is a key" if agent.agent_ids else "has made no key so far"
+        return "its agents are looked for once there is a key" if agent.agent_ids else "is tried once there is a key"
     async with open_gateway(agent.account, environment) as gateway:
         await _log_in(gateway, stranger=stranger)
         hello = gateway.hello

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Final
 
 import attrs
@@ -38,6 +39,9 @@ class AccountCheck:
         Without a device that is kept it is asked without one: a device made for a trial would be paired for nothing.
         """
         config = self.config
+        if find_spec("cryptography") is None:
+            text = "the library that signs is missing"
+            return [Finding("login", "failed", text, "pip install 'trio-bridge[openclaw]'")]
         trouble = await self.hosts.trouble(
             "login", config.url, ca_file=config.ca_file, allow_insecure=config.allow_insecure, proxy=config.proxy
         )
@@ -71,13 +75,23 @@ class AccountCheck:
             case PeerStarting():
                 return Finding("login", "warning", str(error), "try again in a moment; a bridge would go on trying")
             case AccountRefused(code=code) if code == NO_DEVICE and self.login.identity is None:
-                return _approved_later()
+                return _approved_later() if self._has_secret() else _no_secret()
             case AccountRefused(kind="pairing") if (pairing := self.login.pairing) is not None:
                 advice = f"on the gateway's machine: {pairing.command}; {_BY_ITSELF}"
                 return Finding("pairing", "failed", pairing.why, advice)
             case AccountRefused(kind="incompatible"):
                 return Finding("login", "failed", str(error), "update trio-bridge, or the gateway")
         return finding_of("login", error)
+
+    def _has_secret(self) -> bool:
+        config = self.config
+        return (config.token, config.password, config.credentials) != (None, None, None)
+
+
+def _no_secret() -> Finding:
+    """Whoever has no device is asked for one before a secret is missed, also where none is wanted."""
+    text = "neither token nor password is set: only a gateway that asks for none lets it in"
+    return Finding("login", "warning", text, "set token or password, as the gateway has it")
 
 
 def _made_later() -> Finding:
