@@ -147,6 +147,18 @@ def test_a_mistake_elsewhere_does_not_make_bindings_wrong(problems: Problems) ->
     ]
 
 
+@pytest.mark.parametrize("place", ["agent", "agents.claws"])
+def test_the_routes_within_an_agent_ask_for_what_is_there(problems: Problems, place: str) -> None:
+    asked = ['account = "sales"\nplatform = "letters"', 'account = "marketing"', 'platform = "pigeons"']
+    routes = "".join(f'[[{place}.routes]]\nagent_id = "ops"\n{each}\n' for each in asked)
+    claws = f'[{place}]\nkind = "openclaw"\ntoken = "hush"\n{routes}'
+    said = problems(SALES + claws, agent="") if place == "agent" else problems(SALES + claws)
+    assert said == [
+        f'{place}.routes[1].account: expected the NAME of a table [accounts.NAME], not "marketing"',
+        f'{place}.routes[2].platform: no account is of a platform "pigeons"',
+    ]
+
+
 def test_a_thousand_accounts_with_bindings_of_their_own_load_soon(load: Load) -> None:
     names = [f"a{number}" for number in range(300)]
     accounts = "".join(SALES.replace("sales", name).replace("c1", name) for name in names)

@@ -50,6 +50,17 @@ def table_of(name: object, named: set[AgentTable]) -> AgentTable:
     raise Misfit([Problem((), f"expected {expected}, not {shown(name)}")])
 
 
+def misplaced(rule: Rule, platforms: Mapping[str, str]) -> Iterator[Problem]:
+    """What a rule asks for that the file has nowhere, given the platforms of its accounts."""
+    account, platform = rule.account, rule.platform
+    if account is not None and account not in platforms:
+        yield Problem(("account",), f"expected the NAME of a table [accounts.NAME], not {shown(account)}")
+    if platform is not None and platform not in platforms.values():
+        yield Problem(("platform",), f"no account is of a platform {shown(platform)}")
+    elif platform is not None and platforms.get(account or "", platform) != platform:
+        yield Problem(("platform",), f"accounts.{account} is not of it")
+
+
 @attrs.frozen
 class BindingReader:
     """Reads ``[[bindings]]``, given what else the file names."""
@@ -77,7 +88,10 @@ class BindingReader:
         return bindings, problems
 
     def _one(self, section: BindingSection) -> Binding:
-        problems = list(self._misplaced(section))
+        problems = list(misplaced(section, self.platforms))
+        if (section.account, section.platform, section.peer_kind, section.peer_id) == (None, None, None, None):
+            text = "expected account, platform, peer_kind or peer_id: what nothing else answers is for [agent]"
+            problems.append(Problem((), text))
         try:
             agent = table_of(section.agent, self.named)
         except Misfit as misfit:
@@ -91,18 +105,6 @@ class BindingReader:
             peer_kind=section.peer_kind,
             peer_id=section.peer_id,
         )
-
-    def _misplaced(self, section: BindingSection) -> Iterator[Problem]:
-        account, platform = section.account, section.platform
-        if account is not None and account not in self.platforms:
-            yield Problem(("account",), f"expected the NAME of a table [accounts.NAME], not {shown(account)}")
-        if platform is not None and platform not in self.platforms.values():
-            yield Problem(("platform",), f"no account is of a platform {shown(platform)}")
-        elif platform is not None and self.platforms.get(account or "", platform) != platform:
-            yield Problem(("platform",), f"accounts.{account} is not of it")
-        if (account, platform, section.peer_kind, section.peer_id) == (None, None, None, None):
-            text = "expected account, platform, peer_kind or peer_id: what nothing else answers is for [agent]"
-            yield Problem((), text)
 
     def _idle(self, bindings: Sequence[Binding]) -> Iterator[tuple[int, Problem]]:
         """Bindings that never decide anything, whoever says what."""

@@ -8,12 +8,12 @@ from typing import Any
 
 import attrs
 
-from ..agents.config import AGENTS, AgentConfig
+from ..agents.config import AGENTS, AgentConfig, OpenClawConfig
 from ..agents.rules import plan_for
 from ..engine.platform import PlatformConfig
 from ..platforms.registry import Registry
 from .account_table import AccountTable
-from .bindings import DEFAULT_AGENT, AgentTable, Binding, BindingReader, unanswered
+from .bindings import DEFAULT_AGENT, AgentTable, Binding, BindingReader, misplaced, unanswered
 from .structure import Misfit, Problem, structure
 from .wording import kind_of, one_of, shown, unknown
 
@@ -129,6 +129,7 @@ class Sections:
         reader = BindingReader(agents.named, accounts.platforms, accounts.agents)
         bindings, problems = reader.read(self._tables.get("bindings", []), self._directory)
         self.problems += [problem.under("bindings") for problem in problems]
+        self.problems += _routed_nowhere(agents.made, accounts.platforms)
         rules = (*bindings, *accounts.agents)
         if DEFAULT_AGENT not in agents.named and not problems:
             plans = {name: plan_for(name, platform, rules) for name, platform in accounts.platforms.items()}
@@ -172,6 +173,14 @@ class Sections:
 
     def _add(self, misfit: Misfit, *place: str) -> None:
         self.problems += [problem.under(*place) for problem in misfit.problems]
+
+
+def _routed_nowhere(agents: Mapping[AgentTable, AgentConfig], platforms: Mapping[str, str]) -> Iterator[Problem]:
+    """Routes within an agent that ask for accounts and platforms that the file has nowhere."""
+    for place, agent in agents.items():
+        for index, route in enumerate(agent.routes if isinstance(agent, OpenClawConfig) else ()):
+            for problem in misplaced(route, platforms):
+                yield problem.under(*place, "routes", index)
 
 
 def _held_twice(accounts: list[PlatformConfig]) -> Iterator[Problem]:
