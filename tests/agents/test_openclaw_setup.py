@@ -28,6 +28,7 @@ from trio_bridge.transport.memory import MemoryNetwork
         ({"url": "gateway:18789", "agent_id": "-"}, ["url: not a usable URL: expected one of", "agent_id: expected"]),
         ({"url": "wss://gateway.example/?token=hush"}, ["url: expected neither query nor credentials"]),
         ({"url": "wss://me:hush@gateway.example"}, ["url: expected neither query nor credentials"]),
+        ({"scopes": ["operator.read"]}, ["scopes: expected operator.write among them"]),
         ({"token": " ", "password": ""}, ["token: expected a secret", "password: expected a secret"]),
         ({"agent_id": "Ärger", "session_key": " "}, ["agent_id: expected letters", "session_key: expected 1 to 400"]),
     ],
@@ -39,6 +40,11 @@ def test_what_can_not_work_is_said_at_once(options: dict[str, Any], complaints: 
     for problem, complaint in zip(caught.value.problems, complaints, strict=True):
         assert problem.startswith(complaint)
         assert "hush" not in problem
+
+
+def test_what_may_do_everything_may_ask() -> None:
+    assert OpenClaw(scopes=["operator.admin"]).account.scopes == ("operator.admin",)
+    assert OpenClaw(scopes=["operator.read"], over="http").over == "http"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from ...engine.environment import Environment
 from ...engine.platform import PlatformConfig
 from ...errors import AccountRefused, ConfigError
 from ...lists import texts
-from ...platforms.openclaw.config import READ, WRITE
+from ...platforms.openclaw.config import ADMIN, READ, WRITE
 from ...platforms.openclaw.config import OpenClaw as GatewayAccount
 from ...transport.tls import ssl_context
 from ...transport.urls import endpoint_of
@@ -219,6 +219,8 @@ class OpenClaw(OpenableAgent):
             secret: Secret | None = getattr(self, name)
             if secret is not None and secret.text is not None and not secret.text.strip():
                 yield f"{name}: expected a secret, not nothing"
+        if self.over == "websocket" and not {WRITE, ADMIN} & set(self.scopes):
+            yield f"scopes: expected {WRITE} among them: nothing can be asked without it"
         if self.agent_id is not None and not _AGENT_ID.fullmatch(self.agent_id):
             yield _NO_AGENT_ID
         if self.session_key is not None and not 1 <= len(self.session_key.strip()) <= 400:

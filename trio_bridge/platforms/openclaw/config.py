@@ -17,7 +17,7 @@ from ...lists import texts
 from .access import device_tokens, identity
 from .sessions import LONGEST_KEY
 
-READ, WRITE = "operator.read", "operator.write"
+READ, WRITE, ADMIN = "operator.read", "operator.write", "operator.admin"
 
 
 def _to_secret(value: str | Secret | None) -> Secret | None:
