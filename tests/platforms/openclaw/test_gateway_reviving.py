@@ -80,6 +80,60 @@ def test_the_same_key_after_protocol_4_has_answered_it_again_fails():
     assert len(world.turns.asked) == 2
 
 
+def two_cut_in_the_middle():
+    world = World(4)
+    client = world.client()
+    world.answering(HALF, HALF, "whole", "whole")
+    client.say("question", "k1")
+    client.say("question", "k2", "other")
+    client.wait(1)
+    world.restart()
+    return world, world.client()
+
+
+def state_of(client, session):
+    info = client.history(session)["sessionInfo"]
+    return info["status"], info["hasActiveRun"], info["abortedLastRun"], len(info["activeRunIds"])
+
+
+def test_protocol_4_takes_up_one_session_after_another():
+    world, client = two_cut_in_the_middle()
+    assert (state_of(client, "main"), state_of(client, "other")) == (
+        ("running", True, True, 1),
+        ("running", False, True, 0),
+    )
+    client.wait(4)
+    assert (state_of(client, "main"), state_of(client, "other")) == (
+        ("done", False, False, 0),
+        ("running", True, True, 1),
+    )
+    world.restart()
+    client = world.client()
+    assert state_of(client, "other") == ("running", True, True, 1)
+    client.wait(4)
+    assert state_of(client, "other") == ("done", False, False, 0)
+    assert [each.key for each in world.turns.asked] == ["k1", "k2", "k1", "k2"]
+
+
+def test_what_protocol_4_did_not_come_to_survives_its_next_stop():
+    world, _client = two_cut_in_the_middle()
+    world.restart()
+    client = world.client()
+    assert state_of(client, "other") == ("running", False, True, 0)
+    client.wait(30)
+    assert [each.key for each in world.turns.asked] == ["k1", "k2", "k1", "k2"]
+
+
+def test_the_same_key_has_protocol_4_take_it_up_before_its_turn():
+    _world, client = two_cut_in_the_middle()
+    client.say("question", "k2", "other")
+    client.wait(1)
+    (merged, answered, *failed) = client.ends()
+    assert (merged, answered[1:]) == (("k2", "final", None), ("final", "whole"))
+    assert [state for _, state, _ in failed] == ["error", "error"]
+    assert state_of(client, "main") == ("running", True, True, 1)
+
+
 def test_protocol_3_loses_the_first_run_of_a_session():
     world, client = cut_in_the_middle(3)
     assert client.rows() == []

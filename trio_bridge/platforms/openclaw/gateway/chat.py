@@ -87,7 +87,8 @@ class Chat(QuietRoom):
     def stop(self, *, killed: bool) -> None:
         # Only 4 waits for what runs before it stops; 3 ends it without a word, and forgets it.
         ended = self._turns.stop() if killed or not self._modern else []
-        self._cut = ended if killed else []
+        left = self._revival.stop()
+        self._cut = [*ended, *left] if killed else left
         known = self._by_key if self._modern else {}
         self._by_key = {key: run for key, run in known.items() if run in self._cut}
 

@@ -63,7 +63,8 @@ class Histories(QuietRoom):
         info: dict[str, Any] = {"key": key, "agentId": key.split(":")[1], "hasActiveRun": run is not None}
         info["activeRunIds"] = [] if run is None else [run.id]
         if session is not None and session.status is not None:
-            info |= {"status": session.status, "abortedLastRun": run is not None and run.resumes}
+            was_cut = session.status == "running" if run is None else run.resumes
+            info |= {"status": session.status, "abortedLastRun": was_cut}
         pending = [] if run is None or run.standing == "running" else [_pending(run)]
         answer: dict[str, Any] = {"sessionInfo": info, "pendingInputs": {"items": pending, "total": len(pending)}}
         if run is not None and run.standing == "running":

@@ -2,7 +2,8 @@
 
 On protocol 4:
 
-1. It takes up each of them a few seconds after its start, by itself and under a new run id. The agent is asked again.
+1. It takes up one after another, the first a few seconds after its start, by itself and each under a new run id. The
+   agent is asked again. Sessions whose turn has not come are called running meanwhile, without an active run.
 2. Whoever sends the same message with the same key meanwhile is told that it was started; its run ends without a
    message when the new one begins. Right after the new one a third run fails, and leaves a row in the history.
 3. Whoever does so after the new one is over is told that it was started, and then that it failed.
@@ -16,6 +17,7 @@ On protocol 3:
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -39,19 +41,31 @@ class Revival:
         self._house = house
         self._sessions = sessions
         self._turns = turns
+        self._interrupted: deque[Run] = deque()
+        """What protocol 4 has still to take up."""
 
     def take_up(self, cut: Sequence[Run]) -> None:
         """The gateway has started, and finds what it had not finished."""
+        cut = [run for run in cut if run.resumable]
+        if self._house.protocol == 4:
+            self._interrupted.extend(cut)
+            self._take_up_next()
+            return
         for run in cut:
-            if not run.resumable:
-                continue
-            if self._house.protocol == 4:
-                self._turns.line_up(self._resumed(run), REST[4])
-            elif run.noted:
+            if run.noted:
                 self._house.after(REST[3], partial(self._recover, run, len(run.session.rows)))
+
+    def stop(self) -> Sequence[Run]:
+        """The gateway stops. Returns what it did not come to."""
+        left = list(self._interrupted)
+        self._interrupted.clear()
+        return left
 
     def sent_again(self, run: Run, cut: Run) -> None:
         """The message of a run that was cut came again, as this run (protocol 4)."""
+        if cut in self._interrupted:
+            self._interrupted.remove(cut)
+            self._turns.line_up(self._resumed(cut))
         resumed = cut.resumed_as
         if resumed is None or resumed.over:
             self._house.after(0, partial(self._turns.fail, run, "Agent run failed"))
@@ -61,6 +75,16 @@ class Revival:
         else:
             resumed.when_begun.append(lambda resumed: self._turns.merge(run))
         resumed.when_over.append(self._begin_aftermath)
+
+    def _take_up_next(self) -> None:
+        if self._interrupted:
+            resumed = self._resumed(self._interrupted.popleft())
+            resumed.when_over.append(self._go_on)
+            self._turns.line_up(resumed, REST[4])
+
+    def _go_on(self, resumed: Run) -> None:
+        if resumed.standing != "cut":
+            self._take_up_next()
 
     def _resumed(self, run: Run) -> Run:
         run.resumed_as = resumed = self._turns.again(run)
