@@ -74,6 +74,8 @@ class Pursuit:
     """How many signs of life there were then."""
     _heard: float = 0.0
     """When there was the last sign of life."""
+    _noticed: int = 0
+    """How many signs of life there were then."""
     _looks: int = 0
     """How often the history was looked at for what somebody answered."""
     _line: Line | None = None
@@ -85,13 +87,14 @@ class Pursuit:
             while not self.tracker.over:
                 line = await self.calls.wait_line()
                 self._gap = self.asked_before or self._line is not None
-                self.asked_before = False
-                self._line, self._heard = line, trio.current_time()
+                if line is not self._line:
+                    self._line, self._heard = line, trio.current_time()
+                    self.tracker.ended_without_text = False  # whoever was to answer in its place may be gone
                 self.tracker.default_agent = line.hello.default_agent
                 async with open_background("the connection is another") as beside:
                     beside.start_soon(self._tell_of_other, line)
                     await self._on(line)
-        except (AccountRefused, AccountStopped, RequestFailed, Lost) as error:
+        except (AccountRefused, AccountStopped, RateLimited, RequestFailed, Lost) as error:
             self.tracker.fail(error)
         self.run.tell()
 
@@ -116,20 +119,38 @@ class Pursuit:
         except Lost:
             raise
         except RateLimited as error:
-            await trio.sleep(AGAIN if error.retry_after is None else min(max(error.retry_after, SOON), LATE))
-        except (NotSent, OutcomeUnknown):  # It has a key: it is asked again.
-            await trio.sleep(AGAIN if self._lives(line) else 0)
+            delay = AGAIN if error.retry_after is None else min(max(error.retry_after, SOON), LATE)
+            if self._silence() + delay > self.patience:
+                raise
+            await self._rest(line, delay)
+        except (NotSent, OutcomeUnknown) as error:  # It has a key: it is asked again.
+            if self._lives(line) and self._silence() >= self.patience:
+                raise Lost(str(error)) from error
+            await self._rest(line, AGAIN)
+
+    async def _rest(self, line: Line, delay: float) -> None:
+        """Wait before something is asked again on the same connection."""
+        with trio.move_on_after(delay):
+            await self.calls.wait_other(line)
+
+    def _silence(self) -> float:
+        """Seconds since the last sign of life."""
+        now = trio.current_time()
+        if self.tracker.signs != self._noticed:
+            self._noticed, self._heard = self.tracker.signs, now
+        return now - self._heard
 
     async def _ask(self) -> None:
         if not self._asked_at:
             ahead = 0.0 if self._line is None else self._line.clock_ahead
             self._asked_at = self.wall() + ahead
         answer = await self.calls.request(METHOD, self.question)
-        self._asked = True
+        self._asked, self._heard = True, trio.current_time()
         self._note_asked()
         status = answer.get("status") if isinstance(answer, Mapping) else None
         match status:
             case "ok":
+                self._asked_at = 0.0  # it was asked before this, whoever asked it
                 await self._find_answer()
             case "timeout" | "aborted":
                 self.tracker.end("aborted")
@@ -141,7 +162,7 @@ class Pursuit:
                 self.tracker.end("silent")  # a command to the gateway: it was carried out, and nobody answers
 
     def _note_asked(self) -> None:
-        self._asked_when = self._heard = trio.current_time()
+        self._asked_when = trio.current_time()
         self._signs = self.tracker.signs
 
     async def _find_answer(self) -> None:
@@ -169,13 +190,10 @@ class Pursuit:
 
     async def _wait(self, line: Line) -> None:
         """Wait for its end, looking into the history where nobody says anything."""
-        signs = self.tracker.signs
         while self._lives(line) and self._asked and not self._gap:
             with trio.move_on_after(self._pause()) as pause:
                 await self.run.changed.wait()
-            if self.tracker.signs != signs:
-                signs, self._heard = self.tracker.signs, trio.current_time()
-            elif pause.cancelled_caught:
+            if self._silence() and pause.cancelled_caught:
                 self._judge(await self._history())
 
     def _pause(self) -> float:
@@ -189,21 +207,20 @@ class Pursuit:
 
     def _judge(self, told: Told) -> None:
         """Nobody said anything for a while: what does the history say?"""
-        now = trio.current_time()
-        silence = now - self._heard
+        silence = self._silence()
         if self._has_end(told):
             return
         if self.tracker.claim is not None:
             self._check_claim(told, self.tracker.claim)
-        elif told.runs:
-            self._heard = now
+        elif told.runs or (told.goes_on and told.question == "waiting"):
+            self._heard = trio.current_time()
             self._adopt(told)
         elif self.tracker.ended_without_text:
             if silence >= NO_TEXT:
                 self.tracker.end("silent")
         elif silence >= self.patience or (told.idle and told.question == "waiting" and silence >= TAKEN_UP):
             raise Lost(f"{METHOD}: the run is neither going on nor in the history")
-        elif self.tracker.signs == self._signs and now - self._asked_when >= TAKEN_UP:
+        elif self.tracker.signs == self._signs and trio.current_time() - self._asked_when >= TAKEN_UP:
             self._asked = told.question == "waiting" and not self._forgets  # nothing has come of it
 
     def _check_claim(self, told: Told, claim: str) -> None:

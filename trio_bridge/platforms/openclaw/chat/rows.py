@@ -35,34 +35,42 @@ class Told:
     running_text: str = attrs.field(default="", repr=False)
     idle: bool = False
     """The gateway says that nothing goes on in the session."""
+    goes_on: bool = False
+    """It says that something does, or will: after a restart it takes up session after session."""
 
 
 def told_of(history: Any, *, key: str, text: str, asked_at: float) -> Told:
     """Look for a question in what ``chat.history`` answered. ``asked_at``: by the gateway's clock."""
     said = _part(history)
     rows = [row for row in _list(said.get("messages")) if isinstance(row, Mapping)]
-    runs, running_text, idle = _running(said)
+    runs, running_text = _running(said)
+    goes_on, idle = _state_of(said)
     asked = _question(rows, key, text, asked_at)
     answers = _own_answers(rows, key) if asked is None else _answers_behind(rows, asked)
     if answers and not runs:
         return _end_of(answers[-1])
     if asked is None and key not in runs:
-        return Told("absent", "", runs, running_text, idle)
-    return Told("waiting", "", runs, running_text, idle)
+        return Told("absent", "", runs, running_text, idle and not runs, goes_on)
+    return Told("waiting", "", runs, running_text, idle and not runs, goes_on)
 
 
-def _running(history: Mapping[str, Any]) -> tuple[tuple[str, ...], str, bool]:
-    """Who is at work in the session, what is written so far, and whether it is known that nobody is."""
+def _running(history: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
+    """Who is at work in the session, and what is written so far."""
     in_flight, session = _part(history.get("inFlightRun")), _part(history.get("sessionInfo"))
     named = [word(run_id) for run_id in _list(session.get("activeRunIds"))]
     runs = tuple(dict.fromkeys(filter(None, [word(in_flight.get("runId")), *named])))
-    # A gateway that was restarted takes up one session after the other, and says of those in line that they run.
-    idle = session.get("hasActiveRun") is False and session.get("status") != "running"
-    return runs, word(in_flight.get("text")), idle and not runs
+    return runs, word(in_flight.get("text"))
+
+
+def _state_of(history: Mapping[str, Any]) -> tuple[bool, bool]:
+    """Whether the gateway says that something goes on in the session, and whether it says that nothing does."""
+    session = _part(history.get("sessionInfo"))
+    goes_on = session.get("status") == "running"
+    return goes_on, not goes_on and session.get("hasActiveRun") is False
 
 
 def _end_of(answer: Mapping[str, Any]) -> Told:
-    said = text_of(answer) or ""
+    said = (text_of(answer) or "").rstrip()  # as streams have it
     if answer.get("stopReason") == "error":
         return Told("failed", said)
     if answer.get("stopReason") == "aborted" or _key(answer).endswith(":assistant"):

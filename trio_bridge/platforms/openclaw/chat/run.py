@@ -42,6 +42,7 @@ class Run(AsyncIterator[str]):
 
         Raises:
           RequestFailed: the gateway or the model failed.
+          RateLimited: the gateway is too busy, for longer than a run may be silent.
           OutcomeUnknown: nobody knows what became of the question.
           AccountRefused: the gateway does not let us in as we are configured.
           AccountStopped: the account was stopped.
