@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_bridge.agents.openclaw.names import known_name, question_key, session_key, session_name, shared_key
+from trio_bridge.agents.openclaw.names import known_name, question_key, session_key, session_name
 from trio_bridge.messages import Conversation, ConversationKind, Message, Sender
 
 
@@ -85,11 +85,3 @@ def test_a_question_has_one_key_until_it_is_known_to_have_failed() -> None:
         question_key(message(platform="feishu")),
     }
     assert len(keys | others) == 6
-
-
-@pytest.mark.parametrize(
-    ("configured", "key"),
-    [("main", "agent:ops:main"), (" Front Desk", "agent:ops:front desk"), ("agent:x:Y", "agent:x:y")],
-)
-def test_a_session_that_is_shared_may_be_written_as_people_do(configured: str, key: str) -> None:
-    assert shared_key("ops", configured) == key

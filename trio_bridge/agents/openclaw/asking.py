@@ -22,10 +22,11 @@ from ...engine.executors import Executor
 from ...errors import RequestFailed
 from ...messages import Message
 from ...platforms.openclaw.chat.run import Run
+from ...platforms.openclaw.sessions import canonical
 from .agent import OpenClaw
 from .files import Room, pass_on
 from .gateway import Gateway, open_gateway
-from .names import question_key, shared_key
+from .names import question_key
 from .question import STOPPED, below, question_of, said_in
 from .routes import Routing
 from .session import Opening, Session, in_session
@@ -100,7 +101,7 @@ class Asking:
         agent, hello = self._agent, self._gateway.hello
         agent_id = self._routing.agent_for(message) or hello.default_agent
         shared = agent.session_key
-        session_key = session.key(agent_id) if shared is None else shared_key(agent_id, shared)
+        session_key = session.key(agent_id) if shared is None else canonical(shared, agent_id)
         room = Room(
             image=min(agent.max_file_size, hello.max_image or agent.max_file_size),
             file=min(agent.max_file_size, hello.max_attachment or agent.max_file_size),

@@ -16,11 +16,13 @@ import trio
 from ...engine.environment import Environment
 from ...errors import AccountRefused, ConfigError, NotSent, Postponed, RequestFailed
 from ...messages import Message
+from ...platforms.openclaw.hello import MAIN_AGENT
+from ...platforms.openclaw.sessions import canonical
 from ...transport.http import open_http_client
 from ..openai.calls import Completions, Patience
 from .agent import OpenClaw
 from .files import notes_on
-from .names import PREFIX, shared_key
+from .names import PREFIX
 from .question import question_of, said_in
 from .routes import Routing
 from .session import Opening, Session, in_session
@@ -113,7 +115,7 @@ class OverHttp:
             "user": f"{PREFIX}:{session.name}",
         }
         shared = self._agent.session_key
-        headers = [] if shared is None else [("x-openclaw-session-key", shared_key(agent_id or "main", shared))]
+        headers = [] if shared is None else [("x-openclaw-session-key", canonical(shared, agent_id or MAIN_AGENT))]
         return self._completions.answer(request, headers=headers)
 
     def _heed_refusal(self) -> None:

@@ -41,12 +41,6 @@ def session_key(agent_id: str, name: str) -> str:
     return f"agent:{agent_id}:{PREFIX}:{name}"
 
 
-def shared_key(agent_id: str, configured: str) -> str:
-    """The same for a session that the configuration names, as people write it: ``main``."""
-    key = configured.strip().lower()
-    return key if key.startswith("agent:") else f"agent:{agent_id}:{key}"
-
-
 def question_key(message: Message, failures: int = 0) -> str:
     """Under which a gateway answers the message once, however often it is asked.
 
