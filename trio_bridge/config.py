@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
@@ -82,6 +82,18 @@ class Secret:
         if self.text is not None:
             return f"{name}(***)"
         return f"{name}(env={self.env!r})" if self.env is not None else f"{name}(file={str(self.file)!r})"
+
+
+def to_secret(value: str | Secret | None) -> Secret | None:
+    """A secret that may be left out, as fields take it."""
+    return None if value is None else Secret.of(value)
+
+
+def blank_secrets(**secrets: Secret | None) -> Iterator[str]:
+    """What is wrong with secrets that were written down as nothing, by their names, a line each."""
+    for name, secret in secrets.items():
+        if secret is not None and secret.text is not None and not secret.text.strip():
+            yield f"{name}: expected a secret, not nothing"
 
 
 class Proxy(Secret):

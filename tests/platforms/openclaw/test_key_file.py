@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from trio_bridge.errors import AccountRefused, StoreUnavailable
 from trio_bridge.platforms.openclaw.access import key_file
-from trio_bridge.platforms.openclaw.access.key_file import read_key, read_or_make_key
+from trio_bridge.platforms.openclaw.access.key_file import is_there, read_key, read_or_make_key
 from trio_bridge.platforms.openclaw.access.signing import base64url
 
 KEY = bytes(range(32))
@@ -106,6 +106,15 @@ def test_a_user_without_a_home_is_no_accident(tmp_path, monkeypatch):
     read_or_make_key(Path("~nobody-of-this-name/device.key"), NOW)
 
     assert (tmp_path / "~nobody-of-this-name" / "device.key").exists()
+
+
+def test_whether_there_is_something_is_known_without_an_accident(tmp_path):
+    link = tmp_path / "link"
+    assert not is_there(link)
+    link.symlink_to(tmp_path / "nowhere")  # no key can be made in its place: that is said when it is tried
+    assert is_there(link)
+    assert not is_there(Path("with\0nothing"))
+    assert not is_there(Path("~no-such-user/device.key"))
 
 
 def test_who_comes_second_uses_the_key_that_is_there(path, monkeypatch):

@@ -9,20 +9,16 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from ...config import Secret, not_negative, positive
+from ...config import Secret, not_negative, positive, to_secret
 from ...engine.environment import Environment
 from ...errors import AccountRefused, ConfigError
-from ...transport.tls import ssl_context
 from ...transport.urls import endpoint_of
+from .._readable import unreadable
 from ..protocol import Agent, OpenableAgent
 
 
 def _base(url: str) -> str:
     return url.rstrip("/")
-
-
-def _to_secret(value: str | Secret | None) -> Secret | None:
-    return None if value is None else Secret.of(value)
 
 
 @attrs.frozen(kw_only=True)
@@ -37,7 +33,7 @@ class OpenAI(OpenableAgent):
     """Base URL of the endpoint, as clients of OpenAI want it: ``https://api.openai.com/v1``."""
     model: str
     """The name of the model, as the endpoint knows it."""
-    token: Secret | None = attrs.field(default=None, converter=_to_secret)
+    token: Secret | None = attrs.field(default=None, converter=to_secret)
     """The API key, read anew for each request. Servers of one's own may need none."""
     system: str = attrs.field(default="", repr=False)
     """What the model is told before everything else; after it comes the ``system_prompt`` of the account, or of the
@@ -80,16 +76,7 @@ class OpenAI(OpenableAgent):
         Raises:
           ConfigError: they can't.
         """
-        problems = []
-        try:
-            self.read_token()
-        except ConfigError as error:
-            problems.append(f"token: {error}")
-        try:
-            ssl_context(self.ca_file)
-        except AccountRefused as error:
-            problems.append(f"ca_file: {str(error).removeprefix('ca_file ')}")
-        if problems:
+        if problems := unreadable(self.ca_file, token=self.token):
             raise ConfigError(*problems)
 
     def read_token(self) -> str | None:

@@ -12,15 +12,15 @@ from urllib.parse import urlsplit, urlunsplit
 
 import attrs
 
-from ...config import Secret, not_negative, positive
+from ...config import Secret, blank_secrets, not_negative, positive, to_secret
 from ...engine.environment import Environment
 from ...engine.platform import PlatformConfig
 from ...errors import AccountRefused, ConfigError
 from ...lists import texts
 from ...platforms.openclaw.config import ADMIN, READ, WRITE
 from ...platforms.openclaw.config import OpenClaw as GatewayAccount
-from ...transport.tls import ssl_context
 from ...transport.urls import endpoint_of
+from .._readable import unreadable
 from ..protocol import Agent, OpenableAgent
 from ..rules import Rule
 
@@ -34,10 +34,6 @@ _AGENT_ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _NO_AGENT_ID: Final = "agent_id: expected letters, digits, - and _, at most 64 of them, and no - or _ in front"
 _WEBSOCKET: Final = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
 _HTTP: Final = {"ws": "http", "wss": "https", "http": "http", "https": "https"}
-
-
-def _to_secret(value: str | Secret | None) -> Secret | None:
-    return None if value is None else Secret.of(value)
 
 
 def _to_base(url: str) -> str:
@@ -79,9 +75,9 @@ class OpenClaw(OpenableAgent):
 
     url: str = attrs.field(default="ws://127.0.0.1:18789", converter=_to_base)
     """Where the gateway listens: ``ws://``, ``wss://``, or the same with ``http``."""
-    token: Secret | None = attrs.field(default=None, converter=_to_secret)
+    token: Secret | None = attrs.field(default=None, converter=to_secret)
     """The gateway's ``gateway.auth.token``, read anew whenever it is needed."""
-    password: Secret | None = attrs.field(default=None, converter=_to_secret)
+    password: Secret | None = attrs.field(default=None, converter=to_secret)
     """The gateway's ``gateway.auth.password``, where it has one in place of a token."""
     over: Over = attrs.field(default="websocket", validator=attrs.validators.in_(("websocket", "http")))
     """``websocket``, or ``http``: the gateway's own endpoint of OpenAI's kind, which has to be switched on there. That
@@ -153,16 +149,7 @@ class OpenClaw(OpenableAgent):
         problems = []
         if self.over == "websocket" and find_spec("cryptography") is None:
             problems.append("over: the library that signs is missing: pip install 'trio-bridge[openclaw]'")
-        for name, secret in (("token", self.token), ("password", self.password)):
-            try:
-                if secret is not None:
-                    secret.read()
-            except ConfigError as error:
-                problems.append(f"{name}: {error}")
-        try:
-            ssl_context(self.ca_file)
-        except AccountRefused as error:
-            problems.append(f"ca_file: {str(error).removeprefix('ca_file ')}")
+        problems += unreadable(self.ca_file, token=self.token, password=self.password)
         if problems:
             raise ConfigError(*problems)
 
@@ -215,10 +202,7 @@ class OpenClaw(OpenableAgent):
 
     def _problems(self) -> Iterator[str]:
         yield from self._url_problems()
-        for name in ("token", "password"):
-            secret: Secret | None = getattr(self, name)
-            if secret is not None and secret.text is not None and not secret.text.strip():
-                yield f"{name}: expected a secret, not nothing"
+        yield from blank_secrets(token=self.token, password=self.password)
         if self.over == "websocket" and not {WRITE, ADMIN} & set(self.scopes):
             yield f"scopes: expected {WRITE} among them: nothing can be asked without it"
         if self.agent_id is not None and not _AGENT_ID.fullmatch(self.agent_id):

@@ -9,6 +9,7 @@ from ...engine.environment import Environment
 from ...engine.states import AccountState
 from ...engine.store import Store
 from ...errors import AccountRefused, ConnectionLost, RequestFailed
+from ...platforms.openclaw.access.identity import has_key
 from ...platforms.openclaw.config import WRITE
 from ...transport.http import open_http_client
 from ..apart import Apart
@@ -46,11 +47,9 @@ async def _over_websocket(agent: OpenClaw, environment: Environment) -> str:
 
 
 async def _has_key(agent: OpenClaw, environment: Environment, store: Store) -> bool:
-    """Whether the gateway may know us already, by a key in its file or in the store."""
-    if agent.device_key_file is not None:
-        return await environment.disk(agent.device_key_file.expanduser().exists)
+    """Whether the gateway may know us already."""
     kept = await Apart(store).open_account(agent.account.name, platform=agent.account.platform)
-    return any([await kept.load(scope) for scope in agent.account.known_by])
+    return await has_key(agent.device_key_file, store=kept, environment=environment)
 
 
 async def _log_in(gateway: Gateway, *, stranger: bool) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from ...config import Secret, positive, positive_or_none
+from ...config import Secret, blank_secrets, positive, positive_or_none, to_secret
 from ...engine.platform import Platform, PlatformConfig, Services
 from ...errors import ConfigError
 from ...lists import texts
@@ -18,10 +18,6 @@ from .access import device_tokens, identity
 from .sessions import LONGEST_KEY
 
 READ, WRITE, ADMIN = "operator.read", "operator.write", "operator.admin"
-
-
-def _to_secret(value: str | Secret | None) -> Secret | None:
-    return None if value is None else Secret.of(value)
 
 
 @attrs.frozen(kw_only=True)
@@ -36,9 +32,9 @@ class OpenClaw(PlatformConfig):
 
     url: str = "ws://127.0.0.1:18789"
     """Where the gateway listens. Its path means nothing to it."""
-    token: Secret | None = attrs.field(default=None, converter=_to_secret)
+    token: Secret | None = attrs.field(default=None, converter=to_secret)
     """The gateway's ``gateway.auth.token``. A device that was paired before gets in without."""
-    password: Secret | None = attrs.field(default=None, converter=_to_secret)
+    password: Secret | None = attrs.field(default=None, converter=to_secret)
     """The gateway's ``gateway.auth.password``, where it has one in place of a token."""
     credentials: Callable[[], Awaitable[str]] | None = attrs.field(default=None, repr=False)
     """An async function that returns the token: asked before each attempt, and once more when the gateway refuses what
@@ -107,10 +103,7 @@ class OpenClaw(PlatformConfig):
             yield "url: expected ws://HOST:PORT or wss://HOST:PORT"
         elif parts.query or parts.fragment or "@" in parts.netloc:
             yield "url: expected neither query nor credentials: secrets go into token or password"
-        for name in ("token", "password"):
-            secret: Secret | None = getattr(self, name)
-            if secret is not None and secret.text is not None and not secret.text.strip():
-                yield f"{name}: expected a secret, not nothing"
+        yield from blank_secrets(token=self.token, password=self.password)
         if self.token is not None and self.credentials is not None:
             yield "credentials: expected either these or token, not both"
         if self.session_key is not None and not 1 <= len(self.session_key.strip()) <= LONGEST_KEY:

@@ -12,7 +12,7 @@ from ....engine.environment import Environment
 from ....engine.store import AccountStore
 from ....errors import AccountRefused
 from ....wire.characters import whole_characters
-from .key_file import read_or_make_key
+from .key_file import is_there, read_or_make_key
 from .key_record import DamagedKey, key_of, new_record
 from .signing import base64url, device_id_of
 
@@ -61,6 +61,17 @@ async def load_identity(key_file: Path | None, *, store: AccountStore, environme
     if key_file is None:
         return DeviceIdentity.of(await _stored_key(store, environment))
     return DeviceIdentity.of(await environment.disk(partial(read_or_make_key, key_file, environment.wall())))
+
+
+async def has_key(key_file: Path | None, *, store: AccountStore, environment: Environment) -> bool:
+    """Whether there is a device already; if not, :func:`load_identity` would make one.
+
+    Raises:
+      StoreUnavailable: nobody can tell now.
+    """
+    if key_file is not None:
+        return await environment.disk(partial(is_there, key_file))
+    return bool(await store.load(SCOPE))
 
 
 async def _stored_key(store: AccountStore, environment: Environment) -> bytes:

@@ -41,6 +41,11 @@ DAMAGED: Final = (
 )
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is something in its place, be it a key or not."""
+    return os.path.lexists(_whole(path))
+
+
 def read_key(path: Path) -> bytes | None:
     """The key in a file; ``None`` where there is no file.
 
@@ -80,7 +85,7 @@ def read_or_make_key(path: Path, created_at: float) -> bytes:
       AccountRefused: there is a file and no key to be had from it, or there can be no file.
       StoreUnavailable: the disk has trouble that may pass.
     """
-    path = Path(os.path.expanduser(path)).absolute()  # in a Path's own words it would raise where there is no home
+    path = _whole(path)
     key = read_key(path)
     if key is None:
         with _explained(path):
@@ -90,6 +95,10 @@ def read_or_make_key(path: Path, created_at: float) -> bytes:
     if key is None:
         raise _refusal(path, "it is a link that leads nowhere", "remove it, or make what it leads to")
     return key
+
+
+def _whole(path: Path) -> Path:
+    return Path(os.path.expanduser(path)).absolute()  # in a Path's own words it would raise where there is no home
 
 
 def _record(text: bytes) -> Mapping[str, Any]:

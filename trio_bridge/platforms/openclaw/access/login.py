@@ -19,7 +19,7 @@ from ..failures import close_category, close_meaning, connect_failure, upgrade_f
 from ..hello import Hello
 from .device_tokens import DeviceToken, DeviceTokens
 from .handshake import Admitted, Refused, shake_hands
-from .identity import SCOPE, DeviceIdentity, load_identity
+from .identity import DeviceIdentity, has_key, load_identity
 from .ladder import TRIES, Ladder, is_private
 from .offer import ROLE, Offer
 from .pairing import Pairing
@@ -83,9 +83,7 @@ class Login:
     async def has_key(self) -> bool:
         """Whether there is a device already, or the first attempt would make one."""
         services = self._services
-        if (file := self._config.device_key_file) is not None:
-            return await services.environment.disk(file.expanduser().exists)
-        return bool(await services.store.load(SCOPE))
+        return await has_key(self._config.device_key_file, store=services.store, environment=services.environment)
 
     def meaning(self, close: PeerClosed, restart_hint: float | None) -> BridgeError:
         """Why the gateway closed a connection on which it had let us in. What that says of the next one is heeded."""
@@ -95,6 +93,19 @@ class Login:
             case "slow_reader":
                 logger.warning("the gateway closed: we read too slowly", extra=self._config.labels)
         return close_meaning(close, restart_hint=restart_hint)
+
+    def device_id(self) -> str:
+        """The device that the gateway knows us by; empty before the first attempt."""
+        return "" if self.identity is None else self.identity.device_id
+
+    async def keep_rotated(self, token: str, scopes: frozenset[str], issued_at: float) -> None:
+        """The gateway gave our device another token, and closes now.
+
+        Raises:
+          StoreUnavailable: it could not be kept.
+        """
+        if is_private(self._config):
+            await self._tokens.keep(self._config.url, self.device_id(), ROLE, token, scopes, issued_at)
 
     @property
     def _tokens(self) -> DeviceTokens:
@@ -135,19 +146,6 @@ class Login:
             fields = {**self._config.labels, "lacking": ", ".join(lacking)}
             logger.warning("the gateway lets us do less than was asked for", extra=fields)
         self._lacking = lacking
-
-    def device_id(self) -> str:
-        """The device that the gateway knows us by; empty before the first attempt."""
-        return "" if self.identity is None else self.identity.device_id
-
-    async def keep_rotated(self, token: str, scopes: frozenset[str], issued_at: float) -> None:
-        """The gateway gave our device another token, and closes now.
-
-        Raises:
-          StoreUnavailable: it could not be kept.
-        """
-        if is_private(self._config):
-            await self._tokens.keep(self._config.url, self.device_id(), ROLE, token, scopes, issued_at)
 
     async def _keep(self, hello: Hello, offer: Offer, identity: DeviceIdentity) -> None:
         scopes = offer.scopes if hello.scopes is None else hello.scopes
