@@ -307,6 +307,16 @@ async def test_the_gateway_of_a_file_answers(autojump_clock: object, dingtalk: D
     assert agents == ["main", "main", "ops"]
 
 
+async def test_both_sides_may_be_simulated(autojump_clock: object, dingtalk: DingTalkSimulator, load: Import) -> None:
+    config, world = load("simulated.toml"), dingtalk.environment
+    async with (
+        OpenClawSimulator(network=world.network, wall=world.wall, port=8790),
+        open_bridge(moved(config, dingtalk), config.build_agent(), environment=world),
+    ):
+        await dingtalk.wait_until(lambda: dingtalk.connections)
+        assert await dingtalk.ask("hello") == "you said hello"
+
+
 async def test_a_bot_asks_a_gateway(
     autojump_clock: object, dingtalk: DingTalkSimulator, example: Import, monkeypatch: pytest.MonkeyPatch
 ) -> None:
