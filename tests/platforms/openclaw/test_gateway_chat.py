@@ -487,6 +487,13 @@ def test_stop_is_no_run(protocol):
     assert client.chats() == [("k1", "aborted", "half")]
 
 
+@pytest.mark.parametrize(("text", "stops"), [("Stop!", True), (" 停止 ", True), ("stop it", False)])
+def test_a_word_for_stopping_is_no_run_either(text, stops):
+    _, client = world_and_client(4)
+    client.say("hello", "k1")
+    assert client.say(text, "k2").get("ok", False) is stops
+
+
 @BOTH
 def test_a_command_that_is_unknown_goes_to_the_agent(protocol):
     world, client = world_and_client(protocol)

@@ -9,6 +9,8 @@ RESET_SESSION = "✅ Session reset."
 STATUS = "simulated gateway: ready"
 HELP = "/new /reset /status /help /stop"
 
+_STOPPING = frozenset({"/stop", "stop", "please stop", "abort", "停止"})
+"""What ends a run if nothing else is said. Real gateways know some seventy such words, in a dozen languages."""
 _RENEWING = {"/new": NEW_SESSION, "/reset": RESET_SESSION}
 _TELLING = {"/status": STATUS, "/help": HELP}
 
@@ -30,7 +32,7 @@ def command_in(text: str) -> Command | None:
     """The command in a text. What is not known goes to the agent as it is."""
     word, _, rest = text.strip().partition(" ")
     word, rest = word.lower(), rest.strip()
-    if word == "/stop" and not rest:
+    if text.strip().lower().rstrip("!?. ") in _STOPPING:
         return Command(stops=True)
     if word in _RENEWING:
         return Command(renews=True, notice=None if rest else _RENEWING[word], rest=rest)
