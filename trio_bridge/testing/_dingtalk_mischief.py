@@ -12,6 +12,7 @@ from ..platforms.dingtalk.gateway.calls import Answer, Script
 from ..platforms.dingtalk.gateway.rest import OPEN
 from ._dingtalk_connection import Ending, How, SimulatedConnection
 from ._dingtalk_server import DingTalkServer
+from ._manners import changed
 
 
 class Mischief:
@@ -58,43 +59,43 @@ class Mischief:
     @contextmanager
     def refusing_upgrades(self, status: int = 401) -> Iterator[None]:
         """Within the block every upgrade is refused; its ticket stays good."""
-        with _set(self._server.calls, refuse_upgrades_with=status):
+        with changed(self._server.calls, refuse_upgrades_with=status):
             yield
 
     @contextmanager
     def hanging_upgrades(self) -> Iterator[None]:
         """Within the block an upgrade gets no answer."""
-        with _set(self._server.calls, hang_upgrades=True):
+        with changed(self._server.calls, hang_upgrades=True):
             yield
 
     @contextmanager
     def accept_then_close(self, how: How = "close", *, code: int = 1000, reason: str = "") -> Iterator[None]:
         """Within the block every new connection is ended as soon as it is open."""
-        with _set(self._server.calls, close_with=Ending(how, code, reason)):
+        with changed(self._server.calls, close_with=Ending(how, code, reason)):
             yield
 
     @contextmanager
     def answering_late(self, seconds: float) -> Iterator[None]:
         """Within the block every call of the API is carried out at once and answered this much later."""
-        with _set(self._server.calls, delay=seconds):
+        with changed(self._server.calls, delay=seconds):
             yield
 
     @contextmanager
     def clock_ahead(self, seconds: float) -> Iterator[None]:
         """Within the block the clock that dates every answer of the API is this much ahead, or behind if negative."""
-        with _set(self._server.calls, clock_ahead=seconds):
+        with changed(self._server.calls, clock_ahead=seconds):
             yield
 
     @contextmanager
     def sending_binary(self) -> Iterator[None]:
         """Within the block frames are sent as binary messages."""
-        with _set(self._server.manners, binary=True):
+        with changed(self._server.manners, binary=True):
             yield
 
     @contextmanager
     def fragmenting(self, size: int = 100) -> Iterator[None]:
         """Within the block every frame is sent in fragments of ``size`` bytes, cut inside characters too."""
-        with _set(self._server.manners, fragment_size=size):
+        with changed(self._server.manners, fragment_size=size):
             yield
 
     def answer_close_after(self, seconds: float) -> None:
@@ -107,18 +108,6 @@ class Mischief:
 
     def _chosen(self, client_id: str | None) -> list[SimulatedConnection]:
         return [each for each in self._server.connections if client_id in (None, each.client_id)]
-
-
-@contextmanager
-def _set(manners: Any, **values: Any) -> Iterator[None]:
-    before = {name: getattr(manners, name) for name in values}
-    for name, value in values.items():
-        setattr(manners, name, value)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            setattr(manners, name, value)
 
 
 def _scripted(wanted: Script | Answer | Mapping[str, Any]) -> Script | Answer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from email.utils import formatdate
 from functools import partial
 
@@ -10,7 +9,6 @@ import attrs
 import trio
 
 from ..config import Transport
-from ..engine.bell import Bell
 from ..platforms.dingtalk.gateway.calls import Call
 from ..platforms.dingtalk.gateway.gateway import Gateway
 from ..platforms.dingtalk.gateway.model import Refused
@@ -24,6 +22,7 @@ from ..transport.server import (
     negotiate,
     serve_stream,
 )
+from ._clockwork import Clockwork
 from ._dingtalk_bodies import response_to
 from ._dingtalk_connection import Ending, Manners, SimulatedConnection
 
@@ -43,19 +42,17 @@ class CallManners:
     clock_ahead: float = 0.0
 
 
-class DingTalkServer:
+class DingTalkServer(Clockwork):
     """Serves a gateway and its REST side. Whatever changes is told to those who wait."""
 
     def __init__(self, gateway: Gateway, rest: RestGateway, *, compression: bool, transport: Transport) -> None:
+        super().__init__(gateway)
         self.gateway = gateway
         self.rest = rest
         self.manners = Manners()
         self.calls = CallManners(compression=compression, transport=transport)
         self.opened: list[SimulatedConnection] = []
         self._peers: dict[str, SimulatedConnection] = {}
-        self._news = trio.Event()
-        self._sooner = Bell()
-        self._armed_for = float("inf")
 
     async def run(
         self,
@@ -65,7 +62,7 @@ class DingTalkServer:
     ) -> None:
         """Serve until cancelled. A bug in here ends it, and the test that stands on it."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._keep_time)
+            nursery.start_soon(self.keep_time)
             await nursery.start(trio.serve_listeners, self._meet_client, [listener])
             task_status.started()
 
@@ -83,30 +80,7 @@ class DingTalkServer:
             peer.enqueue(state.take())
             if state.dropped:
                 peer.drop("fin")
-        deadline = self.gateway.deadline()
-        if deadline is not None and deadline < self._armed_for:
-            self._sooner.ring()
-        self.tell()
-
-    def tell(self) -> None:
-        """Have those who wait look again."""
-        if self._news.statistics().tasks_waiting:
-            self._news.set()
-            self._news = trio.Event()
-
-    async def wait_until(self, holds: Callable[[], bool]) -> None:
-        """Return when it holds. Looked at whenever anything has happened; nothing is polled."""
-        await trio.lowlevel.checkpoint()
-        while not holds():
-            await self._news.wait()
-
-    async def _keep_time(self) -> None:
-        while True:
-            deadline = self.gateway.deadline()
-            self._armed_for = float("inf") if deadline is None else deadline
-            await self._sooner.wait_until(self._armed_for)
-            self.gateway.tick(trio.current_time())
-            self.flush()
+        self.rearm()
 
     async def _meet_client(self, stream: trio.abc.HalfCloseableStream) -> None:
         """Serve one TCP connection: calls, and perhaps a WebSocket in the end."""

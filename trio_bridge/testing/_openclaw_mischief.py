@@ -5,13 +5,13 @@ from __future__ import annotations
 import abc
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
 
 import trio
 
 from ..platforms.openclaw.gateway.acts import Act
 from ..platforms.openclaw.gateway.connection import ABNORMAL
 from ..platforms.openclaw.gateway.gateway import Gateway
+from ._manners import changed
 from ._openclaw_server import OpenClawServer
 
 
@@ -48,19 +48,19 @@ class Mischief(abc.ABC):
     @contextmanager
     def remote(self, address: str = "203.0.113.9") -> Iterator[None]:
         """Within the block new connections come from elsewhere: their devices need approval."""
-        with _set(self._server.manners, remote=address):
+        with changed(self._server.manners, remote=address):
             yield
 
     @contextmanager
     def refusing_upgrades(self, status: int = 403) -> Iterator[None]:
         """Within the block every upgrade is refused with this status."""
-        with _set(self._server.manners, refuse_upgrades_with=status):
+        with changed(self._server.manners, refuse_upgrades_with=status):
             yield
 
     @contextmanager
     def hanging_upgrades(self) -> Iterator[None]:
         """Within the block an upgrade gets no answer."""
-        with _set(self._server.manners, hang_upgrades=True):
+        with changed(self._server.manners, hang_upgrades=True):
             yield
 
     @contextmanager
@@ -108,15 +108,3 @@ class Mischief(abc.ABC):
     @abc.abstractmethod
     def _act(self) -> None:
         """Have done at once what is due, and written what the gateway wants to say."""
-
-
-@contextmanager
-def _set(manners: Any, **values: Any) -> Iterator[None]:
-    before = {name: getattr(manners, name) for name in values}
-    for name, value in values.items():
-        setattr(manners, name, value)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            setattr(manners, name, value)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from functools import partial
 
 import attrs
@@ -25,6 +23,7 @@ from ..transport.server import (
     negotiate,
     serve_stream,
 )
+from ._clockwork import Clockwork
 from ._openclaw_connection import SimulatedConnection
 
 LONGEST_FRAME = 2**26
@@ -42,19 +41,17 @@ class Manners:
     hang_upgrades: bool = False
 
 
-class OpenClawServer:
+class OpenClawServer(Clockwork):
     """Serves a gateway. Whatever changes is told to those who wait."""
 
     def __init__(self, gateway: Gateway, network: Network, host: str, *, transport: Transport) -> None:
+        super().__init__(gateway)
         self.gateway = gateway
         self.manners = Manners(transport=transport)
         self.opened: list[SimulatedConnection] = []
         self._network = network
         self._host = host
         self._peers: dict[str, SimulatedConnection] = {}
-        self._news = trio.Event()
-        self._sooner = Bell()
-        self._armed_for = math.inf
         self._listening = trio.CancelScope()
         self.up = False
         """Whether somebody listens on the port."""
@@ -68,7 +65,7 @@ class OpenClawServer:
         """Serve whoever comes until cancelled. A bug in here ends it, and the test that stands on it."""
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
-            nursery.start_soon(self._keep_time)
+            nursery.start_soon(self.keep_time)
             await nursery.start(self._accept, listener)
             task_status.started()
             await trio.sleep_forever()
@@ -92,22 +89,7 @@ class OpenClawServer:
             peer = self._peers.get(state.id)
             if peer is not None:
                 peer.write()
-        deadline = self.gateway.deadline()
-        if deadline is not None and deadline < self._armed_for:
-            self._sooner.ring()
-        self.tell()
-
-    def tell(self) -> None:
-        """Have those who wait look again."""
-        if self._news.statistics().tasks_waiting:
-            self._news.set()
-            self._news = trio.Event()
-
-    async def wait_until(self, holds: Callable[[], object]) -> None:
-        """Return when it holds. Looked at whenever anything has happened; nothing is polled."""
-        await trio.lowlevel.checkpoint()
-        while not holds():
-            await self._news.wait()
+        self.rearm()
 
     async def _accept(
         self,
@@ -123,14 +105,6 @@ class OpenClawServer:
             finally:
                 self.up = False
                 self.tell()
-
-    async def _keep_time(self) -> None:
-        while True:
-            deadline = self.gateway.deadline()
-            self._armed_for = math.inf if deadline is None else deadline
-            await self._sooner.wait_until(self._armed_for)
-            self.gateway.tick(trio.current_time())
-            self.flush()
 
     async def _meet_client(self, stream: trio.abc.HalfCloseableStream) -> None:
         """Serve one TCP connection: calls, and perhaps a WebSocket in the end."""

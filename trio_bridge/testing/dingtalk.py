@@ -23,7 +23,6 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import trio
-from trio.testing import MockClock
 
 from ..config import Transport
 from ..nurseries import open_background
@@ -42,6 +41,7 @@ from ._dingtalk_connection import SimulatedConnection
 from ._dingtalk_mischief import Mischief
 from ._dingtalk_robot import CORPORATION, Scene, merged, new_msg_id, new_session, robot_data, stamp
 from ._dingtalk_server import SOCKET_PATH, DingTalkServer
+from ._world import environment_of
 
 if TYPE_CHECKING:
     from ..agents.protocol import OpenableAgent
@@ -175,12 +175,7 @@ class DingTalkSimulator(CardTable, Mischief, Block):
     @property
     def environment(self) -> Environment:
         """What a bridge needs to live in the world of this simulator: its network and its clock."""
-        from ..engine.environment import Environment
-        from ..engine.executors import in_thread, inline
-
-        # A clock that jumps waits for no thread.
-        disk = inline if isinstance(trio.lowlevel.current_clock(), MockClock) else in_thread()
-        return Environment(network=self._network, wall=self._wall, rand=self._rng.random, disk=disk)
+        return environment_of(self._network, self._wall, self._rng)
 
     @asynccontextmanager
     async def open_account(

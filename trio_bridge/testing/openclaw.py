@@ -22,7 +22,6 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import trio
-from trio.testing import MockClock
 
 from ..config import Transport
 from ..nurseries import open_background
@@ -43,6 +42,7 @@ from ._openclaw_connection import SimulatedConnection
 from ._openclaw_mischief import Mischief
 from ._openclaw_owner import Owner
 from ._openclaw_server import OpenClawServer
+from ._world import environment_of
 
 if TYPE_CHECKING:
     from ..agents.protocol import OpenableAgent
@@ -189,12 +189,7 @@ class OpenClawSimulator(AgentSide, Owner, Mischief, Block):
     @property
     def environment(self) -> Environment:
         """What a bridge needs to live in the world of this simulator: its network and its clock."""
-        from ..engine.environment import Environment
-        from ..engine.executors import in_thread, inline
-
-        # A clock that jumps waits for no thread.
-        disk = inline if isinstance(trio.lowlevel.current_clock(), MockClock) else in_thread()
-        return Environment(network=self._network, wall=self._wall, rand=self._rng.random, disk=disk)
+        return environment_of(self._network, self._wall, self._rng)
 
     @asynccontextmanager
     async def open_account(

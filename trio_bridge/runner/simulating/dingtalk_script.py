@@ -13,13 +13,13 @@ from ...errors import ConfigError
 from ...platforms.dingtalk.gateway.cards import CREATE_AND_DELIVER, DELIVER, INSTANCES, STREAMING
 from ...platforms.dingtalk.gateway.emotion import RECALL, REPLY
 from ...platforms.dingtalk.gateway.files import DOWNLOAD, FILE
-from ...platforms.dingtalk.gateway.frames import ROBOT, encode
+from ...platforms.dingtalk.gateway.frames import ROBOT
 from ...platforms.dingtalk.gateway.media import UPLOAD
 from ...platforms.dingtalk.gateway.model import Rules
 from ...platforms.dingtalk.gateway.rest import DIRECT, GROUP, OPEN, TOKEN, WEBHOOK
 from ..structure import Problem
 from ..wording import one_of, shown
-from .script import Script, Step
+from .script import Script, Step, is_json
 
 CALLS: Mapping[str, str] = {
     "open": OPEN,
@@ -39,13 +39,6 @@ CALLS: Mapping[str, str] = {
     "upload": UPLOAD,
 }
 """Name → path of the calls that can be made to fail, with the method where the path has several."""
-
-
-def _is_json(instance: Any, attribute: attrs.Attribute[dict[str, Any]], table: dict[str, Any]) -> None:
-    try:
-        encode(table)
-    except TypeError:
-        raise ConfigError("expected no dates and no times: JSON has none") from None
 
 
 @attrs.frozen(kw_only=True)
@@ -70,7 +63,7 @@ class Say(Aimed):
     times: int = attrs.field(default=1, validator=attrs.validators.ge(1))
     every: float = attrs.field(default=0.0, validator=attrs.validators.ge(0))
     """Seconds between two repetitions."""
-    fields: dict[str, Any] = attrs.field(factory=dict, validator=_is_json)
+    fields: dict[str, Any] = attrs.field(factory=dict, validator=is_json)
     """Fields of the robot data that differ: ``{ msgtype = "picture", content = { downloadCode = "…" } }``."""
 
 
@@ -89,7 +82,7 @@ class Send(Aimed):
 class Push(Aimed):
     """Push any data on any topic."""
 
-    push: dict[str, Any] = attrs.field(validator=_is_json)
+    push: dict[str, Any] = attrs.field(validator=is_json)
     topic: str = ROBOT
 
 
@@ -98,7 +91,7 @@ class Event(Aimed):
     """Push an event of the organisation."""
 
     event: str
-    data: dict[str, Any] = attrs.field(factory=dict, validator=_is_json)
+    data: dict[str, Any] = attrs.field(factory=dict, validator=is_json)
 
 
 @attrs.frozen(kw_only=True)
@@ -107,7 +100,7 @@ class Press(Step):
 
     press: str
     """The action id of the button."""
-    params: dict[str, Any] = attrs.field(factory=dict, validator=_is_json)
+    params: dict[str, Any] = attrs.field(factory=dict, validator=is_json)
     user: str | None = None
     """Who presses it. Without it: whoever got the card, in a group ``staff0001``."""
     within: float = attrs.field(default=30.0, validator=positive)

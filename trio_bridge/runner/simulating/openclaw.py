@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -266,10 +265,8 @@ class OpenClawStage:
 
 
 def _reply_of(step: Answer) -> Reply:
-    words = re.findall(r"\S+\s*|\s+", step.answer)
-    said = [each for word in words for each in (agent.Pause(step.pause), agent.Say(word))]
     endings: Mapping[str, list[agent.Step]] = {"final": [], "fail": [agent.Fail()], "hang": [agent.Hold()]}
-    return [*said, *endings[step.ending]]
+    return [*agent.steps_of(step.answer, step.pause), *endings[step.ending]]
 
 
 def _act_of(step: Fail) -> Act:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
@@ -12,17 +11,10 @@ from ...config import Secret, positive
 from ...errors import ConfigError
 from ...testing.openclaw import PASSWORD, TOKEN
 from ..structure import Problem
-from .script import Script, Step
+from .script import Script, Step, is_json
 
 KNOWN_TOKEN, KNOWN_PASSWORD = Secret(text=TOKEN), Secret(text=PASSWORD)
 """What is asked for where a script names nothing else."""
-
-
-def _is_json(instance: Any, attribute: attrs.Attribute[dict[str, Any]], table: dict[str, Any]) -> None:
-    try:
-        json.dumps(table)
-    except TypeError:
-        raise ConfigError("expected no dates and no times: JSON has none") from None
 
 
 @attrs.frozen(kw_only=True)
@@ -51,7 +43,7 @@ class Event(Step):
     """Everybody with the scope is told of an event."""
 
     event: str
-    data: dict[str, Any] = attrs.field(factory=dict, validator=_is_json)
+    data: dict[str, Any] = attrs.field(factory=dict, validator=is_json)
     scope: str = "operator.read"
 
 

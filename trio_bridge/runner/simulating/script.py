@@ -6,12 +6,14 @@ verb, the key that says what a step does.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import attrs
 
+from ...errors import ConfigError
 from ..loading import raise_if_any, read_toml
 from ..structure import Misfit, Problem, structure
 from ..wording import kind_of, unknown
@@ -34,6 +36,18 @@ class Script:
     def problems(self) -> list[Problem]:
         """What is wrong with it as a whole, though every table in it is as it should be."""
         return []
+
+
+def is_json(_step: Any, _key: attrs.Attribute[dict[str, Any]], table: dict[str, Any]) -> None:
+    """A validator of what a step hands on: it can be sent.
+
+    Raises:
+      ConfigError: TOML has dates and times, and JSON has none.
+    """
+    try:
+        json.dumps(table)
+    except TypeError:
+        raise ConfigError("expected no dates and no times: JSON has none") from None
 
 
 Verbs = Mapping[str, type[Step]]
