@@ -14,7 +14,7 @@ from trio.testing import MockClock
 from tests.agents.talkative import Fails, FakeGateway, Says
 from tests.engine.conftest import virtual_environment
 from tests.engine.fake import Fake, FakePlatform, FakeServer
-from trio_bridge import Account, OutcomeUnknown, Postponed, RequestFailed, StoreUnavailable, open_bridge
+from trio_bridge import Account, OutcomeUnknown, Postponed, RateLimited, RequestFailed, StoreUnavailable, open_bridge
 from trio_bridge.agents import OpenClaw, OpenClawRoute
 from trio_bridge.agents.openclaw.asking import Asking
 from trio_bridge.engine.context import HandlerContext
@@ -314,6 +314,20 @@ async def test_what_was_asked_before_the_gateway_went_is_known_to_have_been_aske
         assert life.account.counters.failed == 0
     assert [asked.asked_before for asked in gateway.asked] == [False, True]
     assert len({asked.key for asked in gateway.asked}) == 1
+
+
+async def test_a_gateway_that_is_busy_is_asked_later_at_no_attempts_cost(
+    autojump_clock: MockClock, gateway: FakeGateway, begin: Begin
+) -> None:
+    gateway.acts.extend([Fails(RateLimited("chat.send: busy", retry_after=20.0))] * 4)
+    async with begin() as life:
+        began = trio.current_time()
+        await life.say("m1", "hello")
+        assert life.server.texts == ["you said hello"]
+        assert life.account.counters.failed == 0
+    assert len({asked.key for asked in gateway.asked}) == 1
+    assert len(gateway.asked) == 5
+    assert trio.current_time() - began >= 80
 
 
 # What is asked

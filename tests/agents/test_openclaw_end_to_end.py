@@ -11,7 +11,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from trio_bridge import Alarm, Bridge, open_bridge
+from trio_bridge import Alarm, Bridge, Postponed, open_bridge
 from trio_bridge.agents import OpenClaw, OpenClawRoute, Route, Router
 from trio_bridge.agents.openclaw.gateway import open_gateway
 from trio_bridge.agents.protocol import Agent, OpenableAgent
@@ -395,3 +395,29 @@ async def test_the_account_shows_what_is_wrong(
         async with open_gateway(agent.account, environment) as gateway:
             await trio.sleep(10)
             assert gateway.account.alarms == {Alarm.PAIRING_REQUIRED}
+
+
+async def test_those_who_wait_look_one_after_another_however_many_they_are(
+    autojump_clock: MockClock, dingtalk: DingTalkSimulator, gateway4: OpenClawSimulator
+) -> None:
+    await gateway4.stop(killed=True)
+    async with open_gateway(agent_of(gateway4).account, dingtalk.environment) as gateway:
+
+        async def next_look() -> float:
+            with pytest.raises(Postponed) as postponed:
+                await gateway.wait_ready(0.0)
+            assert postponed.value.retry_after is not None
+            return postponed.value.retry_after
+
+        assert [await next_look() for _ in range(3)] == pytest.approx([5.0, 5.01, 5.02])
+        for _ in range(1000):
+            await next_look()
+        assert await next_look() == pytest.approx(15.03)
+        await trio.sleep(1)
+        assert await next_look() == pytest.approx(14.04)
+        await gateway4.start()
+        await gateway.wait_ready(100.0)
+        await gateway4.stop(killed=True)
+        while gateway.account.api.hello is not None:
+            await trio.sleep(0.1)
+        assert await next_look() == pytest.approx(5.0)

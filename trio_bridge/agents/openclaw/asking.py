@@ -19,7 +19,7 @@ import attrs
 
 from ...engine.environment import Environment
 from ...engine.executors import Executor
-from ...errors import RequestFailed
+from ...errors import Postponed, RateLimited, RequestFailed
 from ...messages import Message
 from ...platforms.openclaw.chat.run import Run
 from ...platforms.openclaw.sessions import canonical
@@ -83,6 +83,8 @@ class Asking:
             try:
                 async with self._gateway.while_there(self._agent.ready_timeout), asked as run:
                     await _write(run, opening)
+            except RateLimited as error:
+                raise Postponed(f"the gateway is busy: {error}", retry_after=error.retry_after) from error
             except RequestFailed as error:
                 self._remember(first, failures + 1)
                 if not _is_old(error):

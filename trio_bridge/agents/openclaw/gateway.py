@@ -27,6 +27,8 @@ AGAIN: Final = 5.0
 """Seconds until a message looks again whether a gateway is back. Only the first of each conversation looks."""
 MENDED: Final = 15.0
 """The same where a person has to do something."""
+SPACING: Final = 0.01
+"""Seconds between the looks of two conversations: thousands that wait would keep the store busy all the time."""
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +41,7 @@ class Gateway:
     def __init__(self, account: Account) -> None:
         self.account = account
         self._is_waited_for = False
+        self._last_look = 0.0
         self._away_since: float | None = trio.current_time()
         self._changed = trio.Event()
 
@@ -122,14 +125,16 @@ class Gateway:
         if not self._is_waited_for:
             self._is_waited_for = True
             logger.warning("messages wait for the gateway", extra={**self.account.config.labels, "cause": why})
-        return Postponed(why, retry_after=again_in)
+        now = trio.current_time()
+        self._last_look = max(now + again_in, self._last_look + SPACING)
+        return Postponed(why, retry_after=self._last_look - now)
 
     async def watch(self) -> None:
         """Know since when it is away."""
         async with self.account.states() as states:
             async for state in states:
                 if state is AccountState.READY:
-                    self._away_since, self._is_waited_for = None, False
+                    self._away_since, self._is_waited_for, self._last_look = None, False, 0.0
                 elif self._away_since is None:
                     self._away_since = trio.current_time()
                 self._changed.set()
