@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -22,34 +22,6 @@ from trio_bridge.platforms.openclaw.gateway.script import Fail, Hold, Pause, Que
 from trio_bridge.stores.memory import MemoryStore
 from trio_bridge.testing.dingtalk import DingTalkSimulator
 from trio_bridge.testing.openclaw import OpenClawSimulator
-from trio_bridge.transport.memory import MemoryNetwork
-
-START = 1_790_000_000.0
-
-
-def wall() -> float:
-    return START + trio.current_time()
-
-
-@pytest.fixture
-async def dingtalk(network: MemoryNetwork) -> AsyncIterator[DingTalkSimulator]:
-    with trio.fail_after(100_000):
-        async with DingTalkSimulator(network=network, wall=wall, seed=1, patience=2000) as simulator:
-            yield simulator
-
-
-@pytest.fixture(params=[4, 3], ids=["protocol 4", "protocol 3"])
-async def gateway(network: MemoryNetwork, request: pytest.FixtureRequest) -> AsyncIterator[OpenClawSimulator]:
-    """One of each kind, one after the other."""
-    async with OpenClawSimulator(network=network, wall=wall, seed=2, protocol=request.param) as simulator:
-        yield simulator
-
-
-@pytest.fixture
-async def gateway4(network: MemoryNetwork) -> AsyncIterator[OpenClawSimulator]:
-    """Where it makes no difference."""
-    async with OpenClawSimulator(network=network, wall=wall, seed=2) as simulator:
-        yield simulator
 
 
 def agent_of(gateway: OpenClawSimulator, **options: Any) -> OpenClaw:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,29 +19,6 @@ from trio_bridge.testing.dingtalk import DingTalkSimulator
 from trio_bridge.testing.openai import OpenAISimulator
 from trio_bridge.testing.openclaw import OpenClawSimulator
 from trio_bridge.transport.memory import MemoryNetwork
-
-
-def wall() -> float:
-    return 1_790_000_000.0 + trio.current_time()
-
-
-@pytest.fixture
-async def dingtalk(network: MemoryNetwork) -> AsyncIterator[DingTalkSimulator]:
-    with trio.fail_after(100_000):
-        async with DingTalkSimulator(network=network, wall=wall, seed=1, patience=2000) as simulator:
-            yield simulator
-
-
-@pytest.fixture(params=[4, 3], ids=["protocol 4", "protocol 3"])
-async def gateway(network: MemoryNetwork, request: pytest.FixtureRequest) -> AsyncIterator[OpenClawSimulator]:
-    async with OpenClawSimulator(network=network, wall=wall, seed=2, protocol=request.param) as simulator:
-        yield simulator
-
-
-@pytest.fixture
-async def gateway4(network: MemoryNetwork) -> AsyncIterator[OpenClawSimulator]:
-    async with OpenClawSimulator(network=network, wall=wall, seed=2) as simulator:
-        yield simulator
 
 
 @asynccontextmanager
