@@ -38,11 +38,6 @@ def events(reply: HttpReply) -> list[Any]:
     return [data if data == "[DONE]" else json.loads(data) for data in said]
 
 
-@pytest.fixture
-def network() -> MemoryNetwork:
-    return MemoryNetwork()
-
-
 async def test_an_answer_comes_word_by_word(autojump_clock: MockClock, network: MemoryNetwork) -> None:
     async with OpenAISimulator(network=network) as model:
         reply = await call(network, model.url, asking("good day", stream=True), headers=[])

@@ -8,17 +8,11 @@ import trio
 from trio_bridge.errors import OutcomeUnknown, RequestFailed
 from trio_bridge.testing.openclaw import Fail, Hold, OpenClawSimulator, Pause, Retake, Say
 from trio_bridge.transport.http import open_http_client
-from trio_bridge.transport.memory import MemoryNetwork
 
 BOTH = pytest.mark.parametrize("protocol", [3, 4])
 COMPLETIONS = "/v1/chat/completions"
 TOKEN = "hush"
 LET_IN = [("Authorization", f"Bearer {TOKEN}")]
-
-
-@pytest.fixture
-def network():
-    return MemoryNetwork()
 
 
 @pytest.fixture

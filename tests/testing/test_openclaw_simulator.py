@@ -8,21 +8,9 @@ import trio
 from tests.testing.openclaw_client import ALL, CLI, Key, connected, dialled
 from trio_bridge.testing.openclaw import OpenClawSimulator
 from trio_bridge.transport.client import open_websocket
-from trio_bridge.transport.memory import MemoryNetwork
 from trio_bridge.transport.tcp import SystemNetwork
 
 READ_ONLY = ("operator.read",)
-
-
-@pytest.fixture
-def network():
-    return MemoryNetwork()
-
-
-@pytest.fixture(params=[3, 4])
-async def gateway(request, network):
-    async with OpenClawSimulator(network=network, protocol=request.param, seed=1) as gateway:
-        yield gateway
 
 
 def old(gateway):
@@ -112,7 +100,6 @@ async def test_the_owner_calls_what_an_administrator_may(autojump_clock, gateway
 
 
 async def test_events_are_numbered_for_each_connection_from_1(autojump_clock, gateway, network):
-    gateway.settings.tells_health = False
     async with connected(gateway, network) as first:
         gateway.broadcast("demo", {"n": 1})
         await first.until(lambda: first.events("demo"))

@@ -5,22 +5,9 @@ import trio
 
 from tests.testing.openclaw_client import CLI, Key, connected, dialled
 from trio_bridge.testing.openclaw import OpenClawSimulator
-from trio_bridge.transport.memory import MemoryNetwork
 
 READ_ONLY = ("operator.read",)
 KEY = Key.number(7)
-
-
-@pytest.fixture
-def network():
-    return MemoryNetwork()
-
-
-@pytest.fixture(params=[3, 4])
-async def gateway(request, network):
-    async with OpenClawSimulator(network=network, protocol=request.param, seed=1) as gateway:
-        gateway.settings.tells_health = False
-        yield gateway
 
 
 async def token_of(gateway, network, **options):

@@ -20,19 +20,6 @@ from trio_bridge.testing.openclaw import (
     Says,
 )
 from trio_bridge.transport.client import open_websocket
-from trio_bridge.transport.memory import MemoryNetwork
-
-
-@pytest.fixture
-def network():
-    return MemoryNetwork()
-
-
-@pytest.fixture(params=[3, 4])
-async def gateway(request, network):
-    async with OpenClawSimulator(network=network, protocol=request.param, seed=1) as gateway:
-        gateway.settings.tells_health = False
-        yield gateway
 
 
 def old(gateway):
