@@ -363,10 +363,26 @@ async def test_what_looks_like_a_command_is_text(
     assert gateway.asked[0].text == (asked or said)
 
 
-async def test_commands_can_be_allowed(autojump_clock: MockClock, gateway: FakeGateway, begin: Begin) -> None:
-    async with begin(commands=True) as life:
-        await life.say("m1", "/model cheap")
-    assert gateway.asked[0].text == "/model cheap"
+@pytest.mark.parametrize(
+    ("allowed", "said", "asked"),
+    [
+        ("*", "hi /model cheap", None),
+        ("/status", "/status", None),
+        ("/Status, /think", " /STATUS: all of it\n/model cheap", " /STATUS: all of it\n\u2060/model cheap"),
+        ("/think", "/think /model cheap", "/think \u2060/model cheap"),
+        ("/think", "/think:/model cheap", "/think:\u2060/model cheap"),
+        ("/think", "hi /think", "hi \u2060/think"),
+        ("/think", "/thinking", "\u2060/thinking"),
+        ("/think", "/think[x]ing", "\u2060/think[x]ing"),
+        ("/think", "!ls", "\u2060!ls"),
+    ],
+)
+async def test_some_commands_can_be_allowed(
+    allowed: str, said: str, asked: str | None, autojump_clock: MockClock, gateway: FakeGateway, begin: Begin
+) -> None:
+    async with begin(commands=allowed) as life:
+        await life.say("m1", said)
+    assert gateway.asked[0].text == (asked or said)
 
 
 @pytest.mark.parametrize("said", ["  ", "\ufeff", "\x01 \x7f"], ids=["blanks", "mark", "control characters"])

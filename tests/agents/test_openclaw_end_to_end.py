@@ -337,12 +337,14 @@ async def test_what_the_account_has_for_its_agents_is_told_once_in_a_session(
 async def test_an_agent_may_be_told_who_speaks_in_a_group(
     autojump_clock: MockClock, dingtalk: DingTalkSimulator, gateway4: OpenClawSimulator
 ) -> None:
-    async with bridge_of(dingtalk, agent_of(gateway4, show_sender=True)):
+    async with bridge_of(dingtalk, agent_of(gateway4, show_sender=True, commands=["/shout"])):
         await dingtalk.ask("hello", sender="mei")
         await dingtalk.ask("hello", sender="mei", conversation="cidGroup")
-    alone, together = [question.text for question in gateway4.questions]
+        await dingtalk.ask("/shout", sender="mei", conversation="cidGroup")
+    alone, together, command = [question.text for question in gateway4.questions]
     assert alone == "hello"
     assert together.endswith(": hello")
+    assert command == "/shout", "with a name in front it would be none"
 
 
 async def test_an_agent_that_says_nothing_is_not_quoted(

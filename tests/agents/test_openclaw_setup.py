@@ -30,6 +30,7 @@ from trio_bridge.transport.memory import MemoryNetwork
         ({"url": "wss://me:hush@gateway.example"}, ["url: expected neither query nor credentials"]),
         ({"scopes": ["operator.read"]}, ["scopes: expected operator.write among them"]),
         ({"token": " ", "password": ""}, ["token: expected a secret", "password: expected a secret"]),
+        ({"commands": ["status", "/a b"]}, ["commands: expected names such as /status, or *", "commands: expected"]),
         ({"agent_id": "Ärger", "session_key": " "}, ["agent_id: expected letters", "session_key: expected 1 to 400"]),
     ],
 )

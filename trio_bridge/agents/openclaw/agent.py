@@ -31,6 +31,10 @@ MENDED_PROBE: Final = 300.0
 """Seconds between two logins after a refusal: people wait, and what is wrong may be mended at the gateway."""
 
 _AGENT_ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_COMMAND: Final = re.compile(r"/[a-z0-9_-]+")
+ALL: Final = "*"
+"""Every command of the gateway's."""
+
 _NO_AGENT_ID: Final = "agent_id: expected letters, digits, - and _, at most 64 of them, and no - or _ in front"
 _WEBSOCKET: Final = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
 _HTTP: Final = {"ws": "http", "wss": "https", "http": "http", "https": "https"}
@@ -39,6 +43,10 @@ _HTTP: Final = {"ws": "http", "wss": "https", "http": "http", "https": "https"}
 def _to_base(url: str) -> str:
     """The gateway itself: what follows it in the URL of an endpoint of OpenAI's kind means nothing to it."""
     return url.rstrip("/").removesuffix("/v1").rstrip("/")
+
+
+def _to_commands(names: str | Iterable[str]) -> tuple[str, ...]:
+    return tuple(name.lower() for name in texts(names))
 
 
 def _to_agent_id(value: str) -> str:
@@ -93,9 +101,10 @@ class OpenClaw(OpenableAgent):
     others."""
     max_file_size: int = attrs.field(default=5_000_000, validator=attrs.validators.ge(1))
     """Bytes that a file may have to be passed on. The gateway has limits of its own, which hold as well."""
-    commands: bool = False
-    """Let people give the gateway its own commands, such as ``/model`` or ``/elevated``: it obeys whoever may write to
-    the robot. Default: what looks like one is passed on as mere text."""
+    commands: tuple[str, ...] = attrs.field(default=(), converter=_to_commands)
+    """Which of the gateway's own commands people may give: ``["/status"]``, or ``["*"]`` for all of them, such as
+    ``/model`` and ``/elevated``. It obeys whoever may write to the robot, as far as ``scopes`` go. Default: none, and
+    what looks like one is passed on as mere text."""
     show_sender: bool = False
     """In groups, put the name of who speaks in front: ``mei: how much is it?``. People choose their names themselves.
     """
@@ -207,5 +216,8 @@ class OpenClaw(OpenableAgent):
             yield f"scopes: expected {WRITE} among them: nothing can be asked without it"
         if self.agent_id is not None and not _AGENT_ID.fullmatch(self.agent_id):
             yield _NO_AGENT_ID
+        for name in self.commands:
+            if name != ALL and not _COMMAND.fullmatch(name):
+                yield f"commands: expected names such as /status, or {ALL} for all of them, not {name[:40]!r}"
         if self.session_key is not None and not 1 <= len(self.session_key.strip()) <= 400:
             yield "session_key: expected 1 to 400 characters"

@@ -9,7 +9,7 @@ from unicodedata import normalize
 from ...messages import Message
 from ...wire.characters import whole_characters
 from .._speaker import with_speaker
-from .agent import OpenClaw
+from .agent import ALL, OpenClaw
 
 JOINER: Final = "\N{WORD JOINER}"
 """Seen by nobody. A gateway does not take what follows it for a command."""
@@ -25,6 +25,9 @@ _COMMAND: Final = re.compile(r"(?:(?<=\\n)|(?<![\w./~-]))(?:!|/(?!/|[\w.-]+/))")
 what stands between a sign and a word, and what stands before a sign. Two letters, a backslash and an n, are a blank to
 it. Paths and addresses are no commands."""
 
+_NAMED: Final = re.compile(r"\s*(/[\w-]+)(?![^\s:])")
+"""A command that is the beginning of a text."""
+
 
 def said_in(message: Message) -> str:
     """What was said, in characters that a gateway takes; nothing where nothing was."""
@@ -33,15 +36,19 @@ def said_in(message: Message) -> str:
 
 
 def question_of(message: Message, agent: OpenClaw, *notes: str) -> str:
-    """What was said, and below it notes on files: no command, unless those are allowed.
+    """What was said, and below it notes on files: no command but one in front that is allowed.
 
     It is composed as gateways do it, whose histories are searched for these very words.
     """
-    said = said_in(message)
-    if said and agent.show_sender:
+    said, allowed = said_in(message), frozenset(agent.commands)
+    named = _NAMED.match(said)
+    given = named.end() if named and allowed & {ALL, named[1].lower()} else 0
+    if said and agent.show_sender and not given:
         said = with_speaker(message)
     plain = normalize("NFC", whole_characters(below(said, *notes)).translate(_DROPPED))
-    return plain if agent.commands else _COMMAND.sub(lambda sign: JOINER + sign[0], plain)
+    if ALL in allowed:
+        return plain
+    return plain[:given] + _COMMAND.sub(lambda sign: JOINER + sign[0], plain[given:])
 
 
 def below(*parts: str) -> str:
