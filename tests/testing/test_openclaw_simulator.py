@@ -99,6 +99,13 @@ async def test_the_owner_calls_what_an_administrator_may(autojump_clock, gateway
 # What is told.
 
 
+async def test_an_older_gateway_tells_of_its_health_soon_after_a_hello(autojump_clock, gateway, network):
+    gateway.settings.tells_health = True
+    async with connected(gateway, network) as client:
+        await trio.sleep(1)
+        assert [event["payload"]["ok"] for event in client.events("health")] == [True] * old(gateway)
+
+
 async def test_events_are_numbered_for_each_connection_from_1(autojump_clock, gateway, network):
     async with connected(gateway, network) as first:
         gateway.broadcast("demo", {"n": 1})
