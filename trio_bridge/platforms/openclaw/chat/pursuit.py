@@ -198,10 +198,7 @@ class Pursuit:
 
     def _pause(self) -> float:
         """How long to wait before the history is looked at."""
-        if self.tracker.claim is not None:
-            return AGAIN
-        if self.tracker.ended_without_text:
-            self.tracker.follows = True
+        if self.tracker.claim is not None or self.tracker.ended_without_text:
             return AGAIN
         return POLL if self.tracker.follows else self.patience
 

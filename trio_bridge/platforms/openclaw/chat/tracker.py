@@ -101,7 +101,7 @@ class Tracker:
             case "delta":
                 self._grow(payload, said)
             case "final" if said is None:
-                self.ended_without_text = True
+                self.ended_without_text = self.follows = True
             case "final":
                 self.end("final", said)
             case "aborted" if said is None and payload.get("stopReason") == "stop":
