@@ -19,7 +19,7 @@ from trio_bridge.errors import (
     RateLimited,
     RequestFailed,
 )
-from trio_bridge.platforms.openclaw.calls import MOST_ASKED, MOST_WAITING, Calls, Line
+from trio_bridge.platforms.openclaw.calls import MOST_ASKED, Calls, Line
 from trio_bridge.platforms.openclaw.frames import Response, WireError
 from trio_bridge.platforms.openclaw.hello import Hello
 
@@ -256,11 +256,12 @@ async def test_whoever_gives_up_makes_room_for_the_next(autojump_clock: MockCloc
     assert (kinds.count(NotSent), kinds.count(OutcomeUnknown), kinds.count(type(None))) == (9, MOST_ASKED, 1)
 
 
-async def test_there_is_a_bound_to_what_waits(autojump_clock: MockClock) -> None:
+async def test_there_is_a_bound_to_what_waits(autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trio_bridge.platforms.openclaw.calls.MOST_WAITING", 20)
     calls, connection = Calls(30.0), line()
     calls.connected(connection)
     async with trio.open_nursery() as nursery:
-        for _ in range(MOST_WAITING):
+        for _ in range(20):
             Asking(nursery, calls)
         await wait_all_tasks_blocked()
         with pytest.raises(NotSent, match="too many"):
@@ -307,3 +308,53 @@ async def test_the_loss_of_an_old_connection_leaves_the_new_one_alone(autojump_c
     calls.connected(new)
     calls.lost(old, ConnectionLost("gone"))
     assert calls.line is new
+
+
+async def test_a_connection_that_is_lost_takes_nothing_more(autojump_clock: MockClock) -> None:
+    connection = line()
+    connection.lose(ConnectionLost("cut"))
+    with pytest.raises(NotSent, match="echo: cut"):
+        await connection.request("echo", '"method":"echo"}', 30.0)
+    assert (connection.waiting, connection.take()) == (0, [])
+
+
+async def test_without_waiting_a_request_fails_also_where_another_connection_is_there(
+    autojump_clock: MockClock,
+) -> None:
+    calls, first, second = Calls(30.0), line(), line()
+    calls.connected(first)
+    async with trio.open_nursery() as nursery:
+        waits, fails = Asking(nursery, calls, when_ready=True), Asking(nursery, calls)
+        await wait_all_tasks_blocked()
+        calls.connected(second)
+        calls.lost(first, ConnectionLost("cut"))
+        await wait_all_tasks_blocked()
+        assert isinstance(fails.result, NotSent)
+        assert waits.result is None
+        [again] = taken(second)
+        second.settle(Response(again["id"], True, "done"))
+    assert waits.result == "done"
+
+
+async def test_what_nobody_waits_for_any_more_leaves_room_for_others(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trio_bridge.platforms.openclaw.calls.MOST_UNSENT", 150)
+    calls, connection = Calls(30.0), line()
+    calls.connected(connection)
+    async with trio.open_nursery() as nursery:
+        first = Asking(nursery, calls, "m" * 40)
+        await wait_all_tasks_blocked()
+        refused = Asking(nursery, calls, "m" * 40)
+        await wait_all_tasks_blocked()
+        assert isinstance(refused.result, NotSent)
+        first.scope.cancel()
+        await wait_all_tasks_blocked()
+        second = Asking(nursery, calls, "m" * 40)
+        await wait_all_tasks_blocked()
+        assert len(taken(connection)) == 1
+        Asking(nursery, calls, "m" * 40)
+        await wait_all_tasks_blocked()
+        assert len(taken(connection)) == 1
+        assert second.result is None
+        nursery.cancel_scope.cancel()
