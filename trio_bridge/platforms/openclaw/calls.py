@@ -104,7 +104,6 @@ class Line(Requests):
         self._lost = self._lost or cause
         calls, self._calls = self._calls, {}
         self._unsent.clear()
-        self._unsent_size = 0
         for call in calls.values():
             call.lost = cause
             call.over.set()
