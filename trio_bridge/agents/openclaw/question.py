@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from typing import Final
-from unicodedata import normalize
 
 from ...messages import Message
 from ...wire.characters import whole_characters
@@ -36,16 +35,13 @@ def said_in(message: Message) -> str:
 
 
 def question_of(message: Message, agent: OpenClaw, *notes: str) -> str:
-    """What was said, and below it notes on files: no command but one in front that is allowed.
-
-    It is composed as gateways do it, whose histories are searched for these very words.
-    """
+    """What was said, and below it notes on files: no command but one in front that is allowed."""
     said, allowed = said_in(message), frozenset(agent.commands)
     named = _NAMED.match(said)
     given = named.end() if named and allowed & {ALL, named[1].lower()} else 0
     if said and agent.show_sender and not given:
         said = with_speaker(message)
-    plain = normalize("NFC", whole_characters(below(said, *notes)).translate(_DROPPED))
+    plain = whole_characters(below(said, *notes)).translate(_DROPPED)
     if ALL in allowed:
         return plain
     return plain[:given] + _COMMAND.sub(lambda sign: JOINER + sign[0], plain[given:])
