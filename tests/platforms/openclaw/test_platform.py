@@ -11,7 +11,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from tests.platforms.openclaw.stage import opened
 from trio_bridge.config import Secret
 from trio_bridge.errors import AccountRefused, PeerSilent, RequestFailed
-from trio_bridge.messages import Message
+from trio_bridge.messages import Attachment, Message, Reply
 from trio_bridge.opening import open_account
 from trio_bridge.platforms.openclaw.calls import Calls, Line
 from trio_bridge.platforms.openclaw.events import Events
@@ -148,6 +148,32 @@ async def test_what_the_application_sends_goes_to_the_session_once(autojump_cloc
         await trio.sleep(10)
         assert receipt.state == "sent"
         assert [question.text for question in simulator.rooms.turns.asked] == ["news"]
+
+
+async def test_files_that_the_application_sends_go_along(autojump_clock: MockClock, tmp_path: Path) -> None:
+    picture = tmp_path / "a.png"
+    picture.write_bytes(b"\x89PNG")
+    async with opened() as (simulator, account):
+        receipt = await account.send("main", Reply("look", attachments=[Attachment(picture)]))
+        await receipt.wait_sent()
+        await simulator.wait_until(lambda: simulator.questions)
+        [question] = simulator.questions
+        [sent] = question.attachments
+        assert question.text == "look"
+        assert (sent.kind, sent.mime_type, sent.name, sent.content) == ("image", "image/png", "a.png", b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", ["large", "missing", "folder"])
+async def test_a_file_that_can_not_be_sent_is_not_left_out_in_silence(
+    autojump_clock: MockClock, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "large").write_bytes(bytes(11))
+    (tmp_path / "folder").mkdir()
+    async with opened(max_attachment_bytes=10) as (simulator, account):
+        receipt = await account.send("main", Reply("look", attachments=[Attachment(tmp_path / name)]))
+        with pytest.raises(RequestFailed, match=name):
+            await receipt.wait_sent()
+        assert not simulator.messages
 
 
 async def test_a_secret_that_can_not_be_read_ends_the_wait_of_requests(

@@ -9,6 +9,7 @@ from typing import ClassVar
 import attrs
 import trio
 
+from ...engine.executors import Executor
 from ...engine.findings import Finding
 from ...engine.hosts import Hosts
 from ...engine.platform import Connection, Outgoing, Platform, Services
@@ -20,6 +21,7 @@ from .api.api import OpenClawApi, api_for
 from .api.cache import MessageCache
 from .calls import Calls, Line
 from .chat.chats import Chats
+from .chat.files import read_file
 from .chat.tracker import METHOD
 from .checking import AccountCheck
 from .config import OpenClaw
@@ -48,6 +50,7 @@ class OpenClawPlatform(Platform):
     _chats: Chats
     _subscriptions: Subscriptions
     _standing: Standing
+    _disk: Executor
     _was_connected: bool = attrs.field(default=False, init=False)
 
     @asynccontextmanager
@@ -93,8 +96,9 @@ class OpenClawPlatform(Platform):
 
     async def send(self, outgoing: Outgoing) -> str | None:
         """Say it in the session, which begins a run there. Whoever wants its answer hears the event ``chat``."""
-        key = f"{self._config.name}:{outgoing.key}"
-        question = self._chats.question(outgoing.target, outgoing.reply.text, (), key)
+        key, reply = f"{self._config.name}:{outgoing.key}", outgoing.reply
+        files = [await read_file(each, self._disk, self._config.max_attachment_bytes) for each in reply.attachments]
+        question = self._chats.question(outgoing.target, reply.text, files, key)
         answer = await self._calls.request(METHOD, question)
         return key if isinstance(answer, dict) else None
 
@@ -154,7 +158,7 @@ async def open_openclaw(config: OpenClaw, services: Services) -> AsyncIterator[P
     api = api_for(config, calls, events, subscriptions, chats, login, standing, cache, environment.wall)
     with events.listening(cache.hear):
         try:
-            yield OpenClawPlatform(api, config, login, calls, events, chats, subscriptions, standing)
+            yield OpenClawPlatform(api, config, login, calls, events, chats, subscriptions, standing, environment.disk)
         finally:
             calls.stop()
             events.stop()
