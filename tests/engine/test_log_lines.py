@@ -7,9 +7,9 @@ import trio
 from trio.testing import MockClock
 
 from tests.engine.conftest import OpenFake
-from tests.engine.fake import FakeServer
+from tests.engine.fake import FakeServer, raising
 from trio_bridge.engine.platform import Outgoing
-from trio_bridge.errors import NotSent, RequestFailed
+from trio_bridge.errors import HandshakeFailed, NotSent, RequestFailed
 from trio_bridge.messages import Message
 
 
@@ -49,3 +49,20 @@ async def test_failures_of_handlers_and_of_replies_name_their_account(
         assert (told[line].account, told[line].platform) == ("a", "fake")  # type: ignore[attr-defined]
     unnamed = [record.getMessage() for record in caplog.records if not hasattr(record, "account")]
     assert unnamed == []
+
+
+async def test_a_peer_that_is_away_for_a_day_is_told_of_a_few_times_an_hour(
+    autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "trio_bridge")
+    server.on_connect = raising(HandshakeFailed("nobody listens there", stage="tcp"))
+    async with open_fake(None):
+        await trio.sleep(86_400)
+        attempts = len(server.attempts)
+        lines = [record for record in caplog.records if record.getMessage() == "not connected"]
+        assert attempts > 2_000
+        assert len(lines) == 3 + attempts // 20
+        server.on_connect = raising(HandshakeFailed("the name is unknown", stage="dns"))
+        await trio.sleep(61)
+        told = [record.cause for record in caplog.records if record.getMessage() == "not connected"]  # type: ignore[attr-defined]
+        assert sum("the name is unknown" in cause for cause in told) >= 1

@@ -18,6 +18,10 @@ from .governor import connect_governor
 from .policy import Begin, RestartPolicy
 from .states import Ended, Fed, Leaving, News, Outcome, Phase, Proven, Ready, Replaced, Stopped
 
+TOLD_AT_FIRST = 3
+TOLD_EVERY = 20
+"""Of attempts that fail alike, the log tells the first 3 and then each 20th: a peer may be away for days."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -137,14 +141,21 @@ class Supervisor:
             logger.debug("still refused", extra=fields)
         elif outcome.refusal is not None:
             logger.error("refused", extra=fields)
+        elif outcome.was_run:
+            logger.info("lost", extra=fields)
         else:
-            logger.info("lost" if outcome.was_run else "not connected", extra=fields)
+            logger.log(self._weight_of(outcome.cause), "not connected", extra={**fields, "attempt": self.attempt})
         self._note(outcome)
         self._begin(generations, begin)
 
     def _waits_for_the_same(self, refusal: AccountRefused) -> bool:
         """Whether a person was told what to approve, and has not done it so far: that is asked every few seconds."""
         return refusal.kind == "pairing" and str(refusal) == str(self.refusal)
+
+    def _weight_of(self, cause: BaseException) -> int:
+        """How much one more attempt says that failed: little, where it failed like the last ones."""
+        news = self.attempt <= TOLD_AT_FIRST or self.attempt % TOLD_EVERY == 0 or str(cause) != str(self.last_error)
+        return logging.INFO if news else logging.DEBUG
 
     def _note(self, outcome: Outcome) -> None:
         self.refusal = outcome.refusal

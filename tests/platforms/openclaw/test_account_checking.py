@@ -88,7 +88,7 @@ async def test_a_wrong_token(autojump_clock: MockClock, has_run: bool) -> None:
             stage.gateway.devices.paired.clear()
         finding = (await check(stage, store=store, token="wrong"))["login"]
         assert finding.verdict == "failed"
-        assert "token is not the gateway's gateway.auth.token" in finding.text
+        assert "the secret is not the gateway's gateway.auth.token" in finding.text
         assert finding.advice == "check the credentials"
 
 

@@ -253,7 +253,7 @@ async def test_row_39_what_a_gateway_recommends_is_at_hand_as_it_said_it(autojum
     async with simulated() as stage:
         stage.gateway.script("connect", Refuses(WRONG))
         async with stage.account() as account:
-            with pytest.raises(tb.AccountRefused, match="token is not the gateway's") as caught:
+            with pytest.raises(tb.AccountRefused, match="the secret is not the gateway's") as caught:
                 await account.wait_ready()
         assert caught.value.details == WRONG.details
 

@@ -50,7 +50,7 @@ def last_error(account: Account) -> str:
         (refuses(details={"code": "CLIENT_VERSION_MISMATCH"}), "incompatible", "another version"),
         (refuses(message="invalid connect params: at root"), "misconfigured", "invalid connect params: at root"),
         (refuses(details={"code": "CONTROL_UI_ORIGIN_NOT_ALLOWED"}), "misconfigured", "an Origin"),
-        (refuses(details={"code": "AUTH_TOKEN_MISMATCH"}), "auth", "token is not the gateway's"),
+        (refuses(details={"code": "AUTH_TOKEN_MISMATCH"}), "auth", "the secret is not the gateway's"),
         (refuses(details={"code": "AUTH_PASSWORD_MISMATCH"}), "auth", "password is not the gateway's"),
         (refuses(details={"code": "AUTH_TOKEN_NOT_CONFIGURED"}), "misconfigured", "set its gateway.auth.token"),
         (refuses("NOT_PAIRED", details={"code": "DEVICE_IDENTITY_REQUIRED"}), "misconfigured", "how we asked"),

@@ -115,7 +115,7 @@ async def test_trap_16_a_gateway_that_holds_back_its_verdict_is_heard_out(autoju
         for number in range(8):
             async with stage.account(name=f"wrong-{number}", token="wrong") as account:
                 began = trio.current_time()
-                with pytest.raises(tb.AccountRefused, match="token is not the gateway's"):
+                with pytest.raises(tb.AccountRefused, match="the secret is not the gateway's"):
                     await account.wait_ready()
                 waited.append(trio.current_time() - began)
         async with stage.account() as account:

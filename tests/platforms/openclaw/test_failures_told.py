@@ -31,7 +31,7 @@ def refused(details: Any, code: str = "INVALID_REQUEST", **more: Any) -> BridgeE
 @pytest.mark.parametrize(
     ("detail", "kind", "words"),
     [
-        ("AUTH_TOKEN_MISMATCH", "auth", "token is not the gateway's gateway.auth.token"),
+        ("AUTH_TOKEN_MISMATCH", "auth", "the secret is not the gateway's gateway.auth.token"),
         ("AUTH_TOKEN_MISSING", "auth", "set token"),
         ("AUTH_PASSWORD_MISMATCH", "auth", "password is not"),
         ("AUTH_PASSWORD_MISSING", "auth", "set password"),

@@ -50,7 +50,7 @@ _KINDS: Final[Mapping[Category, RefusalKind]] = {
 """A login that failed so is a refusal. Every other one is to be tried again."""
 
 _BY_DETAIL: Final[Mapping[str, str]] = {
-    "AUTH_TOKEN_MISMATCH": "token is not the gateway's gateway.auth.token",
+    "AUTH_TOKEN_MISMATCH": "the secret is not the gateway's gateway.auth.token",
     "AUTH_TOKEN_MISSING": "the gateway wants a token, and there is none: set token",
     "AUTH_PASSWORD_MISMATCH": "password is not the gateway's gateway.auth.password",
     "AUTH_PASSWORD_MISSING": "the gateway wants a password, and there is none: set password",
