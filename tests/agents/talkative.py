@@ -85,7 +85,15 @@ class FakeGateway:
 
     @asynccontextmanager
     async def chat(
-        self, session: str, text: str, *, attachments: tuple[Any, ...], key: str, asked_before: bool, abort: bool
+        self,
+        session: str,
+        text: str,
+        *,
+        attachments: tuple[Any, ...],
+        key: str,
+        asked_before: bool,
+        asked_since: float,
+        abort: bool,
     ) -> AsyncGenerator[FakeRun]:
         await trio.lowlevel.checkpoint()
         self.asked.append(Asked(session, text, key, attachments, asked_before, abort))

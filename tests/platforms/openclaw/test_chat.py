@@ -290,6 +290,22 @@ async def test_a_question_of_a_former_life_is_looked_for_before_it_is_asked(
             assert len(questions(simulator, "go")) == 1
 
 
+async def test_the_same_words_of_earlier_are_no_former_life_of_a_question(autojump_clock: MockClock) -> None:
+    """Older gateways keep no key beside a question: then the time tells."""
+    async with opened(protocol=3) as (simulator, account):
+        simulator.agent = lambda question: f"at {trio.current_time():.0f}"
+        async with account.api.chat("main", "yes", key="k1") as run:
+            early = await run.finish()
+        await trio.sleep(3600)
+        since = 1_790_000_000.0 + trio.current_time() - 10
+        async with account.api.chat("main", "yes", key="k2", asked_before=True, asked_since=since) as run:
+            late = await run.finish()
+        assert early != late
+        assert simulator.times_asked(text="yes") == 2
+        async with account.api.chat("main", "yes", key="k3", asked_before=True) as run:
+            assert await run.finish() == late
+
+
 async def test_the_same_words_asked_before_are_not_taken_for_the_question(autojump_clock: MockClock) -> None:
     async with opened(protocol=3, agent=lambda question: f"answer {len(question.run_id)}") as (simulator, account):
         async with account.api.chat("main", "yes", key="k1") as run:

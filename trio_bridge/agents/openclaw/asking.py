@@ -35,6 +35,8 @@ MOST_FAILED: Final = 20
 """Failed runs of one message that are passed over: more than a message has attempts."""
 REMEMBERED: Final = 1000
 """Messages of which it is known how often they failed. Of older ones the gateway tells."""
+CLOCKS: Final = 60.0
+"""Seconds by which the clock of a chat platform may be ahead of ours."""
 REST: Final = 64 * 1024
 """Bytes of a request that are not for files: the text, and what surrounds it."""
 
@@ -113,7 +115,13 @@ class Asking:
         told = message.system_prompt if session.begins else ""
         text = below(told, question_of(message, agent, *passed.notes))
         return self._gateway.api.chat(
-            session_key, text, attachments=passed.files, key=key, asked_before=asked_before, abort=False
+            session_key,
+            text,
+            attachments=passed.files,
+            key=key,
+            asked_before=asked_before,
+            asked_since=0.0 if message.sent_at is None else message.sent_at.timestamp() - CLOCKS,
+            abort=False,
         )
 
     def _remember(self, first: str, failures: int) -> None:

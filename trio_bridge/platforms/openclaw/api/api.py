@@ -160,6 +160,7 @@ class OpenClawApi(TypedCalls):
         attachments: Collection[ChatFile] = (),
         key: str | None = None,
         asked_before: bool = False,
+        asked_since: float = 0.0,
         abort: bool = True,
     ) -> AbstractAsyncContextManager[Run]:
         """Ask an agent: ``async with api.chat(session, text) as run: async for delta in run``, then ``run.text``.
@@ -167,14 +168,21 @@ class OpenClawApi(TypedCalls):
         ``session_key``: ``None`` for the account's session. The same ``key`` (by default a new one) is the same
         question, however often it is asked, on whatever connection and by whatever process: choose it from what the
         question came from. Gateways forget keys when they stop, so whoever asks again says so (``asked_before``): the
-        history is looked at first. A connection that is lost is waited for. Leaving the block before the end stops the
-        run; with ``abort=False`` it goes on, and the same key finds it again.
+        history is looked at first. Older gateways keep a question's words without its key: ``asked_since``, in seconds
+        since the epoch, tells it from the same words of earlier. A connection that is lost is waited for. Leaving the
+        block before the end stops the run; with ``abort=False`` it goes on, and the same key finds it again.
 
         Raises:
           ValueError: there is nothing to ask, or an attachment is larger than allowed.
         """
         return self._chats.open(
-            session_key, text, attachments=attachments, key=key, asked_before=asked_before, abort=abort
+            session_key,
+            text,
+            attachments=attachments,
+            key=key,
+            asked_before=asked_before,
+            asked_since=asked_since,
+            abort=abort,
         )
 
 

@@ -82,6 +82,7 @@ class Chats:
         attachments: Collection[ChatFile] = (),
         key: str | None = None,
         asked_before: bool = False,
+        asked_since: float = 0.0,
         abort: bool = True,
     ) -> AsyncGenerator[Run]:
         """The answer grows while the block runs: what :meth:`OpenClawApi.chat` promises, and what that raises."""
@@ -97,6 +98,7 @@ class Chats:
             self._config.run_timeout,
             self._wall,
             asked_before,
+            asked_since,
         )
         async with self._turn(session_key):
             self._running.add(tracker)

@@ -64,6 +64,8 @@ class Pursuit:
     wall: Callable[[], float]
     asked_before: bool = False
     """Somebody may have asked it before, with this key."""
+    asked_since: float = 0.0
+    """But not before this time, by our wall clock."""
     _asked: bool = False
     """The gateway said that it has the question."""
     _asked_at: float = 0.0
@@ -90,6 +92,8 @@ class Pursuit:
                 if line is not self._line:
                     self._line, self._heard = line, trio.current_time()
                     self.tracker.ended_without_text = False  # whoever was to answer in its place may be gone
+                if self.asked_before and not self._asked_at:
+                    self._asked_at = self._earliest
                 self.tracker.default_agent = line.hello.default_agent
                 async with open_background("the connection is another") as beside:
                     beside.start_soon(self._tell_of_other, line)
@@ -133,6 +137,15 @@ class Pursuit:
         with trio.move_on_after(delay):
             await self.calls.wait_other(line)
 
+    @property
+    def _clock_ahead(self) -> float:
+        return 0.0 if self._line is None else self._line.clock_ahead
+
+    @property
+    def _earliest(self) -> float:
+        """Since when it may have been asked, by the gateway's clock."""
+        return self.asked_since + self._clock_ahead if self.asked_since else 0.0
+
     def _silence(self) -> float:
         """Seconds since the last sign of life."""
         now = trio.current_time()
@@ -142,15 +155,14 @@ class Pursuit:
 
     async def _ask(self) -> None:
         if not self._asked_at:
-            ahead = 0.0 if self._line is None else self._line.clock_ahead
-            self._asked_at = self.wall() + ahead
+            self._asked_at = self.wall() + self._clock_ahead
         answer = await self.calls.request(METHOD, self.question)
         self._asked, self._heard = True, trio.current_time()
         self._note_asked()
         status = answer.get("status") if isinstance(answer, Mapping) else None
         match status:
             case "ok":
-                self._asked_at = 0.0  # it was asked before this, whoever asked it
+                self._asked_at = self._earliest  # it was asked before this, whoever asked it
                 await self._find_answer()
             case "timeout" | "aborted":
                 self.tracker.end("aborted")
