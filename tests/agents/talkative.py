@@ -83,6 +83,9 @@ class FakeGateway:
     async def while_there(self, patience: float) -> AsyncGenerator[None]:
         yield
 
+    async def raise_if_it_goes(self, failure: BridgeError) -> None:
+        await trio.lowlevel.checkpoint()
+
     @asynccontextmanager
     async def chat(
         self,

@@ -246,6 +246,28 @@ async def test_a_model_that_fails_is_asked_again_and_what_it_said_is_told_nobody
     assert len(set(keys_of(gateway))) == 3
 
 
+async def test_a_gateway_that_takes_nothing_on_because_it_stops_costs_no_attempt(
+    autojump_clock: MockClock, dingtalk: DingTalkSimulator, gateway: OpenClawSimulator
+) -> None:
+    """Newer ones fail what they have not begun, and close a moment later."""
+    runs = itertools.count()
+
+    def answer(question: Question) -> Reply:
+        return [Fail("Gateway is draining; new tasks are not accepted")] if next(runs) == 0 else "at last"
+
+    gateway.agent = answer
+    async with bridge_of(dingtalk, agent_of(gateway)) as bridge, trio.open_nursery() as nursery:
+
+        async def stop() -> None:
+            await gateway.wait_until(lambda: gateway.questions)
+            await trio.sleep(0.1)
+            await gateway.restart(down=60)
+
+        nursery.start_soon(stop)
+        assert await dingtalk.ask("hello") == "at last"
+        assert bridge.account("dingtalk").counters.failed == 0
+
+
 async def test_a_bridge_that_dies_in_the_middle_finds_its_question_again(
     autojump_clock: MockClock, dingtalk: DingTalkSimulator, gateway: OpenClawSimulator
 ) -> None:

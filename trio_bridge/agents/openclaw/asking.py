@@ -90,6 +90,7 @@ class Asking:
             except RequestFailed as error:
                 self._remember(first, failures + 1)
                 if not _is_old(error):
+                    await self._gateway.raise_if_it_goes(error)
                     raise
                 fields = {"account": message.account, "platform": message.platform, "key": message.id}
                 logger.info("an earlier run failed: asked anew", extra=fields)

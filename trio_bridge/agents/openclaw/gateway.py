@@ -15,7 +15,7 @@ from ...engine.bridge import serve_bridge
 from ...engine.environment import Environment
 from ...engine.states import AccountState
 from ...engine.store import Store
-from ...errors import AccountRefused, AccountStopped, ConfigError, Postponed
+from ...errors import AccountRefused, AccountStopped, BridgeError, ConfigError, Postponed
 from ...nurseries import open_background
 from ...platforms.openclaw.api.api import OpenClawApi
 from ...platforms.openclaw.config import OpenClaw
@@ -25,6 +25,8 @@ from ..apart import Apart
 
 AGAIN: Final = 5.0
 """Seconds until a message looks again whether a gateway is back. Only the first of each conversation looks."""
+GOING: Final = 1.0
+"""Seconds between the last word of a gateway that stops and the end of its connections: it needs less than a tenth."""
 MENDED: Final = 15.0
 """The same where a person has to do something."""
 SPACING: Final = 0.01
@@ -96,6 +98,17 @@ class Gateway:
                 yield
         if scope.cancelled_caught:
             raise self._away()
+
+    async def raise_if_it_goes(self, failure: BridgeError) -> None:
+        """Return if the gateway stays. One that stops takes nothing more on, and says so a moment before it goes.
+
+        Raises:
+          Postponed: it has gone, and that is why it failed.
+        """
+        with trio.move_on_after(GOING):
+            while self._away_since is None:
+                await self._changed.wait()
+            raise self._postponed(f"the gateway went away: {failure}", AGAIN) from failure
 
     async def _leave_when_away(self, scope: trio.CancelScope, patience: float) -> None:
         while True:

@@ -91,7 +91,7 @@ class Ladder:
         except BridgeError:
             raise
         except Exception as error:  # A wall: the function is the user's, and its words may hold a secret.
-            raise HandshakeFailed(f"credentials: it raised {type(error).__name__}", stage="login") from error
+            raise HandshakeFailed(f"credentials: it raised {type(error).__name__}", stage="login") from None
         if not isinstance(token, str):
             raise ConfigError(f"credentials: expected a text, not {type(token).__name__}")
         return token
