@@ -26,7 +26,7 @@ from .platforms.openclaw.api.session_results import (
 )
 from .platforms.openclaw.api.sessions import Sessions
 from .platforms.openclaw.api.skills import FoundSkill, Skill, SkillDetail, Skills
-from .platforms.openclaw.chat.chats import ChatFile
+from .platforms.openclaw.chat.files import ChatFile
 from .platforms.openclaw.chat.run import Run
 from .platforms.openclaw.events import EventStream, GatewayEvent
 from .platforms.openclaw.hello import Hello

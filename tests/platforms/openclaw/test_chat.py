@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from trio.testing import MockClock
 
 from tests.platforms.openclaw.stage import opened
 from trio_bridge.errors import AccountRefused, AccountStopped, OutcomeUnknown, RequestFailed
-from trio_bridge.platforms.openclaw.chat.chats import ChatFile
+from trio_bridge.messages import Attachment
+from trio_bridge.platforms.openclaw.chat.files import ChatFile
 from trio_bridge.platforms.openclaw.chat.run import Run
 from trio_bridge.platforms.openclaw.gateway.methods import Personality, Refusal
 from trio_bridge.platforms.openclaw.gateway.script import Fail, Hold, Pause, Question, Reply, Retake, Say
@@ -388,6 +390,20 @@ async def test_files_go_along(autojump_clock: MockClock) -> None:
             ("image", "cat.png", b"\x89PNG..."),
             ("file", "a.txt", b"text"),
         ]
+
+
+async def test_a_file_may_be_named_by_where_it_lies(autojump_clock: MockClock, tmp_path: Path) -> None:
+    path = tmp_path / "cat.png"
+    path.write_bytes(b"\x89PNG...")
+    async with opened() as (simulator, account):
+        async with account.api.chat("main", "look", attachments=[Attachment(path=path)]) as run:
+            await run.finish()
+        [question] = questions(simulator, "look")
+        assert [(each.kind, each.name) for each in question.attachments] == [("image", "cat.png")]
+        with pytest.raises(RequestFailed, match="No such file"):
+            async with account.api.chat("main", "look", attachments=[Attachment(path=tmp_path / "dog.png")]):
+                pass
+        assert len(questions(simulator, "look")) == 1
 
 
 async def test_what_can_not_be_asked_is_said_at_once(autojump_clock: MockClock) -> None:

@@ -12,7 +12,7 @@ from trio.testing import MockClock
 
 from tests.platforms.openclaw.stage import opened
 from trio_bridge.errors import AccountStopped, OutcomeUnknown, RateLimited, RequestFailed
-from trio_bridge.platforms.openclaw.chat.chats import ChatFile
+from trio_bridge.platforms.openclaw.chat.files import ChatFile
 from trio_bridge.platforms.openclaw.gateway.methods import Personality, Refusal
 from trio_bridge.platforms.openclaw.gateway.script import Fail, Hold, Pause, Question, Reply, Say
 from trio_bridge.testing.openclaw import Closes, Lost, Refuses, Says

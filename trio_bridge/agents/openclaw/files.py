@@ -22,7 +22,7 @@ import trio
 from ...engine.executors import Executor
 from ...errors import AccountRefused, RequestFailed
 from ...messages import Attachment, Message
-from ...platforms.openclaw.chat.chats import ChatFile
+from ...platforms.openclaw.chat.files import ChatFile
 from ...wire.filenames import safe_name
 from .agent import PassedOn
 

@@ -9,7 +9,6 @@ from typing import ClassVar
 import attrs
 import trio
 
-from ...engine.executors import Executor
 from ...engine.findings import Finding
 from ...engine.hosts import Hosts
 from ...engine.platform import Connection, Outgoing, Platform, Services
@@ -21,7 +20,6 @@ from .api.api import OpenClawApi, api_for
 from .api.cache import MessageCache
 from .calls import Calls, Line
 from .chat.chats import Chats
-from .chat.files import read_file
 from .chat.tracker import METHOD
 from .checking import AccountCheck
 from .config import OpenClaw
@@ -50,7 +48,6 @@ class OpenClawPlatform(Platform):
     _chats: Chats
     _subscriptions: Subscriptions
     _standing: Standing
-    _disk: Executor
     _was_connected: bool = attrs.field(default=False, init=False)
 
     @asynccontextmanager
@@ -97,7 +94,7 @@ class OpenClawPlatform(Platform):
     async def send(self, outgoing: Outgoing) -> str | None:
         """Say it in the session, which begins a run there. Whoever wants its answer hears the event ``chat``."""
         key, reply = f"{self._config.name}:{outgoing.key}", outgoing.reply
-        files = [await read_file(each, self._disk, self._config.max_attachment_bytes) for each in reply.attachments]
+        files = [await self._chats.read(each) for each in reply.attachments]
         question = self._chats.question(outgoing.target, reply.text, files, key)
         answer = await self._calls.request(METHOD, question)
         return key if isinstance(answer, dict) else None
@@ -152,13 +149,13 @@ async def open_openclaw(config: OpenClaw, services: Services) -> AsyncIterator[P
     environment = services.environment
     calls, events = Calls(config.request_timeout), Events(config.event_queue_size)
     subscriptions = Subscriptions(calls, config.labels)
-    chats = Chats(config, calls, events, environment.new_id, environment.wall)
+    chats = Chats(config, calls, events, environment.new_id, environment.wall, environment.disk)
     login, standing = Login(config, services), Standing(environment.wall)
     cache = MessageCache(config.cached_sessions, config.cached_bytes)
     api = api_for(config, calls, events, subscriptions, chats, login, standing, cache, environment.wall)
     with events.listening(cache.hear):
         try:
-            yield OpenClawPlatform(api, config, login, calls, events, chats, subscriptions, standing, environment.disk)
+            yield OpenClawPlatform(api, config, login, calls, events, chats, subscriptions, standing)
         finally:
             calls.stop()
             events.stop()

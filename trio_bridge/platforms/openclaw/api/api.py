@@ -9,9 +9,11 @@ from typing import Any
 import attrs
 
 from ....errors import RequestFailed
+from ....messages import Attachment
 from ..access.login import Login
 from ..calls import Calls
-from ..chat.chats import ChatFile, Chats
+from ..chat.chats import Chats
+from ..chat.files import ChatFile
 from ..chat.run import Run
 from ..config import OpenClaw
 from ..events import Events, EventStream
@@ -157,7 +159,7 @@ class OpenClawApi(TypedCalls):
         session_key: str | None,
         text: str,
         *,
-        attachments: Collection[ChatFile] = (),
+        attachments: Collection[ChatFile | Attachment] = (),
         key: str | None = None,
         asked_before: bool = False,
         asked_since: float = 0.0,
@@ -173,7 +175,8 @@ class OpenClawApi(TypedCalls):
         block before the end stops the run; with ``abort=False`` it goes on, and the same key finds it again.
 
         Raises:
-          ValueError: there is nothing to ask, or an attachment is larger than allowed.
+          ValueError: there is nothing to ask, or a :class:`ChatFile` is larger than allowed.
+          RequestFailed: the file of an :class:`~trio_bridge.Attachment` can't be read, or is larger than allowed.
         """
         return self._chats.open(
             session_key,

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import asynccontextmanager
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
-import attrs
 import trio
 
+from ....engine.executors import Executor
 from ....errors import BridgeError
+from ....messages import Attachment
 from ....nurseries import open_background
 from ..calls import Calls
 from ..config import OpenClaw
 from ..events import Events
 from ..sessions import main_session, whole_key
+from .files import ChatFile, read_file
 from .pursuit import Pursuit
 from .run import Run
 from .tracker import Tracker
@@ -29,21 +30,6 @@ REST: Final = 0.5
 """Seconds that those need after the end of a run. What is asked earlier is steered into it."""
 
 
-@attrs.frozen
-class ChatFile:
-    """A file that goes with a question."""
-
-    name: str
-    data: bytes = attrs.field(repr=False)
-    media_type: str = "application/octet-stream"
-
-    def dump(self) -> dict[str, str]:
-        """As the gateway takes it."""
-        kind = "image" if self.media_type.startswith("image/") else "file"
-        content = b64encode(self.data).decode()
-        return {"type": kind, "mimeType": self.media_type, "fileName": self.name, "content": content}
-
-
 class Chats:
     """The questions of an account that are being answered."""
 
@@ -54,12 +40,14 @@ class Chats:
         events: Events,
         new_id: Callable[[], str],
         wall: Callable[[], float],
+        disk: Executor,
     ) -> None:
         self._config = config
         self._calls = calls
         self._events = events
         self._new_id = new_id
         self._wall = wall
+        self._disk = disk
         self._turns: WeakValueDictionary[str, trio.StrictFIFOLock] = WeakValueDictionary()
         self._rested_at: dict[str, float] = {}
         self._running: set[Tracker] = set()
@@ -79,21 +67,22 @@ class Chats:
         session_key: str | None,
         text: str,
         *,
-        attachments: Collection[ChatFile] = (),
+        attachments: Collection[ChatFile | Attachment] = (),
         key: str | None = None,
         asked_before: bool = False,
         asked_since: float = 0.0,
         abort: bool = True,
     ) -> AsyncGenerator[Run]:
         """The answer grows while the block runs: what :meth:`OpenClawApi.chat` promises, and what that raises."""
-        self._check(text, attachments)
+        files = [await self.read(each) for each in attachments]
+        self._check(text, files)
         session_key = session_key or self._config.session_key or main_session(self._calls.last_hello)
         tracker = Tracker(key or self._new_id(), session_key)
         run = Run(tracker)
         pursuit = Pursuit(
             run,
             tracker,
-            self.question(session_key, text, attachments, tracker.key),
+            self.question(session_key, text, files, tracker.key),
             self._calls,
             self._config.run_timeout,
             self._wall,
@@ -111,6 +100,16 @@ class Chats:
                 self._running.discard(tracker)
                 if abort and not tracker.over:
                     await self._abort(tracker)
+
+    async def read(self, attachment: ChatFile | Attachment) -> ChatFile:
+        """A file as it goes with a question.
+
+        Raises:
+          RequestFailed: it can't be read, or is larger than allowed.
+        """
+        if isinstance(attachment, ChatFile):
+            return attachment
+        return await read_file(attachment, self._disk, self._config.max_attachment_bytes)
 
     def question(self, session_key: str, text: str, attachments: Collection[ChatFile], key: str) -> dict[str, Any]:
         """The parameters of ``chat.send``. ``deliver`` is always said: else the session's own way out would be used."""

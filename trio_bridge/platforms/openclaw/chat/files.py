@@ -5,13 +5,30 @@ from __future__ import annotations
 import errno
 import mimetypes
 import os
+from base64 import b64encode
 from functools import partial
 from pathlib import Path
+
+import attrs
 
 from ....engine.executors import Executor
 from ....errors import RequestFailed
 from ....messages import Attachment
-from .chats import ChatFile
+
+
+@attrs.frozen
+class ChatFile:
+    """A file that goes with a question."""
+
+    name: str
+    data: bytes = attrs.field(repr=False)
+    media_type: str = "application/octet-stream"
+
+    def dump(self) -> dict[str, str]:
+        """As the gateway takes it."""
+        kind = "image" if self.media_type.startswith("image/") else "file"
+        content = b64encode(self.data).decode()
+        return {"type": kind, "mimeType": self.media_type, "fileName": self.name, "content": content}
 
 
 async def read_file(attachment: Attachment, disk: Executor, largest: int) -> ChatFile:
