@@ -205,6 +205,18 @@ async def test_what_expires_while_one_looks_has_expired(autojump_clock: object) 
         assert trio.current_time() == room.began + 20, "looking takes longer"
 
 
+async def test_what_is_gone_right_before_its_deadline_has_expired(autojump_clock: object) -> None:
+    """The gateway's clock is the first to say so, and looking then finds nothing."""
+    room = Room()
+    async with room.watch() as changes:
+        room.tell("requested", asked("a", life=2.0))
+        room.tell("requested", asked("b", life=20.0))
+        assert [change[0] for change in await told(changes, 2)] == ["requested"] * 2
+        await trio.sleep(1.99)
+        room.events.gap("sequence", 1)
+        assert await told(changes, 2) == [("expired", "a", "expired"), ("resolved", "b", "")]
+
+
 async def test_where_events_found_no_room_it_looks_again(autojump_clock: object) -> None:
     room = Room(events=Events(2))
     async with room.watch() as changes:

@@ -22,6 +22,8 @@ from .approval_results import Approval, ApprovalChange
 
 LOOK_AGAIN: Final = 5.0
 """Seconds, where looking failed."""
+CLOCKS: Final = 1.0
+"""Seconds by which a gateway may be ahead of us: what is gone undecided, so shortly before its deadline, has expired."""
 MOST_PENDING: Final = 10_000
 """Approvals that wait. No person decides more; what is beyond is found once there is room, and somebody looks."""
 REMEMBERED: Final = 1000
@@ -138,7 +140,10 @@ class ApprovalChanges(AsyncIterator[ApprovalChange]):
         """Somebody decided; or it is gone, and nobody knows what was decided."""
         if self._ended.get(approval.id) == "resolved":
             return
-        known, _ = self._pending.get(approval.id, (approval, 0.0))
+        known, expires = self._pending.get(approval.id, (approval, math.inf))
+        if not approval.decision and expires - trio.current_time() <= CLOCKS:
+            self._expire(known)
+            return
         self._end(attrs.evolve(known, status=approval.status, decision=approval.decision), "resolved")
 
     def _expire(self, approval: Approval) -> None:
