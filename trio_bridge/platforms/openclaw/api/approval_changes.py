@@ -23,7 +23,7 @@ from .approval_results import Approval, ApprovalChange
 LOOK_AGAIN: Final = 5.0
 """Seconds, where looking failed."""
 CLOCKS: Final = 1.0
-"""Seconds by which a gateway may be ahead of us: what is gone undecided, so shortly before its deadline, has expired."""
+"""Seconds that a gateway may be ahead of us: what is gone undecided, so shortly before its deadline, has expired."""
 MOST_PENDING: Final = 10_000
 """Approvals that wait. No person decides more; what is beyond is found once there is room, and somebody looks."""
 REMEMBERED: Final = 1000
