@@ -217,6 +217,21 @@ async def test_what_is_gone_right_before_its_deadline_has_expired(autojump_clock
         assert await told(changes, 2) == [("expired", "a", "expired"), ("resolved", "b", "")]
 
 
+@pytest.mark.parametrize("late", [1.99, 2.01])
+async def test_what_nobody_denied_at_the_deadline_has_expired(autojump_clock: object, late: float) -> None:
+    """So newer gateways tell of it, a moment before our own clock or behind it."""
+    room = Room()
+    async with room.watch() as changes:
+        room.tell("requested", asked("a", life=2.0))
+        assert [change[0] for change in await told(changes, 1)] == ["requested"]
+        with trio.move_on_after(late):
+            assert await told(changes, 1) == [("expired", "a", "expired")]
+        room.tell("resolved", {**asked("a", life=2.0), "decision": "deny", "resolvedBy": None})
+        if late < 2:
+            assert await told(changes, 1) == [("expired", "a", "expired")]
+        await nothing_more(changes, within=10)
+
+
 async def test_where_events_found_no_room_it_looks_again(autojump_clock: object) -> None:
     room = Room(events=Events(2))
     async with room.watch() as changes:

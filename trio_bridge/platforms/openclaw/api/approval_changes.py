@@ -1,6 +1,7 @@
 """What becomes of approvals, as it happens: told by events, by looking, and by the clock.
 
-1. No event says that nobody decided in time: each approval has a deadline here.
+1. Not every gateway says that nobody decided in time, and some call it a decision of nobody's: each approval has a
+   deadline here.
 2. An approval that is gone when it is looked for was resolved while nobody could tell.
 3. Whatever tells of it first counts. Only that it was resolved is told even behind an expiry: clocks differ.
 """
@@ -76,7 +77,7 @@ class ApprovalChanges(AsyncIterator[ApprovalChange]):
             self._request(approval, left)
         for approval, _ in [*self._pending.values()]:
             if approval.id not in found:
-                self._resolve(attrs.evolve(approval, status=""))
+                self._resolve(attrs.evolve(approval, status=""), by_nobody=True)
 
     async def _wait(self) -> None:
         """Until something happens, or is due. Nothing that lasts keeps anything from expiring in time."""
@@ -120,7 +121,7 @@ class ApprovalChanges(AsyncIterator[ApprovalChange]):
         if what == "requested":
             self._request(approval, None)
         elif what == "resolved":
-            self._resolve(approval)
+            self._resolve(approval, by_nobody=event.payload.get("resolvedBy", "?") is None)
 
     def _request(self, approval: Approval, left: float | None) -> None:
         """It waits, for so many seconds; by default for as long as it was given, as it is new."""
@@ -136,12 +137,13 @@ class ApprovalChanges(AsyncIterator[ApprovalChange]):
         self._pending[approval.id] = approval, trio.current_time() + max(0.0, left)
         self._changes.append(ApprovalChange("requested", approval))
 
-    def _resolve(self, approval: Approval) -> None:
-        """Somebody decided; or it is gone, and nobody knows what was decided."""
-        if self._ended.get(approval.id) == "resolved":
+    def _resolve(self, approval: Approval, *, by_nobody: bool) -> None:
+        """It was decided; or it is gone, and nobody is known to have decided. Then its deadline may have done so."""
+        ended = self._ended.get(approval.id)
+        if ended == "resolved" or (ended and by_nobody):
             return
         known, expires = self._pending.get(approval.id, (approval, math.inf))
-        if not approval.decision and expires - trio.current_time() <= CLOCKS:
+        if by_nobody and expires - trio.current_time() <= CLOCKS:
             self._expire(known)
             return
         self._end(attrs.evolve(known, status=approval.status, decision=approval.decision), "resolved")
