@@ -66,22 +66,22 @@ class Pursuit:
     """Somebody may have asked it before, with this key."""
     asked_since: float = 0.0
     """But not before this time, by our wall clock."""
-    _asked: bool = False
+    _asked: bool = attrs.field(default=False, init=False)
     """The gateway said that it has the question."""
-    _asked_at: float = 0.0
+    _asked_at: float = attrs.field(default=0.0, init=False)
     """When it was first asked, by the gateway's clock."""
-    _asked_when: float = 0.0
+    _asked_when: float = attrs.field(default=0.0, init=False)
     """When it was last asked, by ours."""
-    _signs: int = 0
+    _signs: int = attrs.field(default=0, init=False)
     """How many signs of life there were then."""
-    _heard: float = 0.0
+    _heard: float = attrs.field(default=0.0, init=False)
     """When there was the last sign of life."""
-    _noticed: int = 0
+    _noticed: int = attrs.field(default=0, init=False)
     """How many signs of life there were then."""
-    _looks: int = 0
+    _looks: int = attrs.field(default=0, init=False)
     """How often the history was looked at for what somebody answered."""
-    _line: Line | None = None
-    _gap: bool = False
+    _line: Line | None = attrs.field(default=None, init=False)
+    _gap: bool = attrs.field(default=False, init=False)
 
     async def see_through(self) -> None:
         """Return when the question has come to its end, one way or another."""
