@@ -1,0 +1,103 @@
+"""A Feishu account, as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager
+from typing import ClassVar, Final, Literal, get_args
+from urllib.parse import urlsplit
+
+import attrs
+
+from ...config import Secret, blank_secrets, not_negative, positive
+from ...engine.platform import Platform, PlatformConfig, Services
+from ...errors import ConfigError
+from ...transport.urls import is_loopback
+
+Mode = Literal["websocket", "webhook"]
+
+APP_ID: Final = "cli_"
+"""How every app id begins."""
+
+
+def _base_url(url: str) -> str:
+    """The place itself: people copy addresses with a path, and each call brings its own."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
+    return f"{parts.scheme}://{parts.netloc}" if parts.scheme and parts.netloc else url
+
+
+@attrs.frozen(kw_only=True)
+class Feishu(PlatformConfig):
+    """A Feishu or Lark app with a bot, connected by its long connection or called by a webhook.
+
+    One account for each app: of two connections, each would get some of the messages, by chance.
+    """
+
+    platform: ClassVar[str] = "feishu"
+
+    app_id: str
+    """The app (``cli_…``), as the developer console shows it."""
+    app_secret: Secret = attrs.field(converter=Secret.of)
+    """The app secret."""
+    domain: str = attrs.field(default="https://open.feishu.cn", converter=_base_url)
+    """Where Feishu is: ``https://open.larksuite.com`` for Lark."""
+    mode: Mode = attrs.field(default="websocket", validator=attrs.validators.in_(get_args(Mode)))
+    """How messages come: over a connection of ours (``websocket``), or by calls to us (``webhook``)."""
+    http_timeout: float = attrs.field(default=30.0, validator=positive)
+    """For one call of the API as a whole."""
+    connect_timeout: float = attrs.field(default=15.0, validator=positive)
+    """For the call that says where to connect, and again for the connection itself."""
+    slow_retry: float = attrs.field(default=300.0, validator=positive)
+    """Between two attempts where asking sooner is of no use, and giving up would be wrong: an app that is not published,
+    too many connections."""
+    stale_after: float = attrs.field(default=1800.0, validator=not_negative)
+    """A message that is older when it arrives is acknowledged, counted and passed over: nobody waits for its answer any
+    more. 0: none is too old."""
+    callback_deadline: float = attrs.field(default=2.0, validator=positive)
+    """How long a handler has to answer the press of a button. Feishu waits for 3 s in all."""
+    ping_interval_min: float = attrs.field(default=5.0, validator=positive)
+    """Feishu says how often it wants its own kind of ping; no oftener than this."""
+    max_frame_bytes: int = attrs.field(default=4 * 2**20, validator=positive)
+    """The largest frame that is taken."""
+    max_event_bytes: int = attrs.field(default=16 * 2**20, validator=positive)
+    """The largest event that is put together of fragments."""
+    max_fragments: int = attrs.field(default=1024, validator=attrs.validators.ge(1))
+    """Fragments of one event."""
+    fragment_ttl: float = attrs.field(default=30.0, validator=positive)
+    """An event of which no fragment has come for so long is given up: Feishu sends it again."""
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        problems = list(self._problems())
+        if problems:
+            raise ConfigError(*problems)
+
+    def open_platform(self, services: Services) -> AbstractAsyncContextManager[Platform]:
+        from .platform import open_feishu  # a configuration alone loads no network code
+
+        return open_feishu(self, services)
+
+    def base_urls(self) -> tuple[str, ...]:
+        return (f"{self.domain}/",)
+
+    def exclusive_key(self) -> str | None:
+        """The app. What runs on this machine is a simulator, which anybody may share."""
+        return None if is_loopback(urlsplit(self.domain).hostname or "") else f"{self.platform}:{self.app_id}"
+
+    def _problems(self) -> Iterable[str]:
+        if not self.app_id.startswith(APP_ID) or any(character.isspace() for character in self.app_id):
+            yield "app_id: expected the id of the app, cli_…, without spaces"
+        yield from blank_secrets(app_secret=self.app_secret)
+        if not _is_base_url(self.domain):
+            yield "domain: expected https://HOST, such as https://open.feishu.cn"
+
+
+def _is_base_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and "@" not in url
+    except ValueError:
+        return False
