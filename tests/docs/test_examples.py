@@ -21,7 +21,7 @@ import trio_bridge
 from tests.docs.conftest import DOCS, Import
 from tests.docs.real import SECRET, move, moved, supply_secrets
 from trio_bridge import ConfigError, Secret, open_account, open_bridge
-from trio_bridge.platforms.dingtalk.gateway.calls import Answer
+from trio_bridge.gateways.calls import Answer
 from trio_bridge.platforms.dingtalk.gateway.frames import GRAPH
 from trio_bridge.platforms.dingtalk.gateway.rest import DIRECT
 from trio_bridge.runner.loading import RunnerConfig, load_config

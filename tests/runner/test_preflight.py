@@ -22,9 +22,9 @@ from trio_bridge.engine.environment import Environment
 from trio_bridge.engine.findings import Finding
 from trio_bridge.engine.platform import PlatformConfig
 from trio_bridge.errors import ConfigError, HandshakeFailed
+from trio_bridge.gateways.calls import Answer
 from trio_bridge.platforms.dingtalk.codes import OPEN, TOKEN
 from trio_bridge.platforms.dingtalk.config import DingTalk
-from trio_bridge.platforms.dingtalk.gateway.calls import Answer
 from trio_bridge.runner.bindings import Binding
 from trio_bridge.runner.loading import RunnerConfig
 from trio_bridge.runner.preflight import Preflight, Subject

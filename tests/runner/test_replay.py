@@ -15,7 +15,7 @@ from click.testing import Result
 
 from tests.program import SALES, open_dingtalk, running
 from tests.runner.stored import tell
-from trio_bridge.platforms.dingtalk.gateway.calls import Answer
+from trio_bridge.gateways.calls import Answer
 from trio_bridge.platforms.dingtalk.gateway.rest import WEBHOOK
 from trio_bridge.testing.dingtalk import DingTalkSimulator
 

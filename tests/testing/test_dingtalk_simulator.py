@@ -10,7 +10,7 @@ import trio
 
 from tests.testing.world import APP, OTHER, SECRET, ack, lines, read, simulated
 from trio_bridge.errors import ConnectionLost, HandshakeFailed
-from trio_bridge.platforms.dingtalk.gateway.calls import Answer
+from trio_bridge.gateways.calls import Answer
 from trio_bridge.platforms.dingtalk.gateway.frames import CARD
 from trio_bridge.platforms.dingtalk.gateway.model import Rules
 from trio_bridge.platforms.dingtalk.gateway.rest import DIRECT, OPEN, TOKEN, WEBHOOK

@@ -8,7 +8,7 @@ import trio
 
 from trio_bridge import Message
 from trio_bridge.engine.executors import inline
-from trio_bridge.platforms.dingtalk.gateway.calls import Answer
+from trio_bridge.gateways.calls import Answer
 from trio_bridge.platforms.dingtalk.gateway.files import FILE
 from trio_bridge.testing.dingtalk import DingTalkSimulator
 from trio_bridge.testing.fixtures import dingtalk

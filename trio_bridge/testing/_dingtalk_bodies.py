@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import trio
 
-from ..platforms.dingtalk.gateway.calls import Answer
+from ..gateways.calls import Answer
 from ..transport.server import HttpResponse, HttpStreamResponse, SendPiece
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from ..platforms.dingtalk.gateway.calls import Answer, Script
+from ..gateways.calls import Answer, Script
 from ..platforms.dingtalk.gateway.rest import OPEN
 from ._dingtalk_connection import Ending, How, SimulatedConnection
 from ._dingtalk_server import DingTalkServer

@@ -9,7 +9,7 @@ import attrs
 import trio
 
 from ..config import Transport
-from ..platforms.dingtalk.gateway.calls import Call
+from ..gateways.calls import Call
 from ..platforms.dingtalk.gateway.gateway import Gateway
 from ..platforms.dingtalk.gateway.model import Refused
 from ..platforms.dingtalk.gateway.rest import RestGateway

@@ -14,9 +14,9 @@ from trio_bridge.engine.environment import Environment
 from trio_bridge.engine.executors import inline
 from trio_bridge.engine.files import open_files
 from trio_bridge.engine.platform import Outgoing, Platform, Services
+from trio_bridge.gateways.calls import Call
 from trio_bridge.messages import Message, Receipt, Reply
 from trio_bridge.platforms.dingtalk.config import DingTalk
-from trio_bridge.platforms.dingtalk.gateway.calls import Call
 from trio_bridge.platforms.dingtalk.gateway.frames import letter_of
 from trio_bridge.platforms.dingtalk.gateway.gateway import Gateway
 from trio_bridge.platforms.dingtalk.gateway.model import Refused

@@ -12,7 +12,7 @@ import trio
 
 from tests.platforms.dingtalk.cloud import CLIENT_ID, SECRET, Cloud, Desk, open_desk
 from trio_bridge.config import Transport
-from trio_bridge.platforms.dingtalk.gateway.calls import Answer
+from trio_bridge.gateways.calls import Answer
 from trio_bridge.transport.server import serve_listener
 
 DATA = Path(__file__).parents[2] / "data" / "dingtalk"

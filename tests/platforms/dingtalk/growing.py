@@ -10,8 +10,8 @@ import trio
 
 from tests.platforms.dingtalk.stage import Stage
 from trio_bridge.engine.account import Account
+from trio_bridge.gateways.calls import Answer
 from trio_bridge.messages import Message
-from trio_bridge.platforms.dingtalk.gateway.calls import Answer
 from trio_bridge.platforms.dingtalk.gateway.card import Card
 from trio_bridge.platforms.dingtalk.gateway.cards import INSTANCES, STREAMING
 from trio_bridge.stores.memory import MemoryStore

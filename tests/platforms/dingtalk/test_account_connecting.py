@@ -19,7 +19,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from tests.platforms.dingtalk.stage import Listener, Stage, simulated, tasks_of
 from trio_bridge.config import Secret, Transport
 from trio_bridge.errors import AccountRefused
-from trio_bridge.platforms.dingtalk.gateway.calls import Answer
+from trio_bridge.gateways.calls import Answer
 from trio_bridge.platforms.dingtalk.gateway.rest import OPEN
 from trio_bridge.testing._dingtalk_connection import How
 from trio_bridge.transport import client, server

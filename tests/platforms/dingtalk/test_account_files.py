@@ -19,9 +19,9 @@ from tests.platforms.dingtalk.stage import Stage, simulated
 from trio_bridge import Attachment, Message, Reply, RequestFailed
 from trio_bridge.dingtalk import File
 from trio_bridge.errors import OutcomeUnknown
+from trio_bridge.gateways.calls import Answer
 from trio_bridge.platforms.dingtalk.codes import UPLOAD
 from trio_bridge.platforms.dingtalk.config import DingTalk
-from trio_bridge.platforms.dingtalk.gateway.calls import Answer
 from trio_bridge.platforms.dingtalk.gateway.rest import DIRECT, WEBHOOK
 from trio_bridge.runner.loading import load_config
 

@@ -12,8 +12,8 @@ from trio.testing import MockClock
 from tests.platforms.dingtalk.conftest import lines
 from tests.platforms.dingtalk.stage import Listener, simulated
 from trio_bridge.config import Transport
+from trio_bridge.gateways.calls import Answer
 from trio_bridge.messages import Message
-from trio_bridge.platforms.dingtalk.gateway.calls import Answer
 from trio_bridge.platforms.dingtalk.gateway.rest import DIRECT, OPEN, TOKEN, WEBHOOK
 
 Frames = dict[str, str]

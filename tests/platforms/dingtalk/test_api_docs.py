@@ -12,9 +12,9 @@ import trio
 import trio_bridge as tb
 from tests.platforms.dingtalk.stage import Stage, simulated
 from trio_bridge.dingtalk import DingTalkApi, Doc, Node
+from trio_bridge.gateways.calls import Answer
 from trio_bridge.platforms.dingtalk.api import users
 from trio_bridge.platforms.dingtalk.codes import DOC_SEARCH, OLD_TOKEN, USER
-from trio_bridge.platforms.dingtalk.gateway.calls import Answer
 
 SPACE = "/v1.0/doc/spaces/space1"
 BLOCKS = "/v1.0/doc/documents/doc0001/blocks/root/children"

@@ -14,8 +14,8 @@ import trio_bridge as tb
 from tests.platforms.dingtalk.conftest import lines
 from tests.platforms.dingtalk.stage import Stage, simulated
 from trio_bridge.dingtalk import ActionCard, DingTalkApi, Image, Kind, Link, Markdown, SendResult, Text
+from trio_bridge.gateways.calls import Answer
 from trio_bridge.platforms.dingtalk.codes import SEND_TO_GROUP, SEND_TO_PEOPLE, TOKEN
-from trio_bridge.platforms.dingtalk.gateway.calls import Answer
 from trio_bridge.platforms.dingtalk.gateway.recall import FROM_GROUP, FROM_PEOPLE
 
 CLASSES: dict[str, type[tb.BridgeError]] = {

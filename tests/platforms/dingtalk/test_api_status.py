@@ -12,8 +12,8 @@ import trio
 
 import trio_bridge as tb
 from tests.platforms.dingtalk.stage import EPOCH, simulated
+from trio_bridge.gateways.calls import Answer
 from trio_bridge.platforms.dingtalk.codes import OLD_TOKEN, OPEN, SEND_TO_GROUP, TOKEN, USER
-from trio_bridge.platforms.dingtalk.gateway.calls import Answer
 from trio_bridge.platforms.dingtalk.gateway.model import Rules
 
 BAN = Answer(status=403, body='<html>{"punish":"deny"}</html>', content_type="text/html")

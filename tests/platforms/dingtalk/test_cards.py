@@ -10,8 +10,8 @@ from tests.platforms.dingtalk.growing import cards_end_like, counts, grown, kill
 from tests.platforms.dingtalk.stage import simulated
 from trio_bridge.engine.store import OutgoingChange
 from trio_bridge.errors import RequestFailed
+from trio_bridge.gateways.calls import Answer
 from trio_bridge.messages import Message
-from trio_bridge.platforms.dingtalk.gateway.calls import Answer
 from trio_bridge.platforms.dingtalk.gateway.cards import DELIVER, INSTANCES, STREAMING
 from trio_bridge.platforms.dingtalk.gateway.model import Rules
 from trio_bridge.platforms.dingtalk.gateway.rest import DIRECT, GROUP, TOKEN, WEBHOOK

@@ -14,8 +14,8 @@ from tests.platforms.dingtalk.stage import Stage, simulated
 from trio_bridge.engine.account import Account
 from trio_bridge.engine.store import Done, Work
 from trio_bridge.errors import StoreUnavailable
+from trio_bridge.gateways.calls import Answer
 from trio_bridge.messages import Message
-from trio_bridge.platforms.dingtalk.gateway.calls import Answer
 from trio_bridge.platforms.dingtalk.gateway.cards import DELIVER, INSTANCES, STREAMING
 from trio_bridge.platforms.dingtalk.gateway.rest import WEBHOOK
 from trio_bridge.stores.memory import MemoryAccount, MemoryStore

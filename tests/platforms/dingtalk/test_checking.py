@@ -15,8 +15,8 @@ from trio_bridge.engine.environment import Environment
 from trio_bridge.engine.findings import Finding, Verdict
 from trio_bridge.engine.hosts import Hosts
 from trio_bridge.errors import AccountRefused, HandshakeFailed, RateLimited
+from trio_bridge.gateways.calls import Answer
 from trio_bridge.platforms.dingtalk.codes import OPEN, TOKEN
-from trio_bridge.platforms.dingtalk.gateway.calls import Answer
 
 Replies = dict[str, Answer]
 GOOD = {

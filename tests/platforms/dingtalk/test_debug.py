@@ -10,9 +10,9 @@ import trio
 from trio.testing import MockClock
 
 from tests.platforms.dingtalk.stage import Listener, simulated
+from trio_bridge.gateways.calls import Answer
 from trio_bridge.platforms.dingtalk import login
 from trio_bridge.platforms.dingtalk.codes import OPEN, SEND_TO_PEOPLE, TOKEN, WEBHOOK
-from trio_bridge.platforms.dingtalk.gateway.calls import Answer
 from trio_bridge.platforms.dingtalk.login import with_ticket
 
 SECRET, TOKEN_CANARY, SESSION, SIGNATURE = "canary-secret", "canary-token", "canary-session", "canary-signature"

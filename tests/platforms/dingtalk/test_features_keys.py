@@ -12,8 +12,8 @@ from trio.testing import MockClock
 
 from tests.platforms.dingtalk.stage import Listener, simulated
 from trio_bridge import ConnectionLost, Message, RequestFailed
+from trio_bridge.gateways.calls import Answer
 from trio_bridge.platforms.dingtalk.codes import DOWNLOAD, OPEN
-from trio_bridge.platforms.dingtalk.gateway.calls import Answer
 from trio_bridge.platforms.dingtalk.gateway.files import FILE
 
 # The connection

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from trio_bridge.platforms.dingtalk.gateway.calls import Call
+from trio_bridge.gateways.calls import Call
 from trio_bridge.platforms.dingtalk.gateway.cards import CREATE_AND_DELIVER, DELIVER, INSTANCES, STREAMING
 from trio_bridge.platforms.dingtalk.gateway.frames import ROBOT, encode, letter_of
 from trio_bridge.platforms.dingtalk.gateway.gateway import Gateway

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from trio_bridge.platforms.dingtalk.gateway.calls import Answer, Call
+from trio_bridge.gateways.calls import Answer, Call
 from trio_bridge.platforms.dingtalk.gateway.emotion import RECALL, REPLY, Marked
 from trio_bridge.platforms.dingtalk.gateway.frames import encode, letter_of
 from trio_bridge.platforms.dingtalk.gateway.gateway import Gateway

@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from trio_bridge.gateways.calls import Answer, Call
 from trio_bridge.platforms.dingtalk.extract import Extracted
-from trio_bridge.platforms.dingtalk.gateway.calls import Answer, Call
 from trio_bridge.platforms.dingtalk.gateway.files import DOWNLOAD, FILE, URL_LIFE
 from trio_bridge.platforms.dingtalk.gateway.gateway import Gateway
 from trio_bridge.platforms.dingtalk.gateway.rest import TOKEN, RestGateway

@@ -1,6 +1,6 @@
 import pytest
 
-from trio_bridge.platforms.dingtalk.gateway.calls import Call
+from trio_bridge.gateways.calls import Call
 from trio_bridge.platforms.dingtalk.gateway.desk import Desk, Errcode
 from trio_bridge.platforms.dingtalk.gateway.gateway import Gateway
 from trio_bridge.platforms.dingtalk.gateway.limits import Limits

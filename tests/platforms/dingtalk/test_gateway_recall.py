@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from trio_bridge.platforms.dingtalk.gateway.calls import Call
+from trio_bridge.gateways.calls import Call
 from trio_bridge.platforms.dingtalk.gateway.gateway import Gateway
 from trio_bridge.platforms.dingtalk.gateway.recall import FROM_GROUP, FROM_PEOPLE
 from trio_bridge.platforms.dingtalk.gateway.rest import DIRECT, GROUP, RestGateway

@@ -10,8 +10,8 @@ import trio
 from tests.platforms.dingtalk.cloud import CLIENT_ID, SECRET, Cloud, Desk, open_desk
 from trio_bridge.config import Secret
 from trio_bridge.errors import AccountRefused, ConfigError, HandshakeFailed, RateLimited
+from trio_bridge.gateways.calls import Answer
 from trio_bridge.platforms.dingtalk.codes import BAN, OPEN
-from trio_bridge.platforms.dingtalk.gateway.calls import Answer
 from trio_bridge.platforms.dingtalk.login import with_ticket
 from trio_bridge.platforms.dingtalk.protocol import DingTalkProtocol
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from trio_bridge import Message, RequestFailed, open_account
-from trio_bridge.platforms.dingtalk.gateway.calls import Answer
+from trio_bridge.gateways.calls import Answer
 from trio_bridge.platforms.dingtalk.gateway.files import FILE
 from trio_bridge.stores.sqlite import inline, open_sqlite
 from trio_bridge.testing.dingtalk import DingTalkSimulator

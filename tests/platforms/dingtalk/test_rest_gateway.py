@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from trio_bridge.platforms.dingtalk.gateway.calls import Answer, Call, Script
+from trio_bridge.gateways.calls import Answer, Call, Script
 from trio_bridge.platforms.dingtalk.gateway.frames import ROBOT, encode, letter_of
 from trio_bridge.platforms.dingtalk.gateway.gateway import Gateway
 from trio_bridge.platforms.dingtalk.gateway.model import Rules

@@ -11,9 +11,9 @@ import trio
 from tests.platforms.dingtalk.cloud import CLIENT_ID, Cloud, Desk, in_group, open_desk
 from tests.platforms.dingtalk.media import PDF, PNG
 from trio_bridge.errors import AccountRefused, NotSent, OutcomeUnknown, RateLimited, RequestFailed
+from trio_bridge.gateways.calls import Answer
 from trio_bridge.messages import Attachment, Reply
 from trio_bridge.platforms.dingtalk.codes import SEND_TO_GROUP, SEND_TO_PEOPLE, TOKEN, WEBHOOK
-from trio_bridge.platforms.dingtalk.gateway.calls import Answer
 
 PEOPLE, GROUP = SEND_TO_PEOPLE, SEND_TO_GROUP
 

@@ -9,8 +9,8 @@ import trio
 
 from tests.platforms.dingtalk.cloud import BASE, CLIENT_ID, SECRET, Cloud, Desk, config
 from trio_bridge.errors import NotSent, RateLimited, RequestFailed
+from trio_bridge.gateways.calls import Answer
 from trio_bridge.platforms.dingtalk.codes import OLD_TOKEN, SEND_TO_PEOPLE, TOKEN, WEBHOOK
-from trio_bridge.platforms.dingtalk.gateway.calls import Answer
 from trio_bridge.platforms.dingtalk.rest import Rest
 from trio_bridge.platforms.dingtalk.standing import Standing
 from trio_bridge.platforms.dingtalk.tokens import AccessToken, OldAccessToken

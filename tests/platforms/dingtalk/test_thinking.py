@@ -12,8 +12,8 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.platforms.dingtalk.stage import Listener, Stage, simulated, tasks_of
+from trio_bridge.gateways.calls import Answer, Script
 from trio_bridge.messages import Message
-from trio_bridge.platforms.dingtalk.gateway.calls import Answer, Script
 from trio_bridge.platforms.dingtalk.gateway.emotion import RECALL, REPLY
 from trio_bridge.platforms.dingtalk.gateway.ledger import Pushed
 from trio_bridge.platforms.dingtalk.thinking import ERRORS, LAST_LIMIT, LIMIT, NAME

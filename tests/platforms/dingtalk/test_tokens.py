@@ -9,8 +9,8 @@ import trio
 
 from tests.platforms.dingtalk.cloud import CLIENT_ID, Cloud, Desk, config, open_desk
 from trio_bridge.errors import NotSent, RateLimited
+from trio_bridge.gateways.calls import Answer
 from trio_bridge.platforms.dingtalk.codes import SEND_TO_PEOPLE, TOKEN
-from trio_bridge.platforms.dingtalk.gateway.calls import Answer
 from trio_bridge.platforms.dingtalk.tokens import AccessToken
 from trio_bridge.transport.http import open_http_client
 

@@ -10,9 +10,9 @@ from itertools import islice
 import attrs
 import trio
 
+from ...gateways.calls import Answer
+from ...gateways.calls import Script as CallScript
 from ...nurseries import open_background
-from ...platforms.dingtalk.gateway.calls import Answer
-from ...platforms.dingtalk.gateway.calls import Script as CallScript
 from ...platforms.dingtalk.gateway.frames import encode
 from ...platforms.dingtalk.gateway.ledger import MessageRecord, Pushed
 from ...testing.dingtalk import DingTalkSimulator, SimulatedConnection

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from .calls import Call
+from ....gateways.calls import Call
 from .card import Card, CardCall, Laid
 from .desk import Desk, Reply, Route, body_of
 from .frames import Place

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from .calls import Answer, Call
+from ....gateways.calls import Answer, Call
 from .frames import Place
 from .gateway import Gateway
 from .ledger import Pushed, Via

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from .calls import Call
+from ....gateways.calls import Call
 from .desk import Desk, Reply, Route, body_of, invalid
 from .model import Refused
 from .users import Users

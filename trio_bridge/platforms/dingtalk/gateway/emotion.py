@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-from .calls import Call
+from ....gateways.calls import Call
 from .desk import Desk, Reply, Route, body_of, invalid, word_of
 
 REPLY = "/v1.0/robot/emotion/reply"

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import attrs
 
-from .calls import Answer, Call
+from ....gateways.calls import Answer, Call
 from .desk import Desk, Reply, Route, body_of
 from .model import Refused
 

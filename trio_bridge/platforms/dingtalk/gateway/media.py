@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from .calls import Call
+from ....gateways.calls import Call
 from .desk import Desk, Errcode, Reply, Route, invalid
 from .model import App, Medium
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from .calls import Call
+from ....gateways.calls import Call
 from .desk import Desk, Reply, Route, body_of, group_of, words_of
 from .model import App
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import attrs
 
-from .calls import Answer, Call, Scripts
+from ....gateways.calls import Answer, Call, Scripts
 from .cards import Cards
 from .desk import Desk, Errcode, Reply, Route, Sent, body_of, group_of, invalid, no_robot, words_of
 from .docs import Docs

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from .calls import Answer, Call
+from ....gateways.calls import Answer, Call
 from .desk import Reply, Route
 from .model import Refused
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 
-from .calls import Call
+from ....gateways.calls import Call
 from .desk import Desk, Errcode, Reply, Route
 
 GET = "/user/get"

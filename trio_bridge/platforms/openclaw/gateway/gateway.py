@@ -16,6 +16,7 @@ from typing import Any
 
 import attrs
 
+from ....gateways.timetable import Timetable
 from . import frames, hello
 from .answers import Answers
 from .calls import Calls
@@ -31,7 +32,6 @@ from .methods import READ, Admission, Entry, HttpAnswer, HttpCall, Peer, Persona
 from .pairing import Pairing
 from .rooms import Rooms
 from .settings import Settings
-from .timetable import Timetable
 
 AUTH_CHANGED = 4001
 SERVICE_RESTART = 1012
