@@ -1,9 +1,9 @@
 import pytest
 
 from trio_bridge.gateways.calls import Call
+from trio_bridge.gateways.limits import Limits
 from trio_bridge.platforms.dingtalk.gateway.desk import Desk, Errcode
 from trio_bridge.platforms.dingtalk.gateway.gateway import Gateway
-from trio_bridge.platforms.dingtalk.gateway.limits import Limits
 from trio_bridge.platforms.dingtalk.gateway.model import Refused, Rules
 
 

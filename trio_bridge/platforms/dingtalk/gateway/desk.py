@@ -11,10 +11,10 @@ from typing import Any
 import attrs
 
 from ....gateways.calls import Answer, Call
+from ....gateways.limits import Limits
 from .frames import Place
 from .gateway import Gateway
 from .ledger import Pushed, Via
-from .limits import Limits
 from .model import App, Medium, Refused
 
 Reply = Mapping[str, Any]

@@ -20,6 +20,7 @@ from typing import Any
 import attrs
 
 from ....gateways.calls import Answer, Call, Scripts
+from ....gateways.routes import Routes
 from .cards import Cards
 from .desk import Desk, Errcode, Reply, Route, Sent, body_of, group_of, invalid, no_robot, words_of
 from .docs import Docs
@@ -30,7 +31,6 @@ from .gateway import Gateway
 from .media import Media
 from .model import App, Medium, Refused
 from .recall import Recalls
-from .routes import Routes
 from .users import Users
 
 OPEN = "/v1.0/gateway/connections/open"
@@ -101,7 +101,7 @@ class RestGateway:
         """People and their union ids."""
         self.docs = Docs(self.desk, self.users)
         """Documents of the organisation."""
-        self._routes = Routes(self.routes())
+        self._routes = Routes({f"{method} {path}": route for (method, path), route in self.routes().items()})
 
     @property
     def calls(self) -> Counter[str]:
@@ -241,8 +241,11 @@ class RestGateway:
     # Inside.
 
     def _carry_out(self, call: Call, now: float) -> Answer:
+        found = self._routes.find(call)
         try:
-            reply = self._routes.carry_out(call, now)
+            if found is None:
+                raise Refused(404, "InvalidAction.NotFound", f"{call.method} {call.path} is not simulated")
+            reply = found.route(found.call, now)
         except Refused as refusal:
             number = f"00000000-0000-4000-8000-{self.calls.total():012d}"
             error = {"requestid": number, "code": refusal.code, "message": refusal.message}

@@ -1,4 +1,4 @@
-"""How many calls the server takes: so many of a kind a second from an app, and so many a month from all of them."""
+"""How many calls the server takes: so many of a kind a second from one, and so many a month from all."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Limits:
         self.counted += 1
         return True
 
-    def use_second(self, client_id: str, kind: str, qps: int | None, now: float) -> bool:
-        """Count a call of a kind by an app; False if it is one too many within a second."""
-        recent = self._recent.setdefault((client_id, kind), deque())
+    def use_second(self, who: str, kind: str, qps: int | None, now: float) -> bool:
+        """Count a call of a kind by somebody; False if it is one too many within a second."""
+        recent = self._recent.setdefault((who, kind), deque())
         while recent and recent[0] <= now - SECOND:
             recent.popleft()
         if qps is not None and len(recent) >= qps:
