@@ -14,7 +14,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from tests.platforms.dingtalk.media import MP4, PDF, PNG, wav
+from tests.bots.media import MP4, PDF, PNG, wav
 from tests.platforms.dingtalk.stage import Stage, simulated
 from trio_bridge import Attachment, Message, Reply, RequestFailed
 from trio_bridge.dingtalk import File

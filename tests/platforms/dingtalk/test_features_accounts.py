@@ -12,8 +12,8 @@ import trustme
 from trio.testing import MockClock
 
 import trio_bridge as tb
+from tests.bots.media import MP4
 from tests.platforms.dingtalk.cloud import Cloud, config
-from tests.platforms.dingtalk.media import MP4
 from tests.platforms.dingtalk.stage import Listener, simulated
 from tests.transport.servers import serving
 from trio_bridge.engine.environment import Environment

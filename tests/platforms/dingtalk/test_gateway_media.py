@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.bots.media import AMR, EACH, JPEG, MP4, PDF, PNG, wav
 from tests.platforms.dingtalk.cloud import CLIENT_ID, SECRET
-from tests.platforms.dingtalk.media import AMR, EACH, JPEG, MP4, PDF, PNG, wav
 from trio_bridge.gateways.calls import Answer, Call
 from trio_bridge.platforms.dingtalk.gateway.gateway import Gateway
 from trio_bridge.platforms.dingtalk.gateway.media import MEGABYTE, UPLOAD

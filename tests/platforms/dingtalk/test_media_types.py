@@ -1,32 +1,15 @@
-"""What a file is, and as what it is handed in."""
+"""As what a file is handed in."""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from tests.platforms.dingtalk.media import AMR, EACH, GIF, JPEG, MP3, MP4, OLE, PDF, PNG, ZIP, wav
-from trio_bridge.platforms.dingtalk.media.types import (
-    HEAD,
-    LARGEST,
-    Upload,
-    UploadType,
-    ending_of,
-    format_of,
-    seconds_of_wav,
-    upload_of,
-)
+from tests.bots.media import AMR, GIF, JPEG, MP3, MP4, OLE, PDF, PNG, ZIP, wav
+from trio_bridge.bots.media.formats import HEAD
+from trio_bridge.platforms.dingtalk.media.types import LARGEST, Upload, UploadType, upload_of
 
 OFFICE = "application/vnd.openxmlformats-officedocument"
 MIB = 2**20
-
-
-@pytest.mark.parametrize(("ending", "content"), EACH.items())
-def test_every_documented_kind_is_known_by_its_first_bytes(ending: str, content: bytes) -> None:
-    found = format_of(content[:HEAD])
-    assert found is not None
-    assert ending in found.endings
 
 
 @pytest.mark.parametrize(
@@ -66,33 +49,3 @@ def test_what_is_too_large_for_its_kind_goes_as_a_file() -> None:
     assert upload_of("voice", "a.mp3", MP3, 2 * MIB).type == "voice"
     assert upload_of("voice", "a.mp3", MP3, 2 * MIB + 1).type == "file"
     assert {LARGEST["image"], LARGEST["video"], LARGEST["file"]} == {20 * MIB}
-
-
-@pytest.mark.parametrize(
-    ("name", "ending"), [("a.PDF", "pdf"), ("a.tar.gz", "gz"), ("a", ""), (".png", ""), ("a.", "")]
-)
-def test_the_ending_of_a_name(name: str, ending: str) -> None:
-    assert ending_of(name) == ending
-
-
-def test_how_long_a_recording_is() -> None:
-    assert seconds_of_wav(wav(1.5)) == 1.5
-    assert seconds_of_wav(wav(2, before=b"LIST\x03\0\0\0abc\0")) == 2  # an odd chunk is padded
-
-
-@pytest.mark.parametrize("declared", [0, 2**32 - 1])
-def test_a_recording_that_was_piped_is_as_long_as_what_there_is(declared: int) -> None:
-    assert seconds_of_wav(wav(1.5, declared=declared)) == 1.5
-
-
-def test_a_header_that_says_nothing_is_no_time() -> None:
-    assert seconds_of_wav(wav(0)) is None
-    assert seconds_of_wav(wav(1)[:40]) is None
-    assert seconds_of_wav(wav(1).replace(b"fmt ", b"junk")) is None
-
-
-@given(st.binary(max_size=200))
-def test_nothing_breaks_them(content: bytes) -> None:
-    format_of(content)
-    seconds_of_wav(b"RIFF\0\0\0\0WAVE" + content)
-    seconds_of_wav(wav(0.01).replace(b"\x80", content[:1] or b"\0")[: len(content)])

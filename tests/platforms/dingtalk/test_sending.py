@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import trio
 
+from tests.bots.media import PDF, PNG
 from tests.platforms.dingtalk.cloud import CLIENT_ID, Cloud, Desk, in_group, open_desk
-from tests.platforms.dingtalk.media import PDF, PNG
 from trio_bridge.errors import AccountRefused, NotSent, OutcomeUnknown, RateLimited, RequestFailed
 from trio_bridge.gateways.calls import Answer
 from trio_bridge.messages import Attachment, Reply

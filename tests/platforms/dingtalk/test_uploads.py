@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 import trio
 
+from tests.bots.media import AMR, JPEG, MP3, MP4, PDF, PNG, wav
 from tests.platforms.dingtalk.cloud import Cloud, config
-from tests.platforms.dingtalk.media import AMR, JPEG, MP3, MP4, PDF, PNG, wav
+from trio_bridge.bots.media.markers import Named
 from trio_bridge.engine.executors import inline
 from trio_bridge.errors import ConnectionLost, NotSent, RateLimited, RequestFailed
 from trio_bridge.gateways.calls import Answer
 from trio_bridge.messages import Attachment
 from trio_bridge.platforms.dingtalk.codes import OLD_TOKEN, UPLOAD
-from trio_bridge.platforms.dingtalk.media.markers import Named
 from trio_bridge.platforms.dingtalk.media.uploads import Uploads, open_upload_client
 from trio_bridge.platforms.dingtalk.rest import Rest
 from trio_bridge.platforms.dingtalk.tokens import AccessToken, OldAccessToken

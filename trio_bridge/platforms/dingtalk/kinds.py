@@ -9,9 +9,9 @@ from typing import ClassVar
 
 import attrs
 
+from ...bots.media.formats import ending_of
 from ...errors import RequestFailed
 from ...wire.jsontext import encodable
-from .media.types import ending_of
 from .text import PARAM_BYTES, title_of
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import attrs
 import trio
 
+from ...bots.media.markers import Named, note
 from ...engine.platform import Outgoing
 from ...errors import NotSent, RateLimited, RequestFailed
 from ...messages import Attachment, Reply
@@ -23,7 +24,7 @@ from .codes import WEBHOOK, outcome_of
 from .config import DingTalk
 from .failures import failure
 from .kinds import Kind
-from .media.markers import Named, apart, note
+from .media.markers import MARKERS
 from .media.uploads import Uploads
 from .rest import Rest
 from .robot import Robot
@@ -54,7 +55,7 @@ class Courier:
 
     def parts(self, reply: Reply) -> list[Reply]:
         """The reply in pieces that DingTalk takes at a time: its text, then the files that it names or brings."""
-        text, named = apart(reply.text, sendable=bool(self._config.media_roots))
+        text, named = MARKERS.apart(reply.text, sendable=bool(self._config.media_roots))
         if text != reply.text:
             reply = attrs.evolve(reply, text=text)
             if not self._config.media_roots:

@@ -9,6 +9,8 @@ from typing import Final
 
 import attrs
 
+from ...bots.fences import fence_after, marks_of
+
 TITLE: Final = 20
 """Characters of a title made from the text: what a notification shows."""
 
@@ -23,10 +25,6 @@ _ROOM: Final = PARAM_BYTES - 1000
 
 # Each alternative stops at the next of its own signs, so that no text is read twice.
 _MARKDOWN = re.compile(r"\n|^(#{1,6}|[-*+]|>|\d+\.)\s|\*\*[^*]+\*\*|`[^`]+`|~~[^~]+~~|\[[^\[\]]*\]\([^()\s]*\)")
-_FENCE = re.compile(r" {0,3}(?P<marks>`{3,20}|~{3,20})(?P<info>[^`]*)")
-_FENCE_INFO: Final = 20
-"""Characters of a fence's language that are repeated when it is opened again."""
-
 _LONGEST_CLOSING: Final = 21
 
 
@@ -89,20 +87,6 @@ def cut(text: str, limit: int) -> Iterator[Piece]:
         text = text[len(piece.body) :]
 
 
-def fence_after(text: str, fence: str) -> str:
-    """The fence that is open after ``text``, as it would be opened again; ``fence`` was open before. Empty: none."""
-    for line in text.split("\n"):
-        found = _FENCE.fullmatch(line)
-        if found is None:
-            continue
-        marks, info = found["marks"], found["info"].strip()
-        if not fence:
-            fence = marks + info[:_FENCE_INFO]
-        elif marks.startswith(_marks(fence)) and not info:
-            fence = ""
-    return fence
-
-
 def _whole(text: str, opening: str, limit: int) -> Piece | None:
     """All that is left, if it can be sent at a time."""
     fits = len(opening) + len(text) <= limit and _size(text) <= _ROOM
@@ -122,11 +106,7 @@ def _end(text: str, opening: str, limit: int) -> int:
 
 
 def _closing(body: str, fence: str) -> str:
-    return "" if not fence else _marks(fence) if body.endswith("\n") else f"\n{_marks(fence)}"
-
-
-def _marks(fence: str) -> str:
-    return fence[: len(fence) - len(fence.lstrip(fence[0]))]
+    return "" if not fence else marks_of(fence) if body.endswith("\n") else f"\n{marks_of(fence)}"
 
 
 def _size(text: str) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from ....bots.media.markers import FileKind
 from ....engine.pairing import Pairing
 from ....engine.ratelimit import TokenBucket
 from ....engine.store import NOTHING
@@ -17,7 +18,6 @@ from ..cards.deck import Cards
 from ..config import DingTalk
 from ..kinds import Kind
 from ..media.downloads import Downloads
-from ..media.markers import FileKind
 from ..media.uploads import Uploads
 from ..rest import Rest
 from ..robot import Robot

@@ -14,12 +14,13 @@ from typing import Final, Literal
 import attrs
 import trio
 
+from ....bots.fences import fence_after, marks_of
 from ....engine.bell import Bell
 from ....errors import NotSent, RequestFailed
 from ..codes import Category, Outcome
 from ..failures import describe, failure
 from ..targets import Target
-from ..text import cut, fence_after
+from ..text import cut
 from .calls import DONE, FAILED, GROWING, CardCalls
 from .look import for_card
 
@@ -219,5 +220,4 @@ def divided(text: str, taken: int) -> tuple[str, str]:
     fence = fence_after(body, "")
     if not fence or not rest.strip():
         return body, rest
-    marks = fence[: len(fence) - len(fence.lstrip(fence[0]))]
-    return f"{body.rstrip()}\n{marks}", f"{fence}\n{rest}"
+    return f"{body.rstrip()}\n{marks_of(fence)}", f"{fence}\n{rest}"

@@ -21,7 +21,7 @@ from ....messages import Reply
 from ..codes import Category
 from ..config import DingTalk
 from ..failures import describe, failure
-from ..media.markers import apart, shown
+from ..media.markers import MARKERS
 from ..rest import Rest
 from ..targets import Target
 from .calls import CardCalls
@@ -128,7 +128,7 @@ class Cards:
         record, card = self._records.get(key), self._cards.get(key)
         if record is None and card is None:
             return reply  # Nearly always: its files are looked for where it is cut into parts.
-        text, named = apart(reply.text, sendable=bool(self._config.media_roots))
+        text, named = MARKERS.apart(reply.text, sendable=bool(self._config.media_roots))
         whole = attrs.evolve(reply, text=text, attachments=(*named, *reply.attachments))
         if record is not None and (record.ended or record.shown):
             return _rest(whole, record.shown)
@@ -224,7 +224,7 @@ class Cards:
         if card.stage == "absent":
             return
         self._on_card(key)
-        await card.grow(lambda: while_growing(shown(text()[:MOST_GROWN])), grown, over)
+        await card.grow(lambda: while_growing(MARKERS.shown(text()[:MOST_GROWN])), grown, over)
         if card.trouble is not None:
             self._note_trouble(card)
 
@@ -290,7 +290,7 @@ class Cards:
             gone = row is None or row.state == "dead"
             text = ERROR_MARK if gone else NO_TEXT
             if row is not None and record.shown:
-                text, _ = divided(apart(row.text, sendable=bool(self._config.media_roots))[0], record.shown)
+                text, _ = divided(MARKERS.apart(row.text, sendable=bool(self._config.media_roots))[0], record.shown)
             if record.ended or not (record.stuck or gone) or await self._end_stuck(record, text):
                 await self._records.forget(key)
         except BridgeError as error:

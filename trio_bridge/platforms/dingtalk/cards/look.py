@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
+from ....bots.fences import fence_after
 from ....wire.jsontext import encodable
-from ..text import fence_after, with_loose_tables
+from ..text import with_loose_tables
 
 _APART = re.compile(r"#{1,6}\s|[-*+]\s|\d{1,9}[.)]\s|\||[-*_=]{3,}\s*$|\s{2,}|\t|\s*$")
 """What begins a line that belongs to no paragraph: heading, list, table, rule, an indented or an empty line."""

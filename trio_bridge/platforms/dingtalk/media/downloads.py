@@ -17,6 +17,7 @@ from urllib.parse import urljoin
 import attrs
 import trio
 
+from ....bots.media.formats import FORMATS
 from ....engine.files import Files
 from ....errors import ConnectionLost, OutcomeUnknown, RequestFailed
 from ....messages import Attachment, PathLike
@@ -27,7 +28,6 @@ from ..config import DingTalk
 from ..failures import describe, failure
 from ..rest import Rest
 from .filehosts import FileHosts
-from .types import FORMATS
 
 AT_A_TIME: Final = 8
 """Files under way at the same time: each holds a connection and a chunk of memory."""

@@ -1,15 +1,19 @@
-"""What a file is, by its first bytes and the ending of its name, and as what DingTalk takes it. Pure."""
+"""As what DingTalk takes a file, by its first bytes and the ending of its name. Pure."""
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Mapping
 from typing import Final, Literal
 
 import attrs
 
+from ....bots.media.formats import ending_of, format_of
+from ....bots.media.markers import FileKind
+
 UploadType = Literal["image", "voice", "video", "file"]
 """The kinds of media that DingTalk keeps."""
+
+TYPES: Final[Mapping[FileKind, UploadType]] = {"image": "image", "audio": "voice", "video": "video", "file": "file"}
 
 MEBIBYTE: Final = 2**20
 
@@ -21,33 +25,6 @@ LARGEST: Final[Mapping[UploadType, int]] = {
 }
 """Bytes that DingTalk takes of each kind, as documented."""
 
-HEAD: Final = 16
-"""Bytes that tell the format."""
-
-
-@attrs.frozen
-class Format:
-    """How the content of a file is written. The first of its endings is the usual one."""
-
-    type: UploadType
-    media_type: str
-    endings: tuple[str, ...]
-
-
-JPEG: Final = Format("image", "image/jpeg", ("jpg", "jpeg"))
-PNG: Final = Format("image", "image/png", ("png",))
-GIF: Final = Format("image", "image/gif", ("gif",))
-BMP: Final = Format("image", "image/bmp", ("bmp",))
-AMR: Final = Format("voice", "audio/amr", ("amr",))
-MP3: Final = Format("voice", "audio/mpeg", ("mp3",))
-WAV: Final = Format("voice", "audio/wav", ("wav",))
-MP4: Final = Format("video", "video/mp4", ("mp4",))
-PDF: Final = Format("file", "application/pdf", ("pdf",))
-RAR: Final = Format("file", "application/vnd.rar", ("rar",))
-ZIP: Final = Format("file", "application/zip", ("zip", "docx", "xlsx", "pptx"))
-OLE: Final = Format("file", "application/x-ole-storage", ("doc", "xls", "ppt"))
-FORMATS: Final = (JPEG, PNG, GIF, BMP, AMR, MP3, WAV, MP4, PDF, RAR, ZIP, OLE)
-
 _BY_ENDING: Final[Mapping[str, str]] = {
     "doc": "application/msword",
     "xls": "application/vnd.ms-excel",
@@ -57,39 +34,6 @@ _BY_ENDING: Final[Mapping[str, str]] = {
     "pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
 }
 """Where one format serves several programs."""
-
-_SIGNATURES: Final = (
-    (b"\xff\xd8\xff", JPEG),
-    (b"\x89PNG\r\n\x1a\n", PNG),
-    (b"GIF87a", GIF),
-    (b"GIF89a", GIF),
-    (b"BM", BMP),
-    (b"#!AMR", AMR),
-    (b"ID3", MP3),
-    (b"%PDF-", PDF),
-    (b"Rar!\x1a\x07", RAR),
-    (b"PK\x03\x04", ZIP),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", OLE),
-)
-_OTHER_BRANDS: Final = (b"qt  ", b"M4A ", b"M4B ", b"heic", b"heix", b"mif1", b"avif")
-"""What looks like MP4 and is none: QuickTime, audio alone, pictures."""
-
-
-def format_of(head: bytes) -> Format | None:
-    """The format of a file that begins with ``head``; ``None``: none that we know."""
-    if head[4:8] == b"ftyp":
-        return None if head[8:12] in _OTHER_BRANDS else MP4
-    if head[:4] == b"RIFF":
-        return WAV if head[8:12] == b"WAVE" else None
-    if len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2:  # a frame of layer III, without tags before it
-        return MP3
-    return next((found for signature, found in _SIGNATURES if head.startswith(signature)), None)
-
-
-def ending_of(name: str) -> str:
-    """In lower case; empty where a name has none."""
-    stem, dot, ending = name.rpartition(".")
-    return ending.lower() if dot and stem else ""
 
 
 @attrs.frozen
@@ -115,20 +59,5 @@ def upload_of(wanted: UploadType, name: str, head: bytes, size: int) -> Upload:
     ending = ending_of(name)
     if ending not in found.endings:
         return Upload("file", name, "application/octet-stream")
-    fits = found.type == wanted and size <= LARGEST[wanted]
+    fits = TYPES[found.kind] == wanted and size <= LARGEST[wanted]
     return Upload(wanted if fits else "file", name, _BY_ENDING.get(ending, found.media_type))
-
-
-def seconds_of_wav(content: bytes) -> float | None:
-    """How long a recording in WAV is, by its header; ``None`` where that does not tell."""
-    place, rate = 12, 0
-    while place + 8 <= len(content):
-        name, size = struct.unpack_from("<4sI", content, place)
-        if name == b"fmt " and size >= 16 and place + 24 <= len(content):
-            (rate,) = struct.unpack_from("<I", content, place + 16)
-        if name == b"data":
-            # Whoever writes into a pipe can't know the size beforehand, and says 0 or a huge one.
-            heard = min(size or len(content), len(content) - place - 8)
-            return heard / rate if rate and heard else None
-        place += 8 + size + size % 2
-    return None

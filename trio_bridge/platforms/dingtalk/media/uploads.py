@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,10 @@ from typing import Final
 import attrs
 import trio
 
+from ....bots.media.ffmpeg import FFmpeg
+from ....bots.media.files import read_media
+from ....bots.media.formats import HEAD, ending_of, seconds_of_wav
+from ....bots.media.markers import FileKind, Named
 from ....engine.executors import Executor
 from ....errors import OutcomeUnknown, RateLimited, RequestFailed
 from ....messages import Attachment
@@ -28,12 +31,7 @@ from ..config import DingTalk
 from ..failures import failure
 from ..kinds import Audio, File, Image, Kind, Video
 from ..rest import Rest
-from .ffmpeg import FFmpeg
-from .files import read_media
-from .markers import FileKind, Named
-from .types import HEAD, LARGEST, Upload, UploadType, ending_of, seconds_of_wav, upload_of
-
-TYPES: Final[Mapping[FileKind, UploadType]] = {"image": "image", "audio": "voice", "video": "video", "file": "file"}
+from .types import LARGEST, TYPES, Upload, upload_of
 
 COVER_NAME: Final = "cover.jpg"
 
@@ -91,7 +89,9 @@ class Uploads:
     async def _read(self, attachment: Attachment) -> bytes:
         assert attachment.path is not None
         roots = self._config.media_roots if isinstance(attachment, Named) else None
-        return await self._disk(partial(read_media, attachment.path, largest=max(LARGEST.values()), roots=roots))
+        return await self._disk(
+            partial(read_media, attachment.path, largest=max(LARGEST.values()), taker="DingTalk", roots=roots)
+        )
 
     async def _seconds(self, found: Upload, content: bytes) -> float | None:
         if found.media_type == "audio/wav" and (seconds := seconds_of_wav(content)):

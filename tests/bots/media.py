@@ -1,4 +1,4 @@
-"""Small files of every kind that DingTalk knows, as bytes."""
+"""Small files of every kind that we know, as bytes."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from ....errors import NotSent, RequestFailed
+from ...errors import NotSent, RequestFailed
 
 PASSING: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EAGAIN, errno.ESTALE})
 """Errors that say more about the machine than about the file: another time it may be read."""
@@ -24,8 +24,10 @@ _FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.
 """Without ``O_NONBLOCK`` a pipe that took the place of the file would keep us until somebody writes into it."""
 
 
-def read_media(path: Path, *, largest: int, roots: Sequence[Path] | None = None) -> bytes:
-    """The content of a file. With ``roots`` it must lie below one of them, whatever links lead there.
+def read_media(path: Path, *, largest: int, taker: str, roots: Sequence[Path] | None = None) -> bytes:
+    """The content of a file, for a ``taker`` of whom errors speak.
+
+    With ``roots`` it must lie below one of them, whatever links lead there.
 
     Raises:
       RequestFailed: it is not there, not allowed, no regular file, empty, or too large.
@@ -36,7 +38,7 @@ def read_media(path: Path, *, largest: int, roots: Sequence[Path] | None = None)
         if not stat.S_ISREG(place.stat().st_mode):  # before it is opened: opening some devices does something
             raise _refused(path, "it is not a regular file")
         with os.fdopen(os.open(place, _FLAGS), "rb", buffering=0) as file:
-            return _content(path, place, file.fileno(), largest)
+            return _content(path, place, file.fileno(), largest, taker)
     except OSError as error:
         if error.errno in PASSING:
             raise NotSent(f"the file {path.name} can't be read now: {error.strerror}") from error
@@ -57,7 +59,7 @@ def _resolved(path: Path, roots: Sequence[Path] | None) -> Path:
     return place
 
 
-def _content(path: Path, place: Path, descriptor: int, largest: int) -> bytes:
+def _content(path: Path, place: Path, descriptor: int, largest: int, taker: str) -> bytes:
     found = os.fstat(descriptor)
     # The way there may have been bent since it was looked at.
     if os.path.realpath(place) != str(place) or not os.path.samestat(found, place.stat(follow_symlinks=False)):
@@ -65,14 +67,14 @@ def _content(path: Path, place: Path, descriptor: int, largest: int) -> bytes:
     if not stat.S_ISREG(found.st_mode):
         raise _refused(path, "it is not a regular file")
     if found.st_size > largest:
-        raise _refused(path, f"it has {found.st_size:,} bytes, and DingTalk takes {largest:,} at most")
+        raise _refused(path, f"it has {found.st_size:,} bytes, and {taker} takes {largest:,} at most")
     pieces, left = list[bytes](), largest + 1
     # Of some files the size is said to be 0, and others grow.
     while left and (piece := os.read(descriptor, min(left, max(found.st_size + 1, PIECE)))):
         pieces.append(piece)
         left -= len(piece)
     if not left:
-        raise _refused(path, f"it grew beyond the {largest:,} bytes that DingTalk takes")
+        raise _refused(path, f"it grew beyond the {largest:,} bytes that {taker} takes")
     if not pieces:
         raise _refused(path, "it is empty")
     return b"".join(pieces)

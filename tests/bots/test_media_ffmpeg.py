@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.platforms.dingtalk.media import JPEG, MP3, MP4
+from tests.bots.media import JPEG, MP3, MP4
+from trio_bridge.bots.media.ffmpeg import FFmpeg
 from trio_bridge.engine.executors import in_thread
-from trio_bridge.platforms.dingtalk.media.ffmpeg import FFmpeg
 
 Script = Callable[[str], Path]
 
@@ -66,7 +66,7 @@ async def test_a_program_that_does_not_know_says_nothing(script: Script, body: s
 async def test_a_cover_that_is_too_large_is_none(
     script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trio_bridge.platforms.dingtalk.media.ffmpeg.COVER", len(JPEG) - 1)
+    monkeypatch.setattr("trio_bridge.bots.media.ffmpeg.COVER", len(JPEG) - 1)
     (tmp_path / "picture").write_bytes(JPEG)
     assert await probe(ffmpeg=script(f"cat {tmp_path}/picture")).cover(MP4, "video/mp4") is None
 
@@ -74,7 +74,7 @@ async def test_a_cover_that_is_too_large_is_none(
 async def test_a_program_that_does_not_end_is_ended(
     script: Script, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("trio_bridge.platforms.dingtalk.media.ffmpeg.LIMIT", 0.05)
+    monkeypatch.setattr("trio_bridge.bots.media.ffmpeg.LIMIT", 0.05)
     assert await probe(ffprobe=script("trap : TERM; while :; do sleep 0.05; done")).seconds(MP3, "audio/mpeg") is None
     [record] = caplog.records
     assert record.reason == "it did not end within 0.05 s"  # type: ignore[attr-defined]

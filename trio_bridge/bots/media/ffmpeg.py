@@ -18,8 +18,8 @@ from typing import IO, Any, Final
 import attrs
 import trio
 
-from ....engine.executors import Executor
-from ....engine.programs import passed
+from ...engine.executors import Executor
+from ...engine.programs import passed
 
 LIMIT: Final = 20.0
 """Seconds for one run of a program."""

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from trio_bridge.bots.media import files
+from trio_bridge.bots.media.files import read_media
 from trio_bridge.errors import NotSent, RequestFailed
-from trio_bridge.platforms.dingtalk.media import files
-from trio_bridge.platforms.dingtalk.media.files import read_media
 
 LARGEST = 1000
+TAKER = "Somebody"
 
 
 @pytest.fixture
@@ -26,22 +27,22 @@ def root(tmp_path: Path) -> Path:
 
 def refusal(path: Path | str, *roots: Path) -> str:
     with pytest.raises(RequestFailed) as caught:
-        read_media(Path(path), largest=LARGEST, roots=roots or None)
+        read_media(Path(path), taker=TAKER, largest=LARGEST, roots=roots or None)
     assert caught.value.code == "file"
     return str(caught.value)
 
 
 def test_a_file_is_read_whole(root: Path) -> None:
-    assert read_media(root / "a.txt", largest=5) == b"hello"
-    assert read_media(root / "a.txt", largest=5, roots=[root / "elsewhere", root]) == b"hello"
+    assert read_media(root / "a.txt", taker=TAKER, largest=5) == b"hello"
+    assert read_media(root / "a.txt", taker=TAKER, largest=5, roots=[root / "elsewhere", root]) == b"hello"
 
 
 def test_a_link_is_followed_to_where_it_leads(root: Path) -> None:
     (root / "link").symlink_to(root / "a.txt")
     (root.parent / "other").symlink_to(root)
-    assert read_media(root / "link", largest=LARGEST, roots=[root]) == b"hello"
-    assert read_media(root / "a.txt", largest=LARGEST, roots=[root.parent / "other"]) == b"hello"
-    assert read_media(root.parent / "other" / "a.txt", largest=LARGEST, roots=[root]) == b"hello"
+    assert read_media(root / "link", taker=TAKER, largest=LARGEST, roots=[root]) == b"hello"
+    assert read_media(root / "a.txt", taker=TAKER, largest=LARGEST, roots=[root.parent / "other"]) == b"hello"
+    assert read_media(root.parent / "other" / "a.txt", taker=TAKER, largest=LARGEST, roots=[root]) == b"hello"
 
 
 def test_nothing_outside_the_roots_is_read(root: Path) -> None:
@@ -59,7 +60,7 @@ def test_nothing_outside_the_roots_is_read(root: Path) -> None:
 def test_a_path_that_is_not_absolute_means_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(root)
     assert "not absolute" in refusal("a.txt", root)
-    assert read_media(Path("a.txt"), largest=LARGEST) == b"hello"
+    assert read_media(Path("a.txt"), taker=TAKER, largest=LARGEST) == b"hello"
 
 
 @pytest.mark.parametrize(
@@ -101,7 +102,7 @@ def test_a_file_that_is_too_large_is_not_read(root: Path, monkeypatch: pytest.Mo
     with (root / "large").open("wb") as file:
         file.truncate(LARGEST + 1)
     monkeypatch.setattr(os, "read", lambda *args: pytest.fail("a byte was read"))
-    assert "1,001 bytes, and DingTalk takes 1,000" in refusal(root / "large")
+    assert "1,001 bytes, and Somebody takes 1,000" in refusal(root / "large")
 
 
 def test_an_empty_file_is_none(root: Path) -> None:
@@ -141,7 +142,7 @@ def test_a_file_that_does_not_tell_its_size_is_not_read_byte_by_byte(
 
     monkeypatch.setattr(os, "fstat", untold)
     monkeypatch.setattr(os, "read", counted)
-    assert len(read_media(root / "long", largest=10**6)) == 100_000
+    assert len(read_media(root / "long", taker=TAKER, largest=10**6)) == 100_000
     assert len(reads) == 3
 
 
@@ -191,4 +192,4 @@ def test_trouble_that_passes_is_no_refusal(root: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(files.os, "open", fail)
     with pytest.raises(NotSent, match="can't be read now"):
-        read_media(root / "a.txt", largest=LARGEST)
+        read_media(root / "a.txt", taker=TAKER, largest=LARGEST)

@@ -9,22 +9,25 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from trio_bridge.platforms.dingtalk.media.markers import FILES, LONGEST, Named, apart, note, shown
+from trio_bridge.bots.media.markers import FILES, LONGEST, Markers, Named, note
 
-PDF = '[DINGTALK_FILE]{"path": "/srv/a.pdf", "fileName": "report.pdf", "fileType": "pdf"}[/DINGTALK_FILE]'
+MARKERS = Markers("BOT")
+PDF = '[BOT_FILE]{"path": "/srv/a.pdf", "fileName": "report.pdf", "fileType": "pdf"}[/BOT_FILE]'
 
 
 def marker(kind: str = "FILE", **fields: object) -> str:
-    return f"[DINGTALK_{kind}]{json.dumps(fields)}[/DINGTALK_{kind}]"
+    return f"[BOT_{kind}]{json.dumps(fields)}[/BOT_{kind}]"
 
 
 def named(text: str) -> list[tuple[str | None, str, str]]:
-    return [(str(file.path) if file.path else None, file.kind, file.name) for file in apart(text, sendable=True)[1]]
+    return [
+        (str(file.path) if file.path else None, file.kind, file.name) for file in MARKERS.apart(text, sendable=True)[1]
+    ]
 
 
 def test_a_marker_names_a_file() -> None:
     assert named(PDF) == [("/srv/a.pdf", "file", "report.pdf")]
-    assert apart(f"See {PDF}!", sendable=True)[0] == "See !"
+    assert MARKERS.apart(f"See {PDF}!", sendable=True)[0] == "See !"
 
 
 @pytest.mark.parametrize(
@@ -66,14 +69,14 @@ def test_what_the_file_is_called(fields: dict[str, object], name: str) -> None:
     ],
 )
 def test_a_picture_whose_address_is_a_path_names_a_file(address: str, path: str) -> None:
-    text, files = apart(f"See\n\n![chart]({address})\n\nand this", sendable=True)
+    text, files = MARKERS.apart(f"See\n\n![chart]({address})\n\nand this", sendable=True)
     assert (text, [str(file.path) for file in files]) == ("See\n\nand this", [path])
     assert files[0].kind == "image"
     assert isinstance(files[0], Named)
 
 
 def test_a_path_of_another_machine_is_none_of_ours() -> None:
-    assert apart("![x](file://server/srv/a.png)", sendable=True) == ("(a file could not be sent)", ())
+    assert MARKERS.apart("![x](file://server/srv/a.png)", sendable=True) == ("(a file could not be sent)", ())
 
 
 def test_the_words_of_a_picture_may_have_brackets() -> None:
@@ -92,25 +95,26 @@ def test_the_words_of_a_picture_may_have_brackets() -> None:
         "a bare path: /srv/a.png, or /etc/passwd",
         "```\n![chart](/srv/a.png)\n" + PDF + "\n```",
         "~~~~md\n" + PDF + "\n~~~\n" + PDF + "\n~~~~",
-        "[DINGTALK_OTHER]{}[/DINGTALK_OTHER]",
+        "[BOT_OTHER]{}[/BOT_OTHER]",
         "",
     ],
 )
 def test_everything_else_is_text(text: str) -> None:
-    assert apart(text, sendable=True) == (text, ())
-    assert shown(text) == text
+    assert MARKERS.apart(text, sendable=True) == (text, ())
+    assert MARKERS.shown(text) == text
 
 
 def test_a_fence_that_ended_hides_nothing_more() -> None:
     assert (
-        apart(f"```\n{PDF}\n```\n{PDF}", sendable=False)[0] == f"```\n{PDF}\n```\n(file report.pdf could not be sent)"
+        MARKERS.apart(f"```\n{PDF}\n```\n{PDF}", sendable=False)[0]
+        == f"```\n{PDF}\n```\n(file report.pdf could not be sent)"
     )
 
 
 def test_files_come_in_the_order_of_the_text() -> None:
     text = f"one ![b](/b.png) two {PDF} three {marker('AUDIO', path='/c.wav')}"
     assert [name for _, _, name in named(text)] == ["b.png", "report.pdf", "c.wav"]
-    assert apart(text, sendable=True)[0] == "one two three "
+    assert MARKERS.apart(text, sendable=True)[0] == "one two three "
 
 
 @pytest.mark.parametrize(
@@ -127,12 +131,12 @@ def test_files_come_in_the_order_of_the_text() -> None:
     ],
 )
 def test_a_file_that_is_sent_leaves_no_gap(text: str, left: str) -> None:
-    assert apart(text, sendable=True)[0] == left
-    assert shown(text) == left
+    assert MARKERS.apart(text, sendable=True)[0] == left
+    assert MARKERS.shown(text) == left
 
 
 def test_without_permission_each_leaves_a_note_with_its_name_and_no_path() -> None:
-    assert apart(f"one ![b](/srv/b.png)\ntwo {PDF}\n", sendable=False) == (
+    assert MARKERS.apart(f"one ![b](/srv/b.png)\ntwo {PDF}\n", sendable=False) == (
         "one (file b.png could not be sent)\ntwo (file report.pdf could not be sent)\n",
         (),
     )
@@ -142,7 +146,7 @@ def test_without_permission_each_leaves_a_note_with_its_name_and_no_path() -> No
     "content", ["", "no json", '{"path": "/srv/secret"', "[]", '{"path": 7}', '{"fileName": "a"}', "{}", "[" * 4000]
 )
 def test_a_marker_that_says_nothing_useful_is_not_shown_either(content: str) -> None:
-    text, files = apart(f"x [DINGTALK_FILE]{content}[/DINGTALK_FILE] y", sendable=True)
+    text, files = MARKERS.apart(f"x [BOT_FILE]{content}[/BOT_FILE] y", sendable=True)
     assert files == ()
     assert text in ("x (a file could not be sent) y", "x (file a could not be sent) y")
 
@@ -150,19 +154,19 @@ def test_a_marker_that_says_nothing_useful_is_not_shown_either(content: str) -> 
 @pytest.mark.parametrize(
     ("text", "left"),
     [
-        ('x [DINGTALK_FILE]{"path": "/srv/secret"}\ny', "x (a file could not be sent)\ny"),
-        ('x [DINGTALK_FILE]{"path": "/srv/secret"}', "x (a file could not be sent)"),
-        (f'x [DINGTALK_FILE]{{"path": "/srv/secret"}} {PDF} y', "x (a file could not be sent) y"),
-        (f"x [DINGTALK_FILE]\nwords\n{PDF} y", "x (a file could not be sent)\nwords\ny"),
-        (f"x [DINGTALK_FILE]{' ' * LONGEST}[/DINGTALK_FILE]\ny", "x (a file could not be sent)\ny"),
+        ('x [BOT_FILE]{"path": "/srv/secret"}\ny', "x (a file could not be sent)\ny"),
+        ('x [BOT_FILE]{"path": "/srv/secret"}', "x (a file could not be sent)"),
+        (f'x [BOT_FILE]{{"path": "/srv/secret"}} {PDF} y', "x (a file could not be sent) y"),
+        (f"x [BOT_FILE]\nwords\n{PDF} y", "x (a file could not be sent)\nwords\ny"),
+        (f"x [BOT_FILE]{' ' * LONGEST}[/BOT_FILE]\ny", "x (a file could not be sent)\ny"),
     ],
 )
 def test_a_marker_without_an_end_takes_its_line(text: str, left: str) -> None:
-    assert apart(text, sendable=True)[0] == left
+    assert MARKERS.apart(text, sendable=True)[0] == left
 
 
 def test_more_files_than_anybody_wants_are_noted_only() -> None:
-    text, files = apart(PDF * (FILES + 2), sendable=True)
+    text, files = MARKERS.apart(PDF * (FILES + 2), sendable=True)
     assert (len(files), text) == (FILES, note("report.pdf") * 2)
 
 
@@ -170,11 +174,11 @@ def test_more_files_than_anybody_wants_are_noted_only() -> None:
     ("text", "seen"),
     [
         ("see [", "see "),
-        ("see [DINGTALK_FI", "see "),
-        ("see [DINGTALK_FILE]", "see "),
+        ("see [BOT_FI", "see "),
+        ("see [BOT_FILE]", "see "),
         (f"see {PDF[:-1]}", "see "),
         (f"see {PDF}", "see "),
-        ('see [DINGTALK_FILE]{"path":\n"/srv/secret"', "see "),
+        ('see [BOT_FILE]{"path":\n"/srv/secret"', "see "),
         ("see !", "see !"),
         ("see ![", "see "),
         ("see ![chart", "see "),
@@ -192,12 +196,12 @@ def test_more_files_than_anybody_wants_are_noted_only() -> None:
     ],
 )
 def test_while_it_grows_nothing_is_shown_that_may_become_a_file(text: str, seen: str) -> None:
-    assert shown(text) == seen
+    assert MARKERS.shown(text) == seen
 
 
 def test_a_marker_that_never_ends_hides_the_rest_for_a_while_only() -> None:
-    text = f"see [DINGTALK_FILE]\n{'words ' * LONGEST}"
-    assert shown(text).startswith("see \nwords ")
+    text = f"see [BOT_FILE]\n{'words ' * LONGEST}"
+    assert MARKERS.shown(text).startswith("see \nwords ")
 
 
 PARTS = st.sampled_from(
@@ -206,7 +210,7 @@ PARTS = st.sampled_from(
         PDF[:40],
         "![x](/SECRET/a.png)",
         "![x](file:///SECRET/b)",
-        "[DINGTALK_",
+        "[BOT_",
         "FILE]",
         "![",
         "](",
@@ -222,9 +226,9 @@ PARTS = st.sampled_from(
 def test_no_step_of_its_growth_shows_a_path_and_no_text_breaks_it(text: str) -> None:
     for end in range(len(text) + 1):
         if "```" not in text and "~~~" not in text:
-            assert "/SECRET" not in shown(text[:end])
+            assert "/SECRET" not in MARKERS.shown(text[:end])
     for sendable in (True, False):
-        clean, files = apart(text, sendable=sendable)
-        assert apart(text, sendable=sendable) == (clean, files)
+        clean, files = MARKERS.apart(text, sendable=sendable)
+        assert MARKERS.apart(text, sendable=sendable) == (clean, files)
         assert all(isinstance(file.path, Path) for file in files)
-    assert not apart(text, sendable=False)[1]
+    assert not MARKERS.apart(text, sendable=False)[1]

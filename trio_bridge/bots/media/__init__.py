@@ -1,0 +1,1 @@
+"""Files that answers send: how they are named, read and looked at."""
