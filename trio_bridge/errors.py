@@ -78,7 +78,8 @@ class AccountRefused(BridgeError):
 
     ``kind``: ``auth`` (credentials), ``incompatible`` (versions), ``misconfigured`` (TLS, proxy, URL),
     ``limited`` (another connection or process holds the account), ``pairing`` (a person must approve). ``code`` is the
-    platform's own, ``details`` what it said for programs, as it said it.
+    platform's own, ``details`` what it said for programs, as it said it. ``probe``: after how many seconds it is worth
+    asking again, where the platform is known to refuse for other reasons too; ``None``: as the account is configured.
     """
 
     def __init__(
@@ -89,12 +90,14 @@ class AccountRefused(BridgeError):
         code: str = "",
         retry_after: float | None = None,
         details: Any = None,
+        probe: float | None = None,
     ) -> None:
         super().__init__(message)
         self.kind = kind
         self.code = code
         self.retry_after = retry_after
         self.details = details
+        self.probe = probe
 
 
 class AccountStopped(BridgeError):

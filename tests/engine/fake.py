@@ -1,11 +1,12 @@
-"""A fifth platform: binary frames, answers in acknowledgements, and accounts that listen. Its server is an object."""
+"""A platform of its own: binary frames, answers in acknowledgements, accounts that listen or are called. Its server is
+an object."""
 
 from __future__ import annotations
 
 import json
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, ClassVar
 
 import attrs
@@ -13,7 +14,17 @@ import trio
 
 from trio_bridge.config import Overlap, Secret
 from trio_bridge.engine.bell import Bell
-from trio_bridge.engine.platform import Connection, ListeningPlatform, Outgoing, Platform, PlatformConfig, Services
+from trio_bridge.engine.platform import (
+    CalledPlatform,
+    Connection,
+    Door,
+    ListeningPlatform,
+    Outgoing,
+    Platform,
+    PlatformConfig,
+    Services,
+)
+from trio_bridge.engine.policy import ReturnWishes
 from trio_bridge.errors import PeerClosed
 from trio_bridge.messages import Conversation, Message, MessageContext, Reply, Sender
 from trio_bridge.transport.websocket import Websocket
@@ -33,6 +44,10 @@ class FakeProtocol:
                 batch.leaving = data["leaving"]
             elif "bad" in data:
                 batch.bad += 1
+            elif "unwanted" in data:
+                batch.unwanted += 1
+            elif "beat" in data:
+                self.beat_interval = data["beat"]
             else:
                 within = data.get("answer_within")
                 batch.deliveries.append(
@@ -41,10 +56,10 @@ class FakeProtocol:
         return batch
 
     def ack(self, delivery: Delivery, answer: Any = None) -> Frame | None:
-        return f"ack {delivery.ack_id} {answer or ''}".rstrip().encode()
+        return f"ack {delivery.ack} {answer or ''}".rstrip().encode()
 
     def refuse(self, delivery: Delivery) -> Frame | None:
-        return f"refused {delivery.ack_id}".encode()
+        return f"refused {delivery.ack}".encode()
 
     def beat(self) -> Frame:
         return b"beat"
@@ -74,6 +89,7 @@ class FakeLink(Websocket):
         self.last_received = self.opened_at = trio.current_time()
         self.closed_at: float | None = None
         self.silent = False
+        self.answers_pings = True
         self.deaf_writes = False
         self.sent: list[str] = []
         self.pinged_at: list[float] = []
@@ -98,9 +114,11 @@ class FakeLink(Websocket):
             await trio.sleep_forever()
         if self._pings:
             self.pinged_at.append(trio.current_time())
-            if not self.silent:
+            if not self.silent and self.answers_pings:
                 self.last_received = trio.current_time()
             self._pings = 0
+        if b"beat" in messages and not self.silent:
+            self.last_received = trio.current_time()
         if not self.silent:
             self.sent += [bytes(message).decode() for message in messages]  # type: ignore[arg-type]
             self._server.noticed()
@@ -159,6 +177,10 @@ class FakeServer:
         """Raises what the next attempts fail with."""
         self.on_send: Callable[[Outgoing], object] = lambda outgoing: None
         self.send_takes = 0.0
+        self.wishes = ReturnWishes()
+        self.door: Door | None = None
+        self.on_door: Callable[[], object] = lambda: None
+        """Raises what opening the door fails with."""
         self.ids = iter(range(1_000_000))
         self.peers_in, self.peers_out = trio.open_memory_channel[Any](10)
         self._lot = trio.lowlevel.ParkingLot()
@@ -199,7 +221,25 @@ class FakePlatform(Platform):
     def __init__(self, config: Fake, keyed: bool) -> None:
         self._config = config
         self.sends_are_keyed = keyed  # type: ignore[misc]
+        self.keys_hold = config.keys_hold  # type: ignore[misc]
         self.api = config.server
+
+    @property
+    def wishes(self) -> ReturnWishes:
+        return self._config.server.wishes
+
+    def open_door(self, door: Door) -> AbstractAsyncContextManager[None] | None:
+        return self._stand_at(door) if self._config.called or self._config.door else None
+
+    @asynccontextmanager
+    async def _stand_at(self, door: Door) -> AsyncGenerator[None]:
+        server = self._config.server
+        await trio.lowlevel.checkpoint()
+        server.on_door()
+        server.door = door
+        server.noticed()
+        yield
+        server.door = None
 
     @asynccontextmanager
     async def connect(self) -> AsyncGenerator[Connection]:
@@ -253,6 +293,10 @@ class FakeListening(FakePlatform, ListeningPlatform):
         yield self._config.server.peers_out
 
 
+class FakeCalled(FakePlatform, CalledPlatform):
+    connect = CalledPlatform.connect  # type: ignore[assignment]
+
+
 @attrs.frozen(kw_only=True)
 class Fake(PlatformConfig):
     platform: ClassVar[str] = "fake"
@@ -261,9 +305,15 @@ class Fake(PlatformConfig):
     server: FakeServer
     token: Secret = attrs.field(default="secret", converter=Secret.of)
     keyed: bool = False
+    keys_hold: float = float("inf")
     listens: bool = False
+    called: bool = False
+    """Nothing comes but calls."""
+    door: bool = False
+    """Calls come beside a connection."""
 
     @asynccontextmanager
     async def open_platform(self, services: Services) -> AsyncGenerator[Platform]:
         await trio.lowlevel.checkpoint()
-        yield (FakeListening if self.listens else FakePlatform)(self, self.keyed)
+        kind = FakeListening if self.listens else FakeCalled if self.called else FakePlatform
+        yield kind(self, self.keyed)

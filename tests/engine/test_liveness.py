@@ -7,7 +7,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.engine.conftest import OpenFake, virtual_environment
-from tests.engine.fake import FakeServer
+from tests.engine.fake import FakeProtocol, FakeServer
 
 
 @pytest.mark.parametrize("dies_after", [0.001, 7.0, 19.999, 20.001, 34.0, 100.0])
@@ -147,16 +147,70 @@ async def test_after_a_jump_of_the_clock_a_dead_connection_is_left_within_3_seco
 async def test_the_platforms_own_ping_follows_an_interval_that_the_peer_may_change(
     autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.engine.fake import FakeProtocol
-
     monkeypatch.setattr(FakeProtocol, "beat_interval", 90.0)
     async with open_fake(None):
         link = await server.connection()
         await trio.sleep(181)
         assert link.sent == ["beat", "beat"]
-        FakeProtocol.beat_interval = 10.0
-        await trio.sleep(90 + 31)
+        await trio.sleep(14)
+        link.push_raw({"beat": 10.0})  # the last was 15 s ago: one is due at once
+        await trio.sleep(20.5)
+        assert link.sent == ["beat"] * 5
+        link.push_raw({"beat": 100.0})
+        await trio.sleep(99)
+        assert link.sent == ["beat"] * 5
+        await trio.sleep(1)
         assert link.sent == ["beat"] * 6
+
+
+@pytest.mark.parametrize(("interval", "left_after"), [(2.0, 1.0), (20.0, 10.0), (90.0, 15.0)])
+async def test_a_ping_of_the_platforms_own_kind_wants_an_answer(
+    interval: float,
+    left_after: float,
+    autojump_clock: MockClock,
+    server: FakeServer,
+    open_fake: OpenFake,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(FakeProtocol, "beat_interval", interval)
+    async with open_fake(None, ping_interval=1000.0, backoff_min=0.25) as account:
+        link = await server.connection()
+        await trio.sleep(interval + 0.5)
+        link.silent = True
+        died_at = trio.current_time()
+        await server.connection(2)
+        assert server.connected_at[1] - died_at <= interval + left_after + 0.25 + 5  # the closing handshake of the deaf
+        error = account.statistics().last_error
+        assert error is not None
+        assert (error.kind, "own kind" in error.message) == ("PeerSilent", True)
+
+
+async def test_a_peer_that_knows_no_ping_but_its_own_is_not_left(
+    autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeProtocol, "beat_interval", 300.0)
+    async with open_fake(None) as account:
+        link = await server.connection()
+        link.answers_pings = False
+        await trio.sleep(3000)
+        assert account.generation == 1
+        link.silent = True
+        await server.connection(2)
+
+
+async def test_what_is_for_nobody_is_counted_and_shows_that_the_platform_serves_us(
+    autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
+) -> None:
+    async with open_fake(None) as account:
+        for number in range(1, 8):  # short runs, and no stall
+            link = await server.connection(number)
+            link.push_raw({"unwanted": True})
+            await wait_all_tasks_blocked()
+            link.lose()
+            await trio.sleep(61)
+        assert account.counters.gated == 7
+        assert account.counters.received == 0
+        assert not account.alarms
 
 
 async def test_misses_count_in_a_row_only(autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake) -> None:

@@ -61,6 +61,48 @@ async def test_send_is_durable_and_then_sent(
         assert account.counters.sent == 2
 
 
+async def test_a_platform_that_forgets_keys_is_not_sent_the_same_later(
+    autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
+) -> None:
+    server.on_send = failing = Failing(OutcomeUnknown("cut off"), *[NotSent("no network", retry_after=600.0)] * 9)
+    async with open_fake(None, keyed=True, keys_hold=3300.0) as account:
+        receipt = await account.send("talk", "hello")
+        with pytest.raises(OutcomeUnknown, match="may have been sent; no network"):
+            await receipt.wait_sent()
+        assert 3300 < trio.current_time() < 3300 + 730
+        assert failing.errors, "it was not tried until the network was back"
+        assert account.statistics().dead_letters == 1
+
+
+async def test_within_that_time_it_is_sent_again_after_a_restart_too(
+    autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
+) -> None:
+    store = MemoryStore()
+    server.on_send = Failing(OutcomeUnknown("cut off"), NotSent("no network", retry_after=1000.0))
+    async with open_fake(None, keyed=True, keys_hold=3300.0, store=store) as account:
+        await account.send("talk", "hello", key="k")
+        await trio.sleep(100)
+        assert not server.texts
+    async with open_fake(None, keyed=True, keys_hold=3300.0, store=store) as account:
+        await (await account.send("talk", "hello", key="k")).wait_sent()
+        assert server.texts == ["hello"]
+
+
+async def test_a_doubt_is_not_forgotten_by_a_restart(
+    autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
+) -> None:
+    store = MemoryStore()
+    server.on_send = Failing(OutcomeUnknown("cut off"), NotSent("no network", retry_after=1000.0))
+    async with open_fake(None, keyed=True, keys_hold=3300.0, store=store) as account:
+        await account.send("talk", "hello", key="k")
+        await trio.sleep(100)
+    await trio.sleep(3300)
+    async with open_fake(None, keyed=True, keys_hold=3300.0, store=store) as account:
+        with pytest.raises(OutcomeUnknown):
+            await (await account.send("talk", "hello", key="k")).wait_sent()
+        assert not server.texts
+
+
 async def test_a_key_makes_a_send_idempotent(
     autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
 ) -> None:

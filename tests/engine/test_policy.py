@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trio_bridge.config import AccountConfig
-from trio_bridge.engine.policy import Begin, RestartPolicy, honour_hint
+from trio_bridge.engine.policy import Begin, RestartPolicy, ReturnWishes, honour_hint
 from trio_bridge.engine.states import Alarm, Outcome
 from trio_bridge.errors import (
     AccountRefused,
@@ -51,6 +51,34 @@ def test_the_delay_law() -> None:
     assert ceilings(RestartPolicy(config(), rand), rand, 8) == [1, 2, 4, 8, 16, 32, 60, 60]
     rand.value = 0.0
     assert RestartPolicy(config(), rand).ended(not_connected()) == Begin(0.25)
+
+
+def test_wishes_of_the_server() -> None:
+    rand = Rand(1.0)
+    wishes = ReturnWishes(spread=30.0, cap=5.0, tries=4, rest=300.0)
+    policy = RestartPolicy(config(), rand, lambda: wishes)
+    assert policy.ended(run(10)).delay == 30, "spread, when a connection was lost"
+    rand.value = 0.1
+    assert policy.ended(run(10)).delay == 3
+    assert policy.ended(not_connected()).delay == pytest.approx(0.4), "and not when none came to be"
+    rand.value = 1.0
+    assert [policy.ended(not_connected()).delay for _ in range(5)] == [300, 5, 5, 5, 300], "every fourth failure rests"
+    wishes = ReturnWishes(tries=0, rest=300.0)
+    assert [policy.ended(not_connected()).delay for _ in range(2)] == [300, 300]
+
+
+def test_a_server_that_wants_us_soon_is_not_asked_without_end() -> None:
+    rand = Rand(1.0)
+    policy = RestartPolicy(config(stall_runs=100), rand, lambda: ReturnWishes(cap=1.0))
+    delays = [policy.ended(run(1, now=float(number))).delay for number in range(12)]
+    assert delays == [1.0] * 10 + [60.0] * 2, "flapping is slowed down whatever it wishes"
+
+
+def test_a_refusal_may_say_how_soon_it_is_worth_asking_again() -> None:
+    policy = RestartPolicy(config(), Rand(0.0))
+    refusal = AccountRefused("perhaps later", kind="auth", probe=300.0)
+    assert policy.ended(Outcome(refusal, ended_at=0.0)) == Begin(300.0, "quarantined")
+    assert policy.ended(Outcome(AccountRefused("no", kind="auth"), ended_at=0.0)) == Begin(3600.0, "quarantined")
 
 
 def test_the_count_starts_afresh_after_a_minute_of_ready_with_something_heard() -> None:

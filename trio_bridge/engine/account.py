@@ -338,7 +338,7 @@ class Account:
         """Wait after a life that failed: for other credentials, a wish, or the next try."""
         refused = self._error is self._refusal
         self._move(AccountState.QUARANTINED if refused else AccountState.WAITING)
-        delay = self.config.refused_probe if refused else RESTARTS.delay(failures, self._environment.rand)
+        delay = self._probe_after() if refused else RESTARTS.delay(failures, self._environment.rand)
         until = trio.current_time() + delay
         await wait_turn(self._bell, until, watched=self.config if refused else None)
 
@@ -352,7 +352,12 @@ class Account:
             code=refusal.code,
             retry_after=refusal.retry_after,
             details=refusal.details,
+            probe=refusal.probe,
         )
+
+    def _probe_after(self) -> float:
+        probe = None if self._refusal is None else self._refusal.probe
+        return self.config.refused_probe if probe is None else probe
 
     def _follow(self) -> None:
         """Something changed within the life: show it."""

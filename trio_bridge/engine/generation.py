@@ -20,10 +20,11 @@ from ..config import AccountConfig
 from ..errors import BridgeError, HandshakeFailed
 from .bell import Bell
 from .dispatch import Crew, Dispatcher
+from .door import AccountDoor
 from .governor import connect_governor
 from .groups import most_telling
 from .inbox import Inbox
-from .platform import Connection, ListeningPlatform, Platform
+from .platform import CalledPlatform, Connection, ListeningPlatform, Platform
 from .policy import PROVEN_AFTER, Begin
 from .serving import Answer, Pulse, Wiring
 from .states import Ended, Fed, Leaving, News, Outcome, Phase, Proven, Ready, Replaced
@@ -54,6 +55,7 @@ class Workshop:
     new_number: Callable[[], int]
     hold_credentials: Callable[[], None]
     """Raises AccountRefused (limited) if another process of this machine uses them."""
+    door: AccountDoor
 
 
 class Generation:
@@ -96,6 +98,8 @@ class Generation:
                 await self._wait_turn()
                 if isinstance(self._workshop.platform, ListeningPlatform):
                     await self._listen(self._workshop.platform)
+                elif isinstance(self._workshop.platform, CalledPlatform):
+                    await self._stand_open()
                 else:
                     await self._connect()
             except* Exception as failures:
@@ -199,6 +203,15 @@ class Generation:
         except* Exception as losses:
             self.retire(losses)  # before the closing handshake
         self.retire(None)
+
+    async def _stand_open(self) -> None:
+        """Be ready while the account's door is open. Whoever calls there needs nothing of this generation."""
+        await self._workshop.door.opened.wait()
+        self._workshop.hold_credentials()
+        self._pulse = Pulse(ready_at=trio.current_time())
+        self._set_phase("ready")
+        self._workshop.tell(Ready(self.number))
+        await trio.sleep_forever()
 
     async def _listen(self, platform: ListeningPlatform) -> None:
         """Serve every peer that connects: each on its own, none of them able to end the others."""

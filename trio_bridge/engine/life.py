@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from typing import Any
 
 import attrs
@@ -14,6 +14,7 @@ from ..errors import BridgeError
 from ..wire.protocol import Delivery
 from .answers import Answers
 from .dispatch import Dispatcher, Handler
+from .door import AccountDoor
 from .environment import Environment
 from .exclusive import hold_exclusively
 from .excuses import Excuses
@@ -23,7 +24,7 @@ from .minutes import Minutes
 from .outbox import Outbox
 from .platform import Platform, PlatformConfig
 from .policy import RestartPolicy
-from .states import Alarm, News
+from .states import Alarm, Fed, News
 from .statistics import Counters
 from .store import AccountStore
 from .supervisor import Supervisor
@@ -71,11 +72,12 @@ class Life:
         self.dispatcher = Dispatcher(config, platform, handler, self.inbox, self.outbox, store, environment, counters)
         self.answers = Answers(config, self._process, counters)
         self._excuses = Excuses(platform, self.dispatcher.context, config.labels)
-        self.policy = RestartPolicy(config, environment.rand)
+        self.policy = RestartPolicy(config, environment.rand, lambda: platform.wishes)
         self._locks = ExitStack()
         self._credentials_held = False
         # Unbounded: at most a few items for each generation, and the policy bounds those.
         self._tell, self._news = trio.open_memory_channel[News](float("inf"))
+        self._door = AccountDoor(self.inbox, self.answers.answer, counters, lambda: self._tell.send_nowait(Fed(0)))
         workshop = Workshop(
             config=config,
             platform=platform,
@@ -87,6 +89,7 @@ class Life:
             answer=self.answers.answer,
             new_number=new_number,
             hold_credentials=self._hold_credentials,
+            door=self._door,
         )
         self.supervisor = Supervisor(workshop, self.policy, on_change)
 
@@ -107,7 +110,9 @@ class Life:
                     ("supervisor", self._supervise),
                 ):
                     nursery.start_soon(run, name=f"{self._config.platform}:{self._config.name}/{role}")
-                await ending.wait()
+                async with self.platform.open_door(self._door) or nullcontext():
+                    self._door.opened.set()
+                    await ending.wait()
                 await self._drain()
                 nursery.cancel_scope.cancel("stopped")
 

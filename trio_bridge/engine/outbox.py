@@ -3,7 +3,8 @@
 1. A reply is a row with a stable key before anything is sent; the first text that was committed under a key wins.
 2. Replies of one conversation are sent in order, one at a time; conversations side by side.
 3. This is the only place that tries again: platforms send once. What never left this machine costs no try.
-4. A reply that may have been sent is not sent again, unless the platform drops a second one of the same key.
+4. A reply that may have been sent is not sent again, unless the platform drops a second one of the same key; and then
+   only for as long as it remembers the key.
 5. What the platform refuses for good, or nobody took within 24 hours or 20 tries, is a dead letter.
 """
 
@@ -49,6 +50,8 @@ MOST_TRIES = 20
 RETRY_STORE = 1.0
 ERROR_MARK = "⚠ (interrupted)"
 """What ends a streamed reply whose handler failed."""
+DOUBTFUL = "may have been sent; "
+"""How the error of a reply begins of which nobody knows whether an earlier try sent it."""
 
 logger = logging.getLogger(__name__)
 
@@ -105,6 +108,8 @@ class Outbox:
         self._known: set[str] = set()
         self._misses: dict[str, int] = {}
         """Tries of each reply since it was last taken up: what its delay grows with, whether they count or not."""
+        self._doubts: dict[str, float] = {}
+        """Since when nobody knows whether a reply was sent, by the wall clock."""
         self._in_flight = 0
         self._receipts: WeakValueDictionary[str, OutboxReceipt] = WeakValueDictionary()
         self._bell = Bell()
@@ -124,6 +129,8 @@ class Outbox:
         now = self._environment.wall()
         offset = trio.current_time() - now
         for row in await self._store.outgoing(["pending", "unknown"]):
+            if row.state == "unknown" or row.error.startswith(DOUBTFUL):
+                self._doubts[row.key] = row.created_at  # It was no earlier than this.
             if row.state == "unknown":
                 if not await self._may_resend(row.key):
                     self.given_up += 1
@@ -215,6 +222,7 @@ class Outbox:
         if again_at is None:
             self._known.discard(key)
             self._misses.pop(key, None)
+            self._doubts.pop(key, None)
             self._lanes.release(lane)
         else:
             self._lanes.put_back(lane, key, until=again_at)
@@ -235,6 +243,9 @@ class Outbox:
         if self._environment.wall() - row.created_at > LONGEST_LIFE:
             await self._settle(row, "dead", error=row.error or "not sent within 24 hours")
             return None
+        if self._doubted_for(key) > self._platform.keys_hold and self._config.on_unknown != "resend":
+            await self._settle(row, "unknown", error=row.error)
+            return None
         await self._bucket.take()
         row = attrs.evolve(row, attempts=row.attempts + 1)
         await self._store.change([OutgoingChange(key, state="sending", attempts=row.attempts)])
@@ -245,6 +256,7 @@ class Outbox:
             await self._settle(row, "dead", error=str(error))
             return None
         except OutcomeUnknown as error:
+            self._doubts.setdefault(key, self._environment.wall())
             if not await self._may_resend(key):
                 await self._settle(row, "unknown", error=str(error))
                 return None
@@ -276,13 +288,23 @@ class Outbox:
         return Outgoing(key=key, target=row.target, reply=reply, failed=failed)
 
     async def _may_resend(self, key: str) -> bool:
-        return self._config.on_unknown == "resend" or await self._platform.is_repeatable(key)
+        """Whether it may be sent again though nobody knows whether it was sent before."""
+        if self._config.on_unknown == "resend":
+            return True
+        return self._doubted_for(key) <= self._platform.keys_hold and await self._platform.is_repeatable(key)
+
+    def _doubted_for(self, key: str) -> float:
+        """For how long nobody has known whether it was sent; 0 where that is no question."""
+        now = self._environment.wall()
+        return now - self._doubts.get(key, now)
 
     async def _retry(self, row: OutgoingRow, error: str, hint: float | None, *, costs: bool) -> float | None:
         if costs and row.attempts >= MOST_TRIES:
             await self._settle(row, "dead", error=error)
             return None
         misses = self._misses[row.key] = self._misses.get(row.key, row.attempts - 1) + 1
+        if row.key in self._doubts and not error.startswith(DOUBTFUL):
+            error = f"{DOUBTFUL}{error}"
         rand = self._environment.rand
         delay = honour_hint(RETRIES.delay(misses - 1, rand), hint, rand)
         attempts = row.attempts if costs else row.attempts - 1

@@ -19,6 +19,7 @@ from .environment import Environment
 from .findings import Finding
 from .hosts import Hosts
 from .networks import network_of
+from .policy import NO_WISHES, ReturnWishes
 from .store import AccountStore
 
 
@@ -35,6 +36,32 @@ class Requests(abc.ABC):
     @abc.abstractmethod
     def take(self) -> list[Frame]:
         """What is to be written now, and counts as written from now on; a part of it, where it is much."""
+
+
+class Door(abc.ABC):
+    """Where a platform hands in what it was called with. Calls may come at the same time.
+
+    It belongs to the account and not to a generation: it is open for as long as the account runs.
+    """
+
+    @abc.abstractmethod
+    async def take(self, delivery: Delivery) -> bool:
+        """Whether the delivery is stored, be it from an earlier call. One that is not must be handed in again.
+
+        Whoever waits here with a time limit of his own may find it stored all the same.
+        """
+
+    @abc.abstractmethod
+    async def answer(self, delivery: Delivery) -> Any:
+        """What the handler answers to a delivery that is not stored; ``None`` is the empty one, also at its deadline.
+
+        Raises:
+          NotAnswered: the handler failed.
+        """
+
+    @abc.abstractmethod
+    def unwanted(self) -> None:
+        """Count a delivery that is for nobody."""
 
 
 def as_it_is(close: PeerClosed) -> BridgeError:
@@ -93,6 +120,8 @@ class Platform(abc.ABC):
     """Whether the platform certainly sends again what was not acknowledged."""
     sends_are_keyed: ClassVar[bool] = False
     """Whether the platform drops a second send with the same key: then an unknown outcome is simply sent again."""
+    keys_hold: ClassVar[float] = float("inf")
+    """Seconds for which the platform remembers such a key."""
 
     notices: Notices = Notices()
     """What is said around a handler."""
@@ -100,6 +129,19 @@ class Platform(abc.ABC):
     """Whether all conversations of the account have one small state in common."""
     api: Any = None
     """The typed client of the platform, handed out as ``account.api``."""
+
+    @property
+    def wishes(self) -> ReturnWishes:
+        """What the server asked of us about coming back."""
+        return NO_WISHES
+
+    def open_door(self, door: Door) -> AbstractAsyncContextManager[None] | None:
+        """Have what comes by calls to us handed in at ``door`` while the block runs. ``None``: nothing comes that way.
+
+        Raises:
+          AccountRefused: it can't be opened as configured, for its address is taken.
+        """
+        return None
 
     @abc.abstractmethod
     def connect(self) -> AbstractAsyncContextManager[Connection]:
@@ -231,6 +273,13 @@ class ListeningPlatform(Platform):
 
     def connect(self) -> AbstractAsyncContextManager[Connection]:
         raise AssertionError("a listening platform does not connect")  # pragma: no cover
+
+
+class CalledPlatform(Platform):
+    """A platform that only calls us: there is no connection, and the account is ready while its door is open."""
+
+    def connect(self) -> AbstractAsyncContextManager[Connection]:
+        raise AssertionError("a platform that calls us is not connected to")  # pragma: no cover
 
 
 @attrs.frozen(kw_only=True)

@@ -8,6 +8,7 @@
 4. A refusal waits for other credentials or an operator, and is probed once an hour.
 5. A server that announces its leaving is followed at once, but only once a minute.
 6. A server that is starting is asked again when it says, and that is no failure; not for ever.
+7. A server may have wishes about returns: that clients spread out, or that they come back within some time.
 """
 
 from __future__ import annotations
@@ -49,6 +50,22 @@ class Begin:
     """What the account is called while it waits."""
 
 
+@attrs.frozen(kw_only=True)
+class ReturnWishes:
+    """What a server asked of clients that lost it, for as long as it says nothing else."""
+
+    spread: float = 0.0
+    """After a connection was lost, the first attempt comes by chance within so many seconds."""
+    cap: float = float("inf")
+    """The longest that a delay between two attempts should be."""
+    tries: int | None = None
+    """After so many failures in a row it wants to be left alone for ``rest`` seconds. ``None``: never."""
+    rest: float = 0.0
+
+
+NO_WISHES = ReturnWishes()
+
+
 def honour_hint(delay: float, hint: float | None, rand: Callable[[], float]) -> float:
     """The delay with a server's hint as its floor, spread by up to a fifth so that clients don't return in step."""
     if hint is None or not hint >= 0:
@@ -60,9 +77,15 @@ def honour_hint(delay: float, hint: float | None, rand: Callable[[], float]) -> 
 class RestartPolicy:
     """One account's memory of how its connections went."""
 
-    def __init__(self, config: AccountConfig, rand: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        config: AccountConfig,
+        rand: Callable[[], float],
+        wishes: Callable[[], ReturnWishes] = lambda: NO_WISHES,
+    ) -> None:
         self._config = config
         self._rand = rand
+        self._wishes = wishes
         self._failures = 0
         self._ended_runs: deque[float] = deque(maxlen=FLAPPING_RUNS + 1)
         self._short_runs = 0
@@ -89,6 +112,8 @@ class RestartPolicy:
                 return Begin(float("inf"), "parked")
             return Begin(honour_hint(self._config.stall_probe * (0.9 + 0.2 * self._rand()), hint, self._rand))
         delay = self._next_delay()
+        if outcome.was_run:
+            delay = max(delay, self._wishes().spread * self._rand())
         if herd:
             delay = max(delay, HERD_SPREAD * self._rand())
         return Begin(honour_hint(delay, hint, self._rand))
@@ -142,8 +167,11 @@ class RestartPolicy:
         backoff = self._config.backoff
         if Alarm.FLAPPING in self.alarms:
             return backoff.delay(64, self._rand)
-        delay = backoff.delay(self._failures, self._rand)
+        wishes = self._wishes()
+        delay = min(backoff.delay(self._failures, self._rand), wishes.cap)
         self._failures += 1
+        if wishes.tries is not None and self._failures % max(wishes.tries, 1) == 0:
+            delay = max(delay, wishes.rest)
         return delay
 
     def _refused(self, refusal: AccountRefused) -> Begin:
@@ -155,4 +183,5 @@ class RestartPolicy:
                 self.alarms.add(Alarm.PAIRING_REQUIRED)
                 return Begin(honour_hint(PAIRING_DELAY, hint, self._rand))
             case _:
-                return Begin(honour_hint(self._config.refused_probe, hint, self._rand), "quarantined")
+                probe = self._config.refused_probe if refusal.probe is None else refusal.probe
+                return Begin(honour_hint(probe, hint, self._rand), "quarantined")

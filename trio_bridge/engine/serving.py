@@ -73,6 +73,8 @@ class Wiring:
     counters: Counters
     clock_jumped: Bell = attrs.field(factory=Bell)
     """Rung when the clock jumped: the heartbeat finds out at once whether the peer is still there."""
+    beat_changed: Bell = attrs.field(factory=Bell)
+    """Rung when the peer wants another interval between the platform's own pings."""
 
     @property
     def link(self) -> Websocket:
@@ -118,7 +120,7 @@ class Wiring:
                 ("answers", _Answers(self, answer, prompts_out.clone(), outgoing_in.clone()).run),
             ]
             if self.protocol.beat_interval is not None:
-                tasks.append(("beat", _Beat(self.protocol, outgoing_in.clone()).run))
+                tasks.append(("beat", _Beat(self, outgoing_in.clone()).run))
             if self.connection.requests is not None:
                 tasks.append(("caller", _Caller(self.connection.requests, outgoing_in.clone()).run))
             if self.connection.watch is not None:
@@ -159,10 +161,16 @@ class _Reader:
 
     async def _understand(self, frames: Sequence[Frame]) -> None:
         protocol = self.wiring.protocol
+        interval = protocol.beat_interval
         protocol.expire(trio.current_time())
         batch = protocol.receive(frames)
         if batch.replies:
             self._post(batch.replies)
+        if protocol.beat_interval != interval:
+            self.wiring.beat_changed.ring()
+        if batch.unwanted:
+            self.wiring.counters.gated += batch.unwanted
+            self._note_deliveries(batch.unwanted)
         if batch.deliveries:
             self.wiring.counters.received += len(batch.deliveries)
             self._note_deliveries(len(batch.deliveries))
@@ -343,7 +351,7 @@ class _Heartbeat:
                 if await self._clock_jumps_before(due):
                     await self._probe()
                     continue
-                asked_at = await self._ping()
+                asked_at = await self._ping(loudly=misses + 1 >= config.ping_misses)
                 if await self._clock_jumps_before(asked_at + config.pong_timeout):
                     await self._probe()
                 elif link.last_received >= asked_at:
@@ -361,14 +369,15 @@ class _Heartbeat:
             await self.wiring.clock_jumped.wait()
         return not pause.cancelled_caught
 
-    async def _ping(self) -> float:
-        asked_at = trio.current_time()
+    async def _ping(self, *, loudly: bool = False) -> float:
+        """Ask for a sign of life; ``loudly`` also in the platform's own words, for a peer that knows no others."""
+        asked_at, protocol = trio.current_time(), self.wiring.protocol
         self.wiring.link.ping()
-        await self.outgoing.send([])
+        await self.outgoing.send([protocol.beat()] if loudly and protocol.beat_interval is not None else [])
         return asked_at
 
     async def _probe(self) -> None:
-        asked_at = await self._ping()
+        asked_at = await self._ping(loudly=True)
         await trio.sleep_until(asked_at + PROBE_LIMIT)
         if self.wiring.link.last_received < asked_at:
             raise PeerSilent(f"no sign of life within {PROBE_LIMIT:g} s after a jump of the clock")
@@ -376,16 +385,25 @@ class _Heartbeat:
 
 @attrs.frozen
 class _Beat:
-    """Sends the platform's own pings. The peer may change their interval at any time."""
+    """Sends the platform's own pings, and leaves a peer that does not answer one. It may change their interval."""
 
-    protocol: PlatformProtocol
+    wiring: Wiring
     outgoing: trio.MemorySendChannel[Frames]
 
     async def run(self) -> None:
+        protocol, link = self.wiring.protocol, self.wiring.link
+        beaten_at = trio.current_time()
         with self.outgoing:
-            while (interval := self.protocol.beat_interval) is not None:
-                await trio.sleep(interval)
-                await self.outgoing.send([self.protocol.beat()])
+            while (interval := protocol.beat_interval) is not None:
+                await self.wiring.beat_changed.wait_until(beaten_at + interval)
+                if trio.current_time() < beaten_at + interval:
+                    continue
+                beaten_at = trio.current_time()
+                await self.outgoing.send([protocol.beat()])
+                patience = min(self.wiring.config.pong_timeout, interval / 2)
+                await trio.sleep_until(beaten_at + patience)
+                if link.last_received < beaten_at:
+                    raise PeerSilent(f"a ping of the platform's own kind was not answered within {patience:g} s")
 
 
 def _gathered(channel: trio.MemoryReceiveChannel[list[Any]]) -> list[Any]:

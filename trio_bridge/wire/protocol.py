@@ -22,8 +22,9 @@ class Delivery:
     topic: str
     data: str = attrs.field(repr=False)
     """The payload as the platform sent it. This is what the store keeps."""
-    ack_id: str | None = None
-    """What the acknowledgement names: new on every redelivery. ``None``: nothing to acknowledge with."""
+    ack: Any = attrs.field(default=None, repr=False)
+    """What the protocol needs to acknowledge it, and nobody else understands: new on every redelivery. ``None``: there
+    is nothing to acknowledge with."""
     alias: str | None = None
     """A second key, for platforms that give a redelivery a new id."""
     answer_within: float | None = None
@@ -40,6 +41,8 @@ class Batch:
     """The server announced that it will go away: its reason."""
     bad: int = 0
     """Frames that were not understood: counted, not raised."""
+    unwanted: int = 0
+    """Deliveries that are for nobody: understood, acknowledged among the replies, and counted."""
     lost: list[str] = attrs.Factory(list)
     """What will not come again and can't be stored, because nobody can read it: one line for the log about each."""
 
@@ -48,7 +51,7 @@ class PlatformProtocol(Protocol):
     """One platform's protocol on one connection. Methods are plain calls, so each is atomic."""
 
     beat_interval: float | None
-    """Seconds between application-level pings, ``None`` for none. A peer may change it: it is read anew each round."""
+    """Seconds between application-level pings, ``None`` for none. A peer may change it, and it holds at once."""
 
     def receive(self, frames: Sequence[Frame]) -> Batch:
         """Understand frames. Raises nothing for what the peer may send."""

@@ -454,7 +454,7 @@ def test_no_press_is_so_odd_that_it_is_lost(content: Any) -> None:
         "data": json.dumps({"content": content, "outTrackId": 5, "userId": "u"}),
     }
     [delivery] = DingTalkProtocol(frozenset([CARD])).receive([json.dumps(frame)]).deliveries
-    assert delivery.ack_id is None
+    assert delivery.ack is None
     assert DingTalkProtocol().ack(delivery) is None
     assert DingTalkProtocol().refuse(delivery) is None
 

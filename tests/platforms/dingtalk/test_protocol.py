@@ -56,7 +56,7 @@ def one(frame: str | bytes) -> Delivery:
 def all_encodable(batch: Batch) -> bool:
     texts = [frame for frame in batch.replies if isinstance(frame, str)]
     for delivery in batch.deliveries:
-        texts += [delivery.key, delivery.lane, delivery.data, delivery.ack_id or ""]
+        texts += [delivery.key, delivery.lane, delivery.data, delivery.ack or ""]
     return all(text.encode() is not None for text in texts)
 
 
@@ -111,7 +111,7 @@ def test_a_lane_is_the_chat_that_is_answered(data: dict[str, Any], lane: str) ->
 def test_without_any_id_the_content_is_the_key() -> None:
     first, again, other = (one(robot({"text": text}, messageId=None)) for text in ("a", "a", "b"))
     assert first.key == again.key != other.key
-    assert first.ack_id is None
+    assert first.ack is None
     assert DingTalkProtocol().ack(first) is None
 
 
@@ -129,7 +129,7 @@ def test_a_ping_is_answered_at_once_with_its_own_data() -> None:
 def test_a_lone_surrogate_of_the_envelope_is_replaced_too() -> None:
     delivery = one(envelope('{"msgId":"\ud83d","text":{"content":"\ud83d"}}', messageId="\ud83d"))
     assert delivery.data == '{"msgId":"\ufffd","text":{"content":"\ufffd"}}'
-    assert (delivery.key, delivery.ack_id) == ("\ufffd", "\ufffd")
+    assert (delivery.key, delivery.ack) == ("\ufffd", "\ufffd")
 
 
 def test_data_that_is_an_object_is_kept_as_text() -> None:

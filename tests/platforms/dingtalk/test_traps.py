@@ -17,9 +17,9 @@ import trio
 
 from tests.platforms.dingtalk.cloud import BASE, CLIENT_ID, EPOCH, SECRET, Cloud, Desk, in_group, open_desk
 from trio_bridge.errors import BridgeError, NotSent, OutcomeUnknown, RateLimited, RequestFailed
+from trio_bridge.gateways.calls import Answer
 from trio_bridge.platforms.dingtalk.codes import OPEN, SEND_TO_GROUP, SEND_TO_PEOPLE, TOKEN, WEBHOOK, classify
 from trio_bridge.platforms.dingtalk.extract import Extracted
-from trio_bridge.platforms.dingtalk.gateway.calls import Answer
 from trio_bridge.platforms.dingtalk.protocol import DingTalkProtocol
 from trio_bridge.transport.server import serve_listener
 from trio_bridge.wire.protocol import Batch, Delivery
@@ -44,13 +44,13 @@ def test_trap_13_and_23_a_redelivery_has_the_key_of_the_message(frames: Frames) 
     first = one(frames["text_first_delivery"])
     again = one(frames["text_redelivery_same_msgid_new_message_id"])
     assert first.key == again.key == "msgZXgtbXNnLTAwMDAwMDIw"
-    assert first.ack_id != again.ack_id
+    assert first.ack != again.ack
     assert DingTalkProtocol().ack(first) != DingTalkProtocol().ack(again)
 
 
 def test_trap_13_without_an_id_of_its_own_a_message_is_known_by_its_envelope(frames: Frames) -> None:
     delivery = one(frames["text_msgid_missing"])
-    assert delivery.key == f"h:{delivery.ack_id}"
+    assert delivery.key == f"h:{delivery.ack}"
 
 
 async def test_trap_67_two_robots_each_answer_the_message_that_names_both(

@@ -82,14 +82,14 @@ class DingTalkProtocol:
         return batch
 
     def ack(self, delivery: Delivery, answer: Any = None) -> Frame | None:
-        if delivery.ack_id is None:
+        if delivery.ack is None:
             return None
         data = ANSWERS.get(delivery.topic)
-        return answer_frame(delivery.ack_id, TAKEN if data is None else data(answer))
+        return answer_frame(delivery.ack, TAKEN if data is None else data(answer))
 
     def refuse(self, delivery: Delivery) -> Frame | None:
         """Events are asked for again; of a message, no answer is known to bring it back."""
-        topic, ack_id = delivery.topic, delivery.ack_id
+        topic, ack_id = delivery.topic, delivery.ack
         if ack_id is None:
             return None
         if topic == EVENTS:

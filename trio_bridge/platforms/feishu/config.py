@@ -20,6 +20,10 @@ APP_ID: Final = "cli_"
 """How every app id begins."""
 
 
+def _to_secret(value: str | Secret) -> Secret:
+    return Secret.of(value)
+
+
 def _base_url(url: str) -> str:
     """The place itself: people copy addresses with a path, and each call brings its own."""
     try:
@@ -40,7 +44,7 @@ class Feishu(PlatformConfig):
 
     app_id: str
     """The app (``cli_…``), as the developer console shows it."""
-    app_secret: Secret = attrs.field(converter=Secret.of)
+    app_secret: Secret = attrs.field(converter=_to_secret)
     """The app secret."""
     domain: str = attrs.field(default="https://open.feishu.cn", converter=_base_url)
     """Where Feishu is: ``https://open.larksuite.com`` for Lark."""
@@ -51,8 +55,8 @@ class Feishu(PlatformConfig):
     connect_timeout: float = attrs.field(default=15.0, validator=positive)
     """For the call that says where to connect, and again for the connection itself."""
     slow_retry: float = attrs.field(default=300.0, validator=positive)
-    """Between two attempts where asking sooner is of no use, and giving up would be wrong: an app that is not published,
-    too many connections."""
+    """Between two attempts where asking sooner is of no use and giving up would be wrong: too many connections, an app
+    that is not published yet."""
     stale_after: float = attrs.field(default=1800.0, validator=not_negative)
     """A message that is older when it arrives is acknowledged, counted and passed over: nobody waits for its answer any
     more. 0: none is too old."""

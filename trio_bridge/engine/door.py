@@ -1,0 +1,49 @@
+"""A way in that is no connection: somebody calls us with a delivery, and waits for what is to be answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import trio
+
+from ..wire.protocol import Delivery
+from .inbox import Inbox
+from .platform import Door
+from .serving import Answer
+from .statistics import Counters
+
+
+@attrs.define(eq=False)
+class AccountDoor(Door):
+    """The door of one account."""
+
+    _inbox: Inbox
+    _answer: Answer
+    _counters: Counters
+    _on_fed: Callable[[], None]
+    opened: trio.Event = attrs.field(factory=trio.Event, init=False)
+    """Calls can come from now on."""
+
+    async def take(self, delivery: Delivery) -> bool:
+        self._note()
+        acked, _ = await self._inbox.accept([delivery])
+        self._counters.acked += len(acked)
+        return bool(acked)
+
+    async def answer(self, delivery: Delivery) -> Any:
+        self._note()
+        self._counters.answered += 1
+        deadline = trio.current_time() + (delivery.answer_within or 0.0)
+        with trio.CancelScope(deadline=deadline):
+            return await self._answer(delivery, deadline)
+        return None
+
+    def unwanted(self) -> None:
+        self._counters.gated += 1
+        self._on_fed()
+
+    def _note(self) -> None:
+        self._counters.received += 1
+        self._on_fed()
