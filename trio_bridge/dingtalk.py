@@ -3,6 +3,7 @@
 :class:`Extracted` has what a message holds besides. Whoever only hears and answers messages needs nothing of it.
 """
 
+from .bots.settings.policies import Directory
 from .engine.pairing import Paired, Pairing, PairingRequest
 from .platforms.dingtalk.api.api import DingTalkApi
 from .platforms.dingtalk.api.docs import Doc, Docs, Node
@@ -14,7 +15,6 @@ from .platforms.dingtalk.callbacks.graph_call import GraphRequest, GraphResponse
 from .platforms.dingtalk.content import Skill
 from .platforms.dingtalk.extract import Extracted
 from .platforms.dingtalk.kinds import ActionCard, Audio, File, Image, Kind, Link, Markdown, Text, Video
-from .platforms.dingtalk.settings.policies import Directory
 
 __all__ = [
     "ActionCard",

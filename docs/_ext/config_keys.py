@@ -36,10 +36,12 @@ class Key:
 
 
 def keys_of(cls: type[Any]) -> list[Key]:
-    """The keys that ``cls`` itself adds, in the order of its source."""
+    """The keys that ``cls`` itself adds, in the order of its source. One that it only narrows is not added by it."""
     body = class_body(cls)
     said, others = docstrings(body), stand_ins(body)
-    own = [field for field in attrs.fields(attrs.resolve_types(cls)) if field.init and not field.inherited]
+    known = {field.name for base in cls.__mro__[1:] if attrs.has(base) for field in attrs.fields(base)}
+    fields = attrs.fields(attrs.resolve_types(cls))
+    own = [field for field in fields if field.init and not field.inherited and field.name not in known]
     return [_key(field, said.get(field.name, ""), others.get(field.name)) for field in own]
 
 

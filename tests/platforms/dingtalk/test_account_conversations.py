@@ -9,11 +9,11 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.platforms.dingtalk.stage import Listener, simulated
+from trio_bridge.bots.settings.conversations import RESETS
 from trio_bridge.engine.memory import SHARED, state_scope
 from trio_bridge.errors import NotSent
 from trio_bridge.messages import Message
 from trio_bridge.opening import open_bridge
-from trio_bridge.platforms.dingtalk.settings.conversations import RESETS
 from trio_bridge.stores.memory import MemoryStore
 from trio_bridge.testing.openai import OpenAISimulator, Says
 

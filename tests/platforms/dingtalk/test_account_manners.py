@@ -10,11 +10,11 @@ import trio
 from trio.testing import MockClock
 
 from tests.platforms.dingtalk.stage import Listener, simulated
+from trio_bridge.bots.gate.gate import Gate
+from trio_bridge.bots.manners import SORRY
 from trio_bridge.errors import StoreUnavailable
 from trio_bridge.messages import Message
-from trio_bridge.platforms.dingtalk.gate.gate import Gate
 from trio_bridge.platforms.dingtalk.gateway.rest import DIRECT, GROUP
-from trio_bridge.platforms.dingtalk.manners import SORRY
 from trio_bridge.stores.memory import MemoryAccount, MemoryStore
 
 ASYNC: dict[str, Any] = {"async_mode": True, "ack_text": "taken", "reply_mode": "text", "at_sender": False}

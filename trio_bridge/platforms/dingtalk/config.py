@@ -15,10 +15,10 @@ from ...lists import hosts, texts
 from ...transport.urls import is_loopback
 from .settings.callbacks import CallbackSettings
 from .settings.cards import CardSettings
-from .settings.conversations import ConversationSettings
+from .settings.conversations import DingTalkConversations
 from .settings.downloads import DownloadSettings
 from .settings.groups import ReplyMode, is_reply_mode
-from .settings.policies import PolicySettings
+from .settings.policies import DingTalkPolicies
 from .settings.uploads import UploadSettings
 from .urls import host_of, is_http
 
@@ -35,9 +35,9 @@ def _base_url(url: str) -> str:
 class DingTalk(
     CallbackSettings,
     CardSettings,
-    ConversationSettings,
+    DingTalkConversations,
+    DingTalkPolicies,
     DownloadSettings,
-    PolicySettings,
     UploadSettings,
     PlatformConfig,
 ):

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from ...bots.settings.conversations import RESETS
 from ...messages import Attachment, Quote
 from ...wire.jsontext import word
 from .content import Skill, as_object, read_content
 from .quote import is_reply, read_quote
-from .settings.conversations import RESETS
 from .who import chat_id, host_id, is_group, sender_id, staff_id
 
 

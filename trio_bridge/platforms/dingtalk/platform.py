@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 
 import attrs
 
+from ...bots.gate.gate import Gate
+from ...bots.manners import Manners
 from ...config import Overlap
 from ...engine.findings import Finding
 from ...engine.hosts import Hosts
@@ -26,12 +28,11 @@ from .checking import AccountCheck
 from .config import DingTalk
 from .extract import Extracted
 from .frames import EVENTS
-from .gate.gate import Gate
 from .login import Login
-from .manners import Manners
 from .media.downloads import Downloads
 from .media.filehosts import open_file_hosts
 from .media.uploads import Uploads, open_upload_client
+from .own import OwnMessages
 from .rest import Rest
 from .robot import Robot
 from .sending import Courier
@@ -114,7 +115,8 @@ class DingTalkPlatform(Platform):
             await self._manners.excuse(message)
 
     def target(self, message: Message) -> str:
-        return self._manners.target(answer_to(message.raw)).dump()
+        target = answer_to(message.raw)
+        return (target.outliving() if self._config.async_mode else target).dump()
 
     def target_for(self, conversation_id: str) -> str:
         return address(conversation_id).dump()
@@ -168,7 +170,7 @@ async def open_dingtalk(config: DingTalk, services: Services) -> AsyncIterator[P
         robot = Robot(config, rest)
         downloads = Downloads(config, rest, file_hosts, services.environment.files)
         uploads = Uploads(config, attrs.evolve(rest, http=upload_http), services.environment.disk)
-        gate = Gate(config, services)
+        gate = Gate(config, config.labels, services, OwnMessages(config.labels).have)
         thinking = Thinking(config, rest, nursery)
         cards = Cards(config, rest, services.store, nursery, thinking.unneeded)
         await cards.open()

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from ....bots.media.markers import FileKind
+from ....bots.settings.policies import Directory
 from ....engine.pairing import Pairing
 from ....engine.ratelimit import TokenBucket
 from ....engine.store import NOTHING
@@ -21,7 +22,6 @@ from ..media.downloads import Downloads
 from ..media.uploads import Uploads
 from ..rest import Rest
 from ..robot import Robot
-from ..settings.policies import Directory
 from ..targets import address
 from ..writing import messages
 from .docs import Docs

@@ -5,11 +5,11 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 
+from ....bots.gate.gate import Gate
 from ....engine.keys import first_reply
 from ....messages import Message
 from ....wire.protocol import Delivery
 from ..config import DingTalk
-from ..gate.gate import Gate
 from ..targets import answer_to
 from .deck import Cards
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import attrs
 import pytest
 
+from trio_bridge.bots.gate.refusals import DAY, MOST, SCOPE, Refusals
 from trio_bridge.messages import Conversation, Message, Reply, Sender
-from trio_bridge.platforms.dingtalk.gate.refusals import DAY, MOST, SCOPE, Refusals
 from trio_bridge.stores.memory import MemoryAccount
 
 
@@ -31,7 +31,7 @@ class Room:
         """What is said in answer to a message."""
         self._count += 1
         message = Message(
-            platform="dingtalk",
+            platform="some",
             account="sales",
             id=message_id or f"m{self._count}",
             conversation=Conversation(place),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import trio
 
-from ....engine.pairing import Pairing
-from ....messages import Message
-from ..config import DingTalk
+from ...engine.pairing import Pairing
+from ...messages import Message
 from ..settings.policies import CODE
 from .refusals import LONGEST_ID
 
@@ -23,8 +23,9 @@ logger = logging.getLogger(__name__)
 class Doorkeeper:
     """Knows who was let in, and tells everybody else a code: the same one while it is good, and not too often."""
 
-    def __init__(self, config: DingTalk, pairing: Pairing) -> None:
-        self._config = config
+    def __init__(self, text: str, pairing: Pairing, labels: Mapping[str, Any]) -> None:
+        self._text = text
+        self._labels = labels
         self._pairing = pairing
         self._one_at_a_time = trio.Lock()
 
@@ -40,6 +41,6 @@ class Doorkeeper:
             name = sender.name[:LONGEST_NAME]
             request = await self._pairing.ask(sender.id, name, message.id, tell_every=TELL_EVERY)
         if request is not None:
-            logger.info("somebody asks to be let in", extra={**self._config.labels, "sender": sender.id})
-            await message.reply(self._config.pairing_text.replace(CODE, request.code))
+            logger.info("somebody asks to be let in", extra={**self._labels, "sender": sender.id})
+            await message.reply(self._text.replace(CODE, request.code))
         return False

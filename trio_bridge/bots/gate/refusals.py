@@ -8,8 +8,8 @@ from typing import Final
 
 import trio
 
-from ....engine.store import AccountStore
-from ....messages import Message
+from ...engine.store import AccountStore
+from ...messages import Message
 
 SCOPE: Final = "notices"
 DAY: Final = 86_400.0

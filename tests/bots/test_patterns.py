@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_bridge.platforms.dingtalk.gate.patterns import STRIDE, Pattern, PatternError
+from trio_bridge.bots.gate.patterns import STRIDE, Pattern, PatternError
 
 ATOMS = st.sampled_from(["a", "B", "0", ".", "[ab]", "[^a0]", "[]a]", r"\d", r"\w", r"\W", r"\.", r"\x61", "小", " "])
 PLACES = st.sampled_from(["^", "$", r"\b", r"\B", r"\A", r"\Z"])
