@@ -23,6 +23,8 @@ class Call:
     body: bytes = attrs.field(default=b"", repr=False)
     names: Mapping[str, str] = attrs.field(factory=dict)
     """What the path has in place of names."""
+    route: str = ""
+    """How the path is written with those names, behind the method: ``GET /docs/{doc}``."""
 
 
 @attrs.frozen(kw_only=True)

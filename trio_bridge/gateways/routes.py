@@ -17,11 +17,9 @@ Route = TypeVar("Route")
 class Found(Generic[Route]):
     """Who carries out a call."""
 
-    name: str
-    """How the route is written: ``GET /docs/{doc}``."""
     route: Route
     call: Call
-    """The call, with ``names``."""
+    """The call, with ``names`` and ``route``."""
 
 
 class Routes(Generic[Route]):
@@ -39,9 +37,9 @@ class Routes(Generic[Route]):
         """Who carries out this call; ``None``: nobody."""
         asked = f"{call.method} {call.path}"
         if asked in self._plain:
-            return Found(asked, self._plain[asked], call)
+            return Found(self._plain[asked], attrs.evolve(call, route=asked))
         for name, pattern, route in self._named:
             matched = pattern.fullmatch(asked)
             if matched is not None:
-                return Found(name, route, attrs.evolve(call, names=matched.groupdict()))
+                return Found(route, attrs.evolve(call, names=matched.groupdict(), route=name))
         return None

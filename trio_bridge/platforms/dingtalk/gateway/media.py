@@ -9,11 +9,11 @@ Rules, as the platform documents them:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ....gateways.calls import Call
+from ....gateways.multipart import parts_of
 from .desk import Desk, Errcode, Reply, Route, invalid
 from .model import App, Medium
 
@@ -110,12 +110,7 @@ class Media:
 
 def _only_file(call: Call) -> tuple[str, str, bytes]:
     """Name, media type and content of the field ``media`` in a multipart body."""
-    boundary = re.search(r'boundary="?([^";]+)', call.headers.get("content-type", ""))
-    pieces = call.body.split(b"--" + boundary[1].encode()) if boundary else []
-    for piece in pieces[1:-1]:
-        head, _, content = piece.removeprefix(b"\r\n").partition(b"\r\n\r\n")
-        said = head.decode(errors="replace")
-        if re.search(r';\s*name="media"', said) and (name := re.search(r'filename="([^"]*)"', said)):
-            media_type = re.search(r"(?im)^content-type:\s*([^\r\n;]+)", said)
-            return name[1].replace("%22", '"'), media_type[1] if media_type else "", content.removesuffix(b"\r\n")
-    raise Errcode(41005, "缺少多媒体文件数据")
+    part = parts_of(call).get("media")
+    if part is None or not part.filename:
+        raise Errcode(41005, "缺少多媒体文件数据")
+    return part.filename, part.media_type, part.content
