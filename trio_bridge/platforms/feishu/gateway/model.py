@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final, Literal
 
 import attrs
+
+CLIENT_CONFIG: Final[Mapping[str, Any]] = MappingProxyType(
+    {"ReconnectCount": -1, "ReconnectInterval": 1, "ReconnectNonce": 1, "PingInterval": 2}
+)
+"""What clients are to go by. The platform's own intervals are 120, 30 and 120: nobody would wait for those."""
 
 DAY: Final = 86400.0
 
@@ -12,17 +19,42 @@ DAY: Final = 86400.0
 class Refused(Exception):
     """The server says no to a call: the platform's own number, with an HTTP status around it."""
 
-    def __init__(self, code: int, message: str, *, status: int = 400) -> None:
+    def __init__(self, code: int, message: str, *, status: int = 400, wait: int | None = None) -> None:
         super().__init__(f"{status} {code}: {message}")
         self.code = code
         self.message = message
         self.status = status
+        self.wait = wait
+        """The seconds that the server asks for, where it says so."""
 
 
 @attrs.frozen(kw_only=True)
 class Rules:
     """How the server behaves. Seconds, as far as nothing else is said; the defaults are the platform's."""
 
+    service_id: int = 33554678
+    """What clients repeat in their pings."""
+    client_config: Mapping[str, Any] | None = CLIENT_CONFIG
+    """The ``ClientConfig`` of addresses and of pongs. ``None``: addresses have none, and pongs are empty."""
+    pong: Mapping[str, Any] | bytes | Literal["config", "none", "off"] = "config"
+    """The payload of a pong, if it is not the client config; ``"none"``: no payload; ``"off"``: no pong."""
+    ticket_life: float = 60.0
+    max_connections: int = 50
+    """Connections of one app at the same time."""
+    ack_within: float = 3.0
+    """From a delivery to its acknowledgement."""
+    ladder: tuple[float, ...] = (15.0, 300.0, 3600.0, 21600.0)
+    """From a delivery that failed to the next one. Behind the last step, an event is given up."""
+    keep: bool = True
+    """Whether what is pushed while nobody is connected waits for somebody."""
+    early: bool = True
+    """Whether what waits is sent in one write with the answer to the upgrade, before the client has said a word."""
+    rounded_log_ids: bool = False
+    """Tolerate acknowledgements whose LogID has gone through a floating-point number."""
+    callbacks_off: bool = False
+    """The app has no subscription for callbacks: whoever presses a button sees that, and the app hears nothing."""
+    any_credentials: bool = False
+    """Let everybody in: an app that is not known, or comes with another secret, is added."""
     token_life: float = 7200.0
     token_renewal: float = 1800.0
     """While a token has this long to live, whoever asks gets the same one again; then a new one, and both are good."""
