@@ -12,12 +12,12 @@ import pytest
 import trio
 
 from tests.platforms.dingtalk.stage import simulated
+from trio_bridge.bots.cards import deck
 from trio_bridge.engine.account import Account
 from trio_bridge.errors import StoreUnavailable
 from trio_bridge.gateways.calls import Answer, Script, Scripts
 from trio_bridge.messages import Message
 from trio_bridge.platforms.dingtalk import thinking
-from trio_bridge.platforms.dingtalk.cards import deck
 from trio_bridge.platforms.dingtalk.gateway.cards import DELIVER, INSTANCES, STREAMING
 from trio_bridge.platforms.dingtalk.gateway.model import Rules
 from trio_bridge.platforms.dingtalk.gateway.rest import DIRECT, WEBHOOK

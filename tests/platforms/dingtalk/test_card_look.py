@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_bridge.platforms.dingtalk.cards.card import divided, first_part
 from trio_bridge.platforms.dingtalk.cards.look import for_card, while_growing
 
 
@@ -47,23 +46,6 @@ def test_nothing_that_was_said_is_lost(text: str) -> None:
         return "".join(character for character in said.replace("<br>", "") if character not in "> \n")
 
     assert words(for_card(text)) == words(text)
-
-
-@given(texts("a", "bbb", " ", "\n", "```"), st.integers(100, 300))
-def test_a_text_in_two_parts_is_the_text(text: str, limit: int) -> None:
-    taken = first_part(text, limit)
-    first, rest = divided(text, taken)
-    assert taken > 0 or not text
-    body, tail = text[:taken], text[taken:]
-    assert first.startswith(body.rstrip())
-    assert rest.endswith(tail)
-
-
-def test_code_that_is_cut_is_closed_and_goes_on() -> None:
-    text = "```py\n" + "a = 1\n" * 100 + "```"
-    first, rest = divided(text, first_part(text, 200))
-    assert first.endswith("a = 1\n```")
-    assert rest.startswith("```py\na = 1")
 
 
 def test_a_paragraph_of_many_lines_is_one_line() -> None:

@@ -15,7 +15,7 @@ from trio_bridge.engine.store import Work
 from trio_bridge.errors import StoreUnavailable
 from trio_bridge.gateways.calls import Answer
 from trio_bridge.messages import Message
-from trio_bridge.platforms.dingtalk.cards.record import SCOPE, card_id
+from trio_bridge.platforms.dingtalk.cards.face import SCOPE, card_id
 from trio_bridge.platforms.dingtalk.gateway.cards import INSTANCES, STREAMING
 from trio_bridge.platforms.dingtalk.gateway.model import Rules
 from trio_bridge.platforms.dingtalk.gateway.rest import WEBHOOK

@@ -13,10 +13,10 @@ from trio.testing import MockClock
 
 from tests.platforms.dingtalk.cloud import SECRET, Desk, config
 from tests.platforms.dingtalk.stage import simulated
+from trio_bridge.bots.cards.deck import MOST_GROWN
 from trio_bridge.errors import BridgeError, RequestFailed
 from trio_bridge.gateways.calls import Answer
 from trio_bridge.messages import Message
-from trio_bridge.platforms.dingtalk.cards.deck import MOST_GROWN
 from trio_bridge.platforms.dingtalk.codes import OLD_TOKEN, OPEN, TOKEN, WEBHOOK, classify
 from trio_bridge.platforms.dingtalk.content import FILES
 from trio_bridge.platforms.dingtalk.extract import Extracted

@@ -5,31 +5,19 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from trio_bridge.platforms.dingtalk.text import (
     PARAM_BYTES,
     cut,
-    fence_after,
     is_markdown,
     title_of,
     with_loose_tables,
 )
 
-LIMIT = 120
 WORDS = st.sampled_from(["word", "一", "🎉", "\x00", '"', "\n", "\n\n", " ", "```", "```py", "~~~~", "`", "|", "-"])
 TEXTS = st.lists(WORDS | st.text(max_size=20), max_size=200).map("".join)
-
-
-@given(TEXTS)
-@example("```" + "x" * 300)
-@example("a\n```py\n" + "x = 1\n" * 60 + "```\nend")
-def test_the_pieces_are_the_text_and_no_piece_is_too_long(text: str) -> None:
-    pieces = list(cut(text, LIMIT))
-    assert "".join(piece.body for piece in pieces) == text
-    assert all(piece.body for piece in pieces)
-    assert all(len(piece.shown) <= LIMIT for piece in pieces)
 
 
 @given(TEXTS, st.sampled_from(["🎉", "\x01", "一", '"', "\n"]))
@@ -37,32 +25,6 @@ def test_no_piece_has_more_bytes_than_a_message_holds(text: str, sign: str) -> N
     for piece in cut(text + sign * 20_000, 100_000):
         param = {"title": title_of(piece.shown, "\x01" * 99), "text": piece.shown}
         assert len(json.dumps(param, ensure_ascii=False).encode()) <= PARAM_BYTES
-
-
-@given(TEXTS)
-def test_a_piece_that_is_not_the_last_leaves_no_fence_open(text: str) -> None:
-    for piece in list(cut(text, LIMIT))[:-1]:
-        assert fence_after(piece.shown, "") == ""
-
-
-def test_a_fence_is_closed_and_opened_again() -> None:
-    code = "x = 1\n" * 30
-    first, *others = cut(f"Look:\n```python\n{code}```\nThere.", LIMIT)
-    assert first.shown.startswith("Look:\n```python\n")
-    assert first.shown.endswith("x = 1\n```")
-    assert [piece.shown.startswith("```python\nx = 1\n") for piece in others] == [True] * len(others)
-    assert others[-1].shown.endswith("x = 1\n```\nThere.")
-
-
-def test_pieces_end_where_a_reader_would_end_them() -> None:
-    first, second = cut("one " * 20 + "\n\n" + "two " * 20, LIMIT)
-    assert (first.body.strip(), second.body.strip()) == (("one " * 20).strip(), ("two " * 20).strip())
-    assert [piece.body for piece in cut("a" * 60 + " " + "b" * 90, LIMIT)] == ["a" * 60 + " ", "b" * 90]
-
-
-def test_a_short_text_is_one_piece() -> None:
-    assert [piece.shown for piece in cut("hello", LIMIT)] == ["hello"]
-    assert list(cut("", LIMIT)) == []
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 
 import attrs
 
+from ...bots.cards.card import Manner
+from ...bots.cards.deck import Cards
 from ...bots.gate.gate import Gate
 from ...bots.manners import Manners
 from ...config import Overlap
@@ -23,7 +25,9 @@ from ...wire.protocol import Delivery
 from .api.api import DingTalkApi, api_for
 from .callbacks.callbacks import Callbacks
 from .cards.busy import BusyCards
-from .cards.deck import Cards
+from .cards.by_id import CardsById
+from .cards.calls import CardCalls
+from .cards.face import SCOPE, DingTalkCards
 from .checking import AccountCheck
 from .config import DingTalk
 from .extract import Extracted
@@ -38,7 +42,7 @@ from .robot import Robot
 from .sending import Courier
 from .sessions import Sessions
 from .standing import Standing
-from .targets import Target, address, answer_to
+from .targets import address, answer_to
 from .thinking import Thinking
 from .tokens import AccessToken, OldAccessToken
 
@@ -125,7 +129,7 @@ class DingTalkPlatform(Platform):
         return self._courier.parts(reply)
 
     def show(self, key: str, target: str, text: Callable[[], str]) -> AbstractAsyncContextManager[Callable[[], None]]:
-        return self._cards.show(key, Target.load(target), text)
+        return self._cards.show(key, target, text)
 
     async def finish(self, outgoing: Outgoing) -> Reply | None:
         return await self._cards.finish(outgoing)
@@ -172,10 +176,14 @@ async def open_dingtalk(config: DingTalk, services: Services) -> AsyncIterator[P
         uploads = Uploads(config, attrs.evolve(rest, http=upload_http), services.environment.disk)
         gate = Gate(config, config.labels, services, OwnMessages(config.labels).have)
         thinking = Thinking(config, rest, nursery)
-        cards = Cards(config, rest, services.store, nursery, thinking.unneeded)
+        card_calls = CardCalls(config, rest)
+        manner = Manner(interval=config.card_update_interval, most_updates=config.card_max_updates)
+        of_dingtalk = DingTalkCards(config, card_calls)
+        cards = Cards(of_dingtalk, manner, services.store, SCOPE, nursery, config.labels, thinking.unneeded)
         await cards.open()
+        by_id = CardsById(card_calls, of_dingtalk, manner)
         wall = services.environment.wall
-        api = api_for(config, rest, robot, downloads, uploads, gate.pairing, cards, wall)
+        api = api_for(config, rest, robot, downloads, uploads, gate.pairing, by_id, wall)
         courier = Courier(config, rest, http, Sessions(config), wall, robot, uploads)
         login = Login(config, http, network, standing)
         callbacks = Callbacks(config, cards.owner)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Final
 
-import attrs
-
-from ...bots.fences import fence_after, marks_of
+from ...bots import cutting
+from ...bots.cutting import Piece
+from ...bots.fences import fence_after
 
 TITLE: Final = 20
 """Characters of a title made from the text: what a notification shows."""
@@ -20,25 +19,11 @@ NO_TITLE: Final = "通知"
 PARAM_BYTES: Final = 15_000
 """Bytes of ``msgParam``, as documented for groups."""
 
-_ROOM: Final = PARAM_BYTES - 1000
+ROOM: Final = PARAM_BYTES - 1000
 """What is left of them for the text: a title, the names of the fields and a fence take less than the rest."""
 
 # Each alternative stops at the next of its own signs, so that no text is read twice.
 _MARKDOWN = re.compile(r"\n|^(#{1,6}|[-*+]|>|\d+\.)\s|\*\*[^*]+\*\*|`[^`]+`|~~[^~]+~~|\[[^\[\]]*\]\([^()\s]*\)")
-_LONGEST_CLOSING: Final = 21
-
-
-@attrs.frozen
-class Piece:
-    """A part of a text. ``opening`` and ``closing`` are a code fence that the cut went through."""
-
-    body: str
-    opening: str = ""
-    closing: str = ""
-
-    @property
-    def shown(self) -> str:
-        return f"{self.opening}{self.body}{self.closing}"
 
 
 def is_markdown(text: str) -> bool:
@@ -70,48 +55,8 @@ def with_loose_tables(text: str) -> str:
 
 
 def cut(text: str, limit: int) -> Iterator[Piece]:
-    """Pieces of at most ``limit`` characters and of what ``msgParam`` can hold, whose bodies are the text.
-
-    They end at an empty line, a line's end or a blank where one is in reach, and a code fence that is cut is closed
-    and opened again. ``limit`` is 100 or more.
-    """
-    fence = ""
-    while text:
-        opening = f"{fence}\n" if fence else ""
-        piece = _whole(text, opening, limit)
-        if piece is None:
-            body = text[: _end(text, opening, limit)]
-            fence = fence_after(body, fence)
-            piece = Piece(body, opening, _closing(body, fence))
-        yield piece
-        text = text[len(piece.body) :]
-
-
-def _whole(text: str, opening: str, limit: int) -> Piece | None:
-    """All that is left, if it can be sent at a time."""
-    fits = len(opening) + len(text) <= limit and _size(text) <= _ROOM
-    return Piece(text, opening) if fits else None
-
-
-def _end(text: str, opening: str, limit: int) -> int:
-    """Where the next piece ends: at the best place in the second half of what can be sent."""
-    most = limit - len(opening) - _LONGEST_CLOSING
-    while _size(text[:most]) > _ROOM:
-        most = most * 9 // 10
-    for sign in ("\n\n", "\n", " "):
-        place = text.rfind(sign, most // 2, most)
-        if place >= 0:
-            return place + len(sign)
-    return most
-
-
-def _closing(body: str, fence: str) -> str:
-    return "" if not fence else marks_of(fence) if body.endswith("\n") else f"\n{marks_of(fence)}"
-
-
-def _size(text: str) -> int:
-    """Bytes of the text as a JSON string."""
-    return len(json.dumps(text, ensure_ascii=False).encode())
+    """Pieces of at most ``limit`` characters and of what ``msgParam`` can hold: see :mod:`trio_bridge.bots.cutting`."""
+    return cutting.cut(text, limit, ROOM)
 
 
 def _is_row(line: str) -> bool:

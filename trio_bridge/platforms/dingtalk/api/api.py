@@ -15,7 +15,7 @@ from ....engine.ratelimit import TokenBucket
 from ....engine.store import NOTHING
 from ....errors import RequestFailed
 from ....messages import Attachment, PathLike, Reply
-from ..cards.deck import Cards
+from ..cards.by_id import CardsById
 from ..config import DingTalk
 from ..kinds import Kind
 from ..media.downloads import Downloads
@@ -51,7 +51,7 @@ class DingTalkApi:
     _health: Health
     _downloads: Downloads
     _uploads: Uploads
-    _cards: Cards
+    _cards: CardsById
 
     # Messages
 
@@ -164,7 +164,7 @@ class DingTalkApi:
 
         Raises what :meth:`update_card` does.
         """
-        await self._cards.finish_card(card, text)
+        await self._cards.finish(card, text)
 
     # The account itself
 
@@ -191,7 +191,7 @@ def api_for(
     downloads: Downloads,
     uploads: Uploads,
     pairing: Pairing,
-    cards: Cards,
+    cards: CardsById,
     wall: Callable[[], float],
 ) -> DingTalkApi:
     """The calls of one account."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 
+from ....bots.cards.deck import Cards
 from ....bots.gate.gate import Gate
 from ....engine.keys import first_reply
 from ....messages import Message
 from ....wire.protocol import Delivery
 from ..config import DingTalk
 from ..targets import answer_to
-from .deck import Cards
 
 
 class BusyCards:
@@ -36,7 +36,7 @@ class BusyCards:
         if message is not None and self._gate.surely_admits(message):
             key = first_reply(delivery.key)
             text = self._texts[zlib.crc32(key.encode()) % len(self._texts)]
-            self._cards.announce(key, answer_to(message.raw), text.replace("{ahead}", str(ahead)))
+            self._cards.announce(key, answer_to(message.raw).dump(), text.replace("{ahead}", str(ahead)))
             self._told = {lane: told for lane, told in self._told.items() if self._cards.is_announced(told)}
             self._told[delivery.lane] = key
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import attrs
 
-from ....engine.store import AccountStore
-
-SCOPE = "dingtalk:cards"
+from ...engine.store import AccountStore
+from ...errors import StoreUnavailable
 
 
 @attrs.frozen
@@ -18,9 +17,9 @@ class Record:
     """One card. It is kept before the card is made: what may exist is known."""
 
     id: str
-    """Our own id of it, ``outTrackId`` to DingTalk."""
+    """The id of the card: our own where we choose it; else empty until it is made, and kept before anybody sees it."""
     asked_by: str = ""
-    """The staff id of whoever asked the question that it answers."""
+    """Whoever asked the question that it answers."""
     announced: bool = False
     """It was made before there was a reply: that will come when its message is handled."""
     delivered: bool = False
@@ -30,26 +29,31 @@ class Record:
     ended: bool = False
     shown: int = 0
     """How many characters of the reply it holds for good. The rest goes as messages."""
-
-
-def card_id(client_id: str, account: str, key: str) -> str:
-    """The id of the card for a reply: the same in every life of the account, and nobody else's."""
-    name = "\0".join((client_id, account, key))
-    return f"card_{hashlib.sha256(name.encode()).hexdigest()[:40]}"
+    message: str = ""
+    """The platform's id of the message that shows it, where there is one."""
+    life: int = 0
+    """How many lives of the account took it up: each numbers its changes higher than those before."""
+    begun_at: float = 0.0
+    """When it was made, by the clock on the wall."""
 
 
 class Records:
     """The cards of one account that are not through, by the key of their reply."""
 
-    def __init__(self, store: AccountStore) -> None:
+    def __init__(self, store: AccountStore, scope: str) -> None:
         self._store = store
+        self._scope = scope
         self._records: dict[str, Record] = {}
 
     async def open(self) -> None:
-        """Read what an earlier life left."""
-        for key, kept in (await self._store.load(SCOPE)).items():
+        """Take up what an earlier life left, and keep that it was taken up, if the store will have it."""
+        for key, kept in (await self._store.load(self._scope)).items():
             if (record := _read(kept)) is not None:
-                self._records[key] = record
+                self._records[key] = attrs.evolve(record, life=record.life + 1)
+        with suppress(StoreUnavailable):  # What is known is enough to go on.
+            if self._records:
+                changes = {key: attrs.asdict(record) for key, record in self._records.items()}
+                await self._store.save(self._scope, changes)
 
     def get(self, key: str) -> Record | None:
         return self._records.get(key)
@@ -63,13 +67,13 @@ class Records:
         Raises:
           StoreUnavailable: it could not be kept; what was known before is known still.
         """
-        await self._store.save(SCOPE, {key: attrs.asdict(record)})
+        await self._store.save(self._scope, {key: attrs.asdict(record)})
         self._records[key] = record
 
     async def forget(self, key: str) -> None:
         """Its reply is through."""
         if key in self._records:
-            await self._store.save(SCOPE, {key: None})
+            await self._store.save(self._scope, {key: None})
             del self._records[key]
 
 

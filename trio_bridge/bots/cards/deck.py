@@ -1,4 +1,4 @@
-"""All cards of an account: which reply has one, which grow, and which an earlier life left behind."""
+"""All cards of an account: which reply has one, and which grow."""
 
 from __future__ import annotations
 
@@ -11,35 +11,23 @@ from typing import Any, Final
 import attrs
 import trio
 
-from ....engine.bell import Bell
-from ....engine.keys import message_of
-from ....engine.outbox import ERROR_MARK
-from ....engine.platform import Outgoing, nobody_watches
-from ....engine.store import AccountStore
-from ....errors import BridgeError, StoreUnavailable
-from ....messages import Reply
-from ..codes import Category
-from ..config import DingTalk
-from ..failures import describe, failure
-from ..media.markers import MARKERS
-from ..rest import Rest
-from ..targets import Target
-from .calls import CardCalls
-from .card import NO_TEXT, Card, Manner, Rejected, Stage, divided
-from .look import while_growing
-from .record import Record, Records, card_id
-from .values import card_values
+from ...engine.bell import Bell
+from ...engine.keys import message_of
+from ...engine.outbox import ERROR_MARK
+from ...engine.platform import Outgoing, nobody_watches
+from ...engine.store import AccountStore
+from ...errors import StoreUnavailable
+from ...messages import Reply
+from ..cutting import divided
+from .card import Card, Manner, Stage
+from .left import Leftovers
+from .record import Record, Records
+from .seam import USELESS, PlatformCards, Rejected
 
 PAUSE_LIMIT: Final = 0.8
 """Seconds to tell people that an account was stopped in the middle of their answers. After one it must be gone."""
 OFF: Final = 600.0
-"""Seconds without cards after DingTalk said that the app can't have any."""
-USELESS: Final = frozenset[Category]({"permission", "quota", "permanent_auth"})
-"""Why the next card would not come to be either. Of one that was never made also a request that is not understood."""
-SWEEPS: Final = 5
-"""Tries to end what an earlier life left behind."""
-WAITING: Final = frozenset[str]({"open", "pending", "sending", "unknown"})
-"""States of a reply that may still come to its end in its card."""
+"""Seconds without cards after the platform said that the app can't have any."""
 MOST_GROWN: Final = 100_000
 """Characters of an answer that are shown while it grows. No card takes as many, and to look through more at each
 update would hold everybody up."""
@@ -50,39 +38,43 @@ logger = logging.getLogger(__name__)
 
 
 class Cards:
-    """The cards of one account. Their tasks live in ``nursery``; ``on_card`` learns of each reply that grows in one."""
+    """The cards of one account. Their tasks live in ``nursery``; ``on_card`` learns of each reply that grows in one.
+
+    ``scope`` is where the store keeps what is known of them, ``labels`` say in logs whose they are.
+    """
 
     def __init__(
         self,
-        config: DingTalk,
-        rest: Rest,
+        platform_cards: PlatformCards,
+        manner: Manner,
         store: AccountStore,
+        scope: str,
         nursery: trio.Nursery,
+        labels: Mapping[str, Any],
         on_card: Callable[[str], None] = lambda key: None,
     ) -> None:
-        self._config = config
-        self._calls = CardCalls(config, rest)
-        self._manner = Manner(interval=config.card_update_interval, most_updates=config.card_max_updates)
-        self._store = store
-        self._records = Records(store)
+        self._platform_cards = platform_cards
+        self._manner = manner
+        self._records = Records(store, scope)
         self._nursery = nursery
+        self._labels = labels
         self._on_card = on_card
         self._cards: dict[str, Card] = {}
         self._owners: OrderedDict[str, str] = OrderedDict()
         self._off_until = float("-inf")
-        self._sweeping = trio.Lock()
+        self._left = Leftovers(platform_cards, manner, self._records, store, nursery, labels)
 
     async def open(self) -> None:
         """Take up what an earlier life left; cards whose reply is gone are brought to their end meanwhile."""
         await self._records.open()
         for _, record in (left := self._records.items()):
             self._remember(record)
-        self._start_sweep([key for key, _ in left])
+        self._left.sweep([key for key, _ in left])
 
     def given_up(self, messages: Collection[str]) -> None:
         """Nobody will answer these messages: cards that were shown for their answers are ended."""
         left = [key for key, _ in self._records.items() if message_of(key) in messages]
-        self._start_sweep(left, promised=False)
+        self._left.sweep(left, promised=False)
 
     async def pause(self) -> None:
         """The account stops: a card that looks busy says that it was interrupted. Nobody knows when it will go on."""
@@ -92,30 +84,30 @@ class Cards:
                     nursery.start_soon(card.pause, ERROR_MARK)
 
     def owner(self, card: str) -> str:
-        """The staff id of whoever asked what a card answers; empty where that is not known."""
+        """Whoever asked what a card answers, by the id of the card or of its message; empty where nobody knows."""
         return self._owners.get(card, "")
 
     # Replies.
 
     @asynccontextmanager
-    async def show(self, key: str, target: Target, text: Callable[[], str]) -> AsyncGenerator[Callable[[], None]]:
+    async def show(self, key: str, target: str, text: Callable[[], str]) -> AsyncGenerator[Callable[[], None]]:
         """Show a reply in a card while it is written: see :meth:`~trio_bridge.engine.platform.Platform.show`."""
         card = self._card_for(key, target)
         if card is None:
             yield nobody_watches
             return
         grown, over = Bell(), trio.Event()
-        self._nursery.start_soon(self._grow, key, card, text, grown, over, name=f"{self._config.name}/card {key}")
+        self._nursery.start_soon(self._grow, key, card, text, grown, over, name=self._task_of(key))
         try:
             yield grown.ring
         finally:
             over.set()
             grown.ring()
 
-    def announce(self, key: str, target: Target, text: str) -> None:
+    def announce(self, key: str, target: str, text: str) -> None:
         """Show a card for a reply that will come later."""
         if key not in self._cards and (card := self._card_for(key, target)) is not None and card.stage == "new":
-            self._nursery.start_soon(self._make, key, card, text, name=f"{self._config.name}/card {key}")
+            self._nursery.start_soon(self._make, key, card, text, name=self._task_of(key))
 
     def is_announced(self, key: str) -> bool:
         """Somebody was promised this reply."""
@@ -128,18 +120,17 @@ class Cards:
         record, card = self._records.get(key), self._cards.get(key)
         if record is None and card is None:
             return reply  # Nearly always: its files are looked for where it is cut into parts.
-        text, named = MARKERS.apart(reply.text, sendable=bool(self._config.media_roots))
-        whole = attrs.evolve(reply, text=text, attachments=(*named, *reply.attachments))
+        whole = self._platform_cards.apart(reply)
         if record is not None and (record.ended or record.shown):
             return _rest(whole, record.shown)
         if record is not None and record.stuck:
             return reply
         if card is None:
-            card = self._card_for(key, Target.load(outgoing.target))
+            card = self._card_for(key, outgoing.target)
             assert card is not None  # There is a record of it.
             await self._make(key, card)
         try:
-            taken = await card.end(text, failed=outgoing.failed)
+            taken = await card.end(whole.text, failed=outgoing.failed)
         except Rejected:
             await card.reject()
             raise
@@ -153,7 +144,11 @@ class Cards:
         if not ended:
             self._note_trouble(card)
         if rest is not None or not ended:
-            await self._records.put(key, Record(card.id, delivered=True, stuck=not ended, ended=ended, shown=taken))
+            known = card.face.noted(self._records.get(key) or Record(card.face.id))
+            await self._records.put(
+                key,
+                attrs.evolve(known, announced=False, delivered=True, stuck=not ended, ended=ended, shown=taken),
+            )
         return rest
 
     def is_repeatable(self, key: str) -> bool:
@@ -173,37 +168,16 @@ class Cards:
             else:
                 await self._records.put(key, attrs.evolve(record, stuck=True))
                 if card is None or card.trouble is None:
-                    self._start_sweep([key])
+                    self._left.sweep([key])
         except StoreUnavailable as error:
-            logger.warning("a card could not be forgotten", extra={**self._config.labels, "cause": str(error)})
-
-    # Any card, by its id.
-
-    async def update(self, card: str, data: Mapping[str, Any], private: Mapping[str, Mapping[str, Any]]) -> None:
-        """Change values of a card.
-
-        Raises:
-          RequestFailed, RateLimited, NotSent, AccountRefused: it was not changed.
-        """
-        values = {user: card_values(each) for user, each in private.items()}
-        outcome = await self._calls.update(card, card_values(data), values)
-        if outcome.category != "ok":
-            raise failure(outcome)
-
-    async def finish_card(self, card: str, text: str) -> None:
-        """End a card with a text.
-
-        Raises:
-          RequestFailed, RateLimited, NotSent, AccountRefused: it was not ended.
-        """
-        ended = Card(card, Target(kind="user", id=""), self._calls, self._manner, "shown")
-        if await ended.end(text, failed=False) is None:
-            assert ended.trouble is not None
-            raise failure(ended.trouble)
+            logger.warning("a card could not be forgotten", extra={**self._labels, "cause": str(error)})
 
     # Inside.
 
-    def _card_for(self, key: str, target: Target) -> Card | None:
+    def _task_of(self, key: str) -> str:
+        return f"{self._labels['account']}/card {key}"
+
+    def _card_for(self, key: str, target: str) -> Card | None:
         """The card of a reply; ``None`` if it is to have none."""
         if (card := self._cards.get(key)) is not None:
             return card
@@ -211,20 +185,19 @@ class Cards:
         if record is None and not self._wants_card(target):
             return None
         stage: Stage = "new" if record is None or not record.delivered else "shown"
-        name = card_id(self._config.client_id, self._config.name, key)
-        card = self._cards[key] = Card(name, target, self._calls, self._manner, stage)
+        face = self._platform_cards.card(key, target, record)
+        card = self._cards[key] = Card(face, self._platform_cards, self._manner, stage)
         return card
 
-    def _wants_card(self, target: Target) -> bool:
-        wanted = self._config.reply_mode_in(target.kind, target.id) == "card"
-        return wanted and bool(target.id) and trio.current_time() >= self._off_until
+    def _wants_card(self, target: str) -> bool:
+        return trio.current_time() >= self._off_until and self._platform_cards.wants_card(target)
 
     async def _grow(self, key: str, card: Card, text: Callable[[], str], grown: Bell, over: trio.Event) -> None:
         await self._make(key, card)
         if card.stage == "absent":
             return
         self._on_card(key)
-        await card.grow(lambda: while_growing(MARKERS.shown(text()[:MOST_GROWN])), grown, over)
+        await card.grow(lambda: self._platform_cards.while_growing(text()[:MOST_GROWN]), grown, over)
         if card.trouble is not None:
             self._note_trouble(card)
 
@@ -233,16 +206,24 @@ class Cards:
         if card.stage != "new":
             return
         earlier = self._records.get(key)
-        record = earlier or Record(card.id, asked_by=card.asker, announced=bool(text))
+        record = earlier or Record(card.face.id, asked_by=card.face.asker, announced=bool(text))
+
+        async def keep() -> None:
+            nonlocal record
+            if (known := card.face.noted(record)) != record:
+                await self._records.put(key, known)
+                record = known
+
         try:
             if earlier is None:
                 await self._records.put(key, record)
         except StoreUnavailable as error:
-            logger.warning("no card: the store is away", extra={**self._config.labels, "cause": str(error)})
+            logger.warning("no card: the store is away", extra={**self._labels, "cause": str(error)})
             card.give_up()
             return
         try:
-            if await card.make(text):
+            if await card.make(text, keep):
+                record = card.face.noted(record)
                 self._remember(record)
                 await self._records.put(key, attrs.evolve(record, delivered=True))
             else:
@@ -250,15 +231,15 @@ class Cards:
                 if earlier is None:  # Else an earlier life may have made it.
                     await self._records.forget(key)
         except StoreUnavailable as error:  # What is known is enough: that there may be a card.
-            fields = {**self._config.labels, "card": card.id, "cause": str(error)}
+            fields = {**self._labels, "card": card.face.id, "cause": str(error)}
             logger.warning("a card could not be noted: the store is away", extra=fields)
 
     def _note_trouble(self, card: Card) -> None:
-        outcome = card.trouble
-        if outcome is None:
+        result = card.trouble
+        if result is None:
             return
-        fields = {**self._config.labels, "card": card.id, "cause": describe(outcome)}
-        useless = outcome.category in USELESS or (outcome.category == "bad_request" and card.stage == "absent")
+        fields = {**self._labels, "card": card.face.id, "cause": result.words}
+        useless = result.verdict in USELESS or (result.verdict == "not_understood" and card.stage == "absent")
         if useless and trio.current_time() >= self._off_until:
             self._off_until = trio.current_time() + OFF
             logger.warning("no cards for now, see the cause: answers go as messages", extra={**fields, "again_in": OFF})
@@ -266,50 +247,10 @@ class Cards:
             logger.info("an answer leaves its card, and goes as a message if it must", extra=fields)
 
     def _remember(self, record: Record) -> None:
-        self._owners[record.id] = record.asked_by
+        for name in filter(None, (record.id, record.message)):
+            self._owners[name] = record.asked_by
         while len(self._owners) > OWNERS:
             self._owners.popitem(last=False)
-
-    def _start_sweep(self, keys: list[str], *, promised: bool = True) -> None:
-        if keys:
-            self._nursery.start_soon(self._sweep, keys, promised, name=f"{self._config.name}/stuck cards")
-
-    async def _sweep(self, keys: list[str], promised: bool) -> None:
-        """End the cards whose replies are gone, or were announced and are not ``promised`` any more."""
-        for key in keys:
-            async with self._sweeping:  # two sweeps may know the same card
-                if (record := self._records.get(key)) is not None:
-                    await self._bring_to_end(key, record, promised)
-
-    async def _bring_to_end(self, key: str, record: Record, promised: bool) -> None:
-        try:
-            row = await self._store.outgoing_row(key)
-            coming = promised and record.announced if row is None else row.state in WAITING
-            if coming and not record.stuck:
-                return
-            gone = row is None or row.state == "dead"
-            text = ERROR_MARK if gone else NO_TEXT
-            if row is not None and record.shown:
-                text, _ = divided(MARKERS.apart(row.text, sendable=bool(self._config.media_roots))[0], record.shown)
-            if record.ended or not (record.stuck or gone) or await self._end_stuck(record, text):
-                await self._records.forget(key)
-        except BridgeError as error:
-            fields = {**self._config.labels, "card": record.id, "cause": str(error)}
-            logger.warning("a card whose reply is gone could not be ended", extra=fields)
-
-    async def _end_stuck(self, record: Record, text: str) -> bool:
-        """End it. False where DingTalk takes no such call now, and may at the next start."""
-        card = Card(record.id, Target(kind="user", id=""), self._calls, self._manner, "shown")
-        for trial in range(SWEEPS):
-            try:
-                await card.end(text, failed=text.endswith(ERROR_MARK))
-            except BridgeError:
-                if trial + 1 == SWEEPS:
-                    raise
-                await trio.sleep(2.0**trial)
-            else:
-                break
-        return card.trouble is None or card.trouble.category not in USELESS
 
 
 def _rest(reply: Reply, shown: int) -> Reply | None:

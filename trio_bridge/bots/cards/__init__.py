@@ -1,0 +1,1 @@
+"""Answers that grow in cards while they are written."""
