@@ -13,11 +13,12 @@ import pytest
 import trio
 
 from tests.platforms.dingtalk.cloud import BASE, Cloud, Desk, open_desk
+from trio_bridge.bots.media.receiving import AT_A_TIME
 from trio_bridge.errors import AccountRefused, ConnectionLost, NotSent, RequestFailed
 from trio_bridge.gateways.calls import Answer
 from trio_bridge.messages import Attachment
 from trio_bridge.platforms.dingtalk.gateway.files import DOWNLOAD, FILE
-from trio_bridge.platforms.dingtalk.media.downloads import AT_A_TIME, REDIRECTS
+from trio_bridge.platforms.dingtalk.media.downloads import REDIRECTS
 from trio_bridge.transport.memory import MemoryNetwork
 from trio_bridge.transport.proxied import ProxiedNetwork
 from trio_bridge.transport.server import serve_listener

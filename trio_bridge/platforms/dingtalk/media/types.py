@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 import attrs
 
-from ....bots.media.formats import ending_of, format_of
+from ....bots.media.formats import OGG, WEBP, ending_of, format_of
 from ....bots.media.markers import FileKind
 
 UploadType = Literal["image", "voice", "video", "file"]
@@ -24,6 +24,9 @@ LARGEST: Final[Mapping[UploadType, int]] = {
     "file": 20 * MEBIBYTE,
 }
 """Bytes that DingTalk takes of each kind, as documented."""
+
+UNKNOWN: Final = frozenset({OGG, WEBP})
+"""What DingTalk does not know."""
 
 _BY_ENDING: Final[Mapping[str, str]] = {
     "doc": "application/msword",
@@ -52,7 +55,7 @@ def upload_of(wanted: UploadType, name: str, head: bytes, size: int) -> Upload:
     an ending gets the one of its format.
     """
     found = format_of(head)
-    if found is None:
+    if found is None or found in UNKNOWN:
         return Upload("file", name, "application/octet-stream")
     if not ending_of(name):
         name = f"{name}.{found.endings[0]}"

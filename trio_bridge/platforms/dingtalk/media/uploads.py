@@ -15,9 +15,10 @@ from typing import Final
 import attrs
 import trio
 
+from ....bots.media.durations import seconds_of_wav
 from ....bots.media.ffmpeg import FFmpeg
 from ....bots.media.files import read_media
-from ....bots.media.formats import HEAD, ending_of, seconds_of_wav
+from ....bots.media.formats import HEAD, ending_of
 from ....bots.media.markers import FileKind, Named
 from ....engine.executors import Executor
 from ....errors import OutcomeUnknown, RateLimited, RequestFailed
