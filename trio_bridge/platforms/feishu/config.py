@@ -13,8 +13,9 @@ from ...config import Secret, blank_secrets, not_negative, positive
 from ...engine.platform import Platform, PlatformConfig, Services
 from ...errors import ConfigError
 from ...transport.urls import is_loopback
+from .settings.webhook import WebhookSettings
 
-Mode = Literal["websocket", "webhook"]
+Mode = Literal["websocket", "webhook", "both"]
 
 APP_ID: Final = "cli_"
 """How every app id begins."""
@@ -34,7 +35,7 @@ def _base_url(url: str) -> str:
 
 
 @attrs.frozen(kw_only=True)
-class Feishu(PlatformConfig):
+class Feishu(WebhookSettings, PlatformConfig):
     """A Feishu or Lark app with a bot, connected by its long connection or called by a webhook.
 
     One account for each app: of two connections, each would get some of the messages, by chance.
@@ -49,7 +50,8 @@ class Feishu(PlatformConfig):
     domain: str = attrs.field(default="https://open.feishu.cn", converter=_base_url)
     """Where Feishu is: ``https://open.larksuite.com`` for Lark."""
     mode: Mode = attrs.field(default="websocket", validator=attrs.validators.in_(get_args(Mode)))
-    """How messages come: over a connection of ours (``websocket``), or by calls to us (``webhook``)."""
+    """How messages come: over a connection of ours (``websocket``), by calls to us (``webhook``), or ``both``: while
+    one takes the place of the other, or where events and presses on cards come by different ways."""
     http_timeout: float = attrs.field(default=30.0, validator=positive)
     """For one call of the API as a whole."""
     connect_timeout: float = attrs.field(default=15.0, validator=positive)
@@ -79,6 +81,11 @@ class Feishu(PlatformConfig):
         if problems:
             raise ConfigError(*problems)
 
+    @property
+    def is_called(self) -> bool:
+        """Whether Feishu calls us for the account."""
+        return self.mode != "websocket"
+
     def open_platform(self, services: Services) -> AbstractAsyncContextManager[Platform]:
         from .platform import open_feishu  # a configuration alone loads no network code
 
@@ -97,6 +104,7 @@ class Feishu(PlatformConfig):
         yield from blank_secrets(app_secret=self.app_secret)
         if not _is_base_url(self.domain):
             yield "domain: expected https://HOST, such as https://open.feishu.cn"
+        yield from self._webhook_problems(called=self.is_called)
 
 
 def _is_base_url(url: str) -> bool:
