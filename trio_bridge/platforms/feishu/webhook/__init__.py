@@ -1,0 +1,1 @@
+"""Being called by Feishu: who may call, what is understood, what is answered."""

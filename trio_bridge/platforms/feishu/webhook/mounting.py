@@ -1,0 +1,40 @@
+"""The webhook of an account in somebody's own application."""
+
+from __future__ import annotations
+
+from ....engine.account import Account
+from ....errors import AccountStopped, ConfigError
+from ....transport.asgi import Application, Receive, Scope, Send
+from ..config import Feishu
+from .app import RESTING
+from .http import Answer, respond
+
+
+def webhook(account: Account) -> Application:
+    """An ASGI application that hears what Feishu calls the account for, to be mounted in another one.
+
+    It may be made before the account runs, and outlives its restarts. While the account does not run, calls are
+    answered with 503. Whatever serves the application has to do so on Trio, in the program that runs the account.
+
+    Raises:
+      ConfigError: the account is none of Feishu's, or its ``mode`` says that nobody calls.
+    """
+    config = account.config
+    if not isinstance(config, Feishu):
+        raise ConfigError(f"account {account.name}: expected one of Feishu's")
+    if not config.is_called:
+        raise ConfigError(f'account {account.name}: mode: expected "webhook" or "both", or nobody calls')
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            application: Application = account.api.webhook
+        except AccountStopped:
+            await respond(scope, receive, send, _resting)
+        else:
+            await application(scope, receive, send)
+
+    return call
+
+
+async def _resting(scope: Scope, receive: Receive) -> Answer:
+    return RESTING
