@@ -269,6 +269,20 @@ async def test_frames_right_behind_the_request_are_kept(transport: Transport, au
     assert got == ["hi"]
 
 
+async def test_messages_can_leave_in_one_write_with_the_answer_to_an_upgrade(transport: Transport) -> None:
+    async def accept(request: HttpRequest) -> AcceptWebsocket:
+        return AcceptWebsocket(lambda websocket: trio.sleep_forever(), transport=transport, early=["hi", b"\x00"])
+
+    near, far = stream_pair(10**6)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(serve_stream, far, accept)
+        await near.send_all(UPGRADE + KEY + b"\r\n")
+        answer = bytes(await near.receive_some())
+        nursery.cancel_scope.cancel()
+    assert answer.startswith(b"HTTP/1.1 101 Switching Protocols\r\n")
+    assert answer.endswith(b"\r\n\r\n\x81\x02hi\x82\x01\x00")
+
+
 async def test_a_handler_can_refuse_an_upgrade_in_its_own_words(network: MemoryNetwork) -> None:
     async def handler(request: HttpRequest) -> HttpResponse:
         return HttpResponse(400, [("Handshake-Status", "514")], b"no")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 import attrs
@@ -10,6 +10,7 @@ import trio
 from websockets.extensions import Extension
 from websockets.typing import Subprotocol
 
+from ..wire.protocol import Frame
 from .server_websocket import ServerWebsocket
 
 
@@ -24,6 +25,8 @@ class Agreement:
     subprotocol: Subprotocol | None
     max_size: int
     close_grace: float
+    early: Sequence[Frame]
+    """Messages that leave in one write with the response."""
 
 
 Acceptance = Callable[[trio.abc.Stream, Agreement, bytes], AbstractAsyncContextManager[ServerWebsocket]]

@@ -40,10 +40,15 @@ async def accept_with_core(
     stream: trio.abc.Stream, agreed: Agreement, left_over: bytes
 ) -> AsyncIterator[ServerWebsocket]:
     """An open WebSocket, after our answer to a request. ``left_over``: what came behind it."""
-    await stream.send_all(agreed.response)
     # The one who agreed expects to read the request from the wire itself, so another core takes over.
     core = Protocol(Side.SERVER, state=State.OPEN, max_size=agreed.max_size, logger=quiet)
     core.extensions, core.subprotocol = agreed.extensions, agreed.subprotocol
+    for message in agreed.early:
+        if isinstance(message, str):
+            core.send_text(message.encode())
+        else:
+            core.send_binary(message)
+    await stream.send_all(agreed.response + b"".join(core.data_to_send()))
     if left_over:
         core.receive_data(left_over)
     yield CoreServerWebsocket(stream, core, close_grace=agreed.close_grace)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import trio
@@ -25,8 +25,10 @@ READ_AHEAD = 0
 class TrioServerWebsocket(TrioWebsocket, ServerWebsocket):
     """Misbehaves with frames that it writes itself, between those of trio-websocket."""
 
-    async def answer(self) -> None:
-        """Tell the client that it is connected. From then on it is owed a close frame."""
+    async def answer(self, early: Sequence[Frame]) -> None:
+        """Tell the client that it is connected, and these messages. From then on it is owed a close frame."""
+        for message in early:
+            await self._connection.send_message(message)
         await self._paced.flush()
 
     async def send_fragmented(self, message: Frame, size: int) -> None:
@@ -78,7 +80,7 @@ async def accept_with_trio_websocket(
         close_grace=agreed.close_grace,
     )
     async with living(websocket, accept):
-        await websocket.answer()
+        await websocket.answer(agreed.early)
         yield websocket
 
 

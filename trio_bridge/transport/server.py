@@ -24,6 +24,7 @@ from websockets.typing import Subprotocol
 
 from ..config import Transport
 from ..errors import ConnectionLost
+from ..wire.protocol import Frame
 from ._agreement import Acceptance, Agreement
 from ._closing import CLOSE_GRACE
 from ._core_server import accept_with_core
@@ -73,6 +74,8 @@ class AcceptWebsocket:
     compression: bool = attrs.field(default=False, kw_only=True)
     close_grace: float = attrs.field(default=CLOSE_GRACE, kw_only=True)
     transport: Transport = attrs.field(default="websockets", kw_only=True)
+    early: Sequence[Frame] = attrs.field(default=(), kw_only=True, repr=False)
+    """Messages that are written together with the answer to the upgrade: a client may read all of it at once."""
 
     def __attrs_post_init__(self) -> None:
         if self.compression and self.transport == "trio-websocket":
@@ -160,6 +163,7 @@ def negotiate(request: HttpRequest, accept: AcceptWebsocket) -> Agreement | Http
         subprotocol=negotiator.subprotocol,
         max_size=accept.max_size,
         close_grace=accept.close_grace,
+        early=accept.early,
     )
 
 
