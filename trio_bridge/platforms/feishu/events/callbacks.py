@@ -1,0 +1,55 @@
+"""Who is called for what is no message: presses on cards, previews of links, events by their types."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from ....wire.jsontext import parse
+from ....wire.protocol import Delivery
+from ..settings.callbacks import CallbackSettings
+from .card_action import CardHandler, card_reply, read_card_action
+from .event import EventHandler
+from .happened import read_event
+from .preview import PreviewHandler, preview_reply, read_preview_request
+from .topics import CARD_ACTION, MESSAGES, URL_PREVIEW
+
+
+class Callbacks:
+    """The handlers of one account, by the types of events."""
+
+    def __init__(self, settings: CallbackSettings) -> None:
+        self._by_type: dict[str, Callable[[str], Awaitable[Any]]] = {
+            kind: partial(_tell, handler) for kind, handler in settings.events.items()
+        }
+        if settings.on_card_action is not None:
+            self._by_type[CARD_ACTION] = partial(_press, settings.on_card_action)
+        if settings.on_url_preview is not None:
+            self._by_type[URL_PREVIEW] = partial(_preview, settings.on_url_preview)
+        self._others = None if settings.on_event is None else partial(_tell, settings.on_event)
+
+    def of(self, delivery: Delivery) -> Callable[[], Awaitable[Any]] | None:
+        """What to call for a delivery; ``None`` where it is a message, or nobody wants it.
+
+        What a press or a preview is answered with is the JSON text that the call returns.
+        """
+        if delivery.topic in MESSAGES:
+            return None
+        handle = self._by_type.get(delivery.topic, self._others)
+        return None if handle is None else partial(handle, delivery.data)
+
+
+# The replies are written here: what can't be written is the handler's failure, and not that of the connection.
+
+
+async def _press(handler: CardHandler, data: str) -> str:
+    return card_reply(await handler(read_card_action(parse(data))))
+
+
+async def _preview(handler: PreviewHandler, data: str) -> str:
+    return preview_reply(await handler(read_preview_request(parse(data))))
+
+
+async def _tell(handler: EventHandler, data: str) -> None:
+    await handler(read_event(data))

@@ -1,0 +1,32 @@
+"""Somebody, by the ids that Feishu has for people and bots."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from ....wire.jsontext import word
+
+
+@attrs.frozen
+class Person:
+    """Somebody, by up to three ids. Each is empty where Feishu does not tell it."""
+
+    open_id: str = ""
+    """``ou_…``: means the same person to this app only. Another app has another one."""
+    union_id: str = ""
+    """``on_…``: the same in all apps of one developer."""
+    user_id: str = ""
+    """The id inside the company; Feishu tells it to apps that have a permission for it."""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Those that there are, the open id first."""
+        return tuple(known for known in (self.open_id, self.union_id, self.user_id) if known)
+
+
+def read_person(ids: Mapping[str, Any]) -> Person:
+    """Whom an object with ids names. Raises nothing."""
+    return Person(word(ids.get("open_id")), word(ids.get("union_id")), word(ids.get("user_id")))
