@@ -13,6 +13,7 @@ from ...config import Secret, blank_secrets, not_negative, positive
 from ...engine.platform import Platform, PlatformConfig, Services
 from ...errors import ConfigError
 from ...transport.urls import is_loopback
+from .settings.callbacks import CallbackSettings
 from .settings.webhook import WebhookSettings
 
 Mode = Literal["websocket", "webhook", "both"]
@@ -35,7 +36,7 @@ def _base_url(url: str) -> str:
 
 
 @attrs.frozen(kw_only=True)
-class Feishu(WebhookSettings, PlatformConfig):
+class Feishu(CallbackSettings, WebhookSettings, PlatformConfig):
     """A Feishu or Lark app with a bot, connected by its long connection or called by a webhook.
 
     One account for each app: of two connections, each would get some of the messages, by chance.
