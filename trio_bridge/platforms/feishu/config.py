@@ -14,6 +14,7 @@ from ...engine.platform import Platform, PlatformConfig, Services
 from ...errors import ConfigError
 from ...transport.urls import is_loopback
 from .settings.callbacks import CallbackSettings
+from .settings.sending import ReplyMode, SendingSettings
 from .settings.webhook import WebhookSettings
 
 Mode = Literal["websocket", "webhook", "both"]
@@ -36,7 +37,7 @@ def _base_url(url: str) -> str:
 
 
 @attrs.frozen(kw_only=True)
-class Feishu(CallbackSettings, WebhookSettings, PlatformConfig):
+class Feishu(CallbackSettings, SendingSettings, WebhookSettings, PlatformConfig):
     """A Feishu or Lark app with a bot, connected by its long connection or called by a webhook.
 
     One account for each app: of two connections, each would get some of the messages, by chance.
@@ -86,6 +87,10 @@ class Feishu(CallbackSettings, WebhookSettings, PlatformConfig):
     def is_called(self) -> bool:
         """Whether Feishu calls us for the account."""
         return self.mode != "websocket"
+
+    def reply_mode_in(self, chat: str, *, group: bool) -> ReplyMode:
+        """How answers look in a conversation: as its group says, or all groups, or the account."""
+        return (group and self.group_reply_mode) or self.reply_mode
 
     def open_platform(self, services: Services) -> AbstractAsyncContextManager[Platform]:
         from .platform import open_feishu  # a configuration alone loads no network code
