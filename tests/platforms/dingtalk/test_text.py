@@ -8,13 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_bridge.platforms.dingtalk.text import (
-    PARAM_BYTES,
-    cut,
-    is_markdown,
-    title_of,
-    with_loose_tables,
-)
+from trio_bridge.platforms.dingtalk.text import PARAM_BYTES, cut, title_of, with_loose_tables
 
 WORDS = st.sampled_from(["word", "一", "🎉", "\x00", '"', "\n", "\n\n", " ", "```", "```py", "~~~~", "`", "|", "-"])
 TEXTS = st.lists(WORDS | st.text(max_size=20), max_size=200).map("".join)
@@ -25,26 +19,6 @@ def test_no_piece_has_more_bytes_than_a_message_holds(text: str, sign: str) -> N
     for piece in cut(text + sign * 20_000, 100_000):
         param = {"title": title_of(piece.shown, "\x01" * 99), "text": piece.shown}
         assert len(json.dumps(param, ensure_ascii=False).encode()) <= PARAM_BYTES
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("plain words, 3 * 4 and snake_case", False),
-        ("C# and [brackets]", False),
-        ("two\nlines", True),
-        ("# heading", True),
-        ("- item", True),
-        ("1. item", True),
-        ("> quoted", True),
-        ("this is **bold**", True),
-        ("run `ls`", True),
-        ("a [link](https://example.invalid/)", True),
-        ("~~gone~~", True),
-    ],
-)
-def test_markdown_is_recognised(text: str, expected: bool) -> None:
-    assert is_markdown(text) is expected
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -21,14 +20,6 @@ PARAM_BYTES: Final = 15_000
 
 ROOM: Final = PARAM_BYTES - 1000
 """What is left of them for the text: a title, the names of the fields and a fence take less than the rest."""
-
-# Each alternative stops at the next of its own signs, so that no text is read twice.
-_MARKDOWN = re.compile(r"\n|^(#{1,6}|[-*+]|>|\d+\.)\s|\*\*[^*]+\*\*|`[^`]+`|~~[^~]+~~|\[[^\[\]]*\]\([^()\s]*\)")
-
-
-def is_markdown(text: str) -> bool:
-    """Whether the text has a line break, or looks like markdown."""
-    return _MARKDOWN.search(text) is not None
 
 
 def title_of(text: str, given: str = "") -> str:

@@ -7,13 +7,14 @@ from typing import Any
 
 import attrs
 
+from ...bots.markdown import is_markdown
 from ...errors import RequestFailed
 from ...messages import Reply
 from ...wire.jsontext import encodable
 from .config import DingTalk
 from .kinds import Kind, Markdown, Text
 from .settings.groups import ReplyMode
-from .text import cut, is_markdown, title_of, with_loose_tables
+from .text import cut, title_of, with_loose_tables
 
 
 @attrs.frozen
