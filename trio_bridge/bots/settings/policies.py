@@ -74,6 +74,15 @@ class PolicySettings:
     system_prompt: str = attrs.field(default="", repr=False)
     """Handed to whoever answers, with every message: agents that ask a language model tell it that."""
 
+    def shared_store_keys(self) -> Iterable[str]:
+        """Who is let in by an operator is written in the store, by another process."""
+        return ("dm_policy",) if self.dm_policy == "pairing" else ()
+
+    def system_prompt_in(self, conversation_id: str) -> str:
+        """What whoever answers in a conversation is told: what its group says, or the account."""
+        group = self.groups.get(conversation_id)
+        return self.system_prompt if group is None or group.system_prompt is None else group.system_prompt
+
     def directory(self) -> Directory:
         """The people and the groups that the configuration names, each once, as they are written there."""
         people = [*self.allowed_users, *self.allow_from]

@@ -101,12 +101,8 @@ class DingTalk(
         return (group and group.reply_mode) or self.group_reply_mode or self.reply_mode
 
     def system_prompt_in(self, conversation_id: str) -> str:
-        """What whoever answers in a conversation is told: what its group says, or the account."""
-        group = self.groups.get(conversation_id)
-        said = self.system_prompt if group is None or group.system_prompt is None else group.system_prompt
-        if self.media_prompt and self.media_roots:
-            return f"{said}\n\n{self.media_prompt}" if said else self.media_prompt
-        return said
+        """The same, and how a file is sent."""
+        return self.told(super().system_prompt_in(conversation_id))
 
     def _client_id_problems(self) -> Iterable[str]:
         if not self.client_id or any(character.isspace() for character in self.client_id):
@@ -123,9 +119,6 @@ class DingTalk(
         from .platform import open_dingtalk  # a configuration alone loads no network code
 
         return open_dingtalk(self, services)
-
-    def shared_store_keys(self) -> Iterable[str]:
-        return ("dm_policy",) if self.dm_policy == "pairing" else ()
 
     def base_urls(self) -> tuple[str, ...]:
         return (f"{self.endpoint}/", f"{self.oapi_endpoint}/")

@@ -9,11 +9,14 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from ...bots.settings.conversations import ConversationSettings
 from ...config import Secret, blank_secrets, not_negative, positive
 from ...engine.platform import Platform, PlatformConfig, Services
 from ...errors import ConfigError
 from ...transport.urls import is_loopback
 from .settings.callbacks import CallbackSettings
+from .settings.media import MediaSettings
+from .settings.policies import FeishuPolicies
 from .settings.sending import ReplyMode, SendingSettings
 from .settings.webhook import WebhookSettings
 
@@ -37,7 +40,14 @@ def _base_url(url: str) -> str:
 
 
 @attrs.frozen(kw_only=True)
-class Feishu(CallbackSettings, SendingSettings, WebhookSettings, PlatformConfig):
+class Feishu(
+    CallbackSettings,
+    ConversationSettings,
+    FeishuPolicies,
+    SendingSettings,
+    WebhookSettings,
+    PlatformConfig,
+):
     """A Feishu or Lark app with a bot, connected by its long connection or called by a webhook.
 
     One account for each app: of two connections, each would get some of the messages, by chance.
@@ -90,7 +100,8 @@ class Feishu(CallbackSettings, SendingSettings, WebhookSettings, PlatformConfig)
 
     def reply_mode_in(self, chat: str, *, group: bool) -> ReplyMode:
         """How answers look in a conversation: as its group says, or all groups, or the account."""
-        return (group and self.group_reply_mode) or self.reply_mode
+        own = self.groups.get(chat)
+        return (own and own.reply_mode) or (group and self.group_reply_mode) or self.reply_mode
 
     def open_platform(self, services: Services) -> AbstractAsyncContextManager[Platform]:
         from .platform import open_feishu  # a configuration alone loads no network code
@@ -110,6 +121,7 @@ class Feishu(CallbackSettings, SendingSettings, WebhookSettings, PlatformConfig)
         yield from blank_secrets(app_secret=self.app_secret)
         if not _is_base_url(self.domain):
             yield "domain: expected https://HOST, such as https://open.feishu.cn"
+        yield from self._policy_problems()
         yield from self._webhook_problems(called=self.is_called)
 
 
