@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from ...errors import NotSent, RequestFailed
+from ...wire.filenames import safe_name
+from .formats import ending_of
 
 PASSING: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EAGAIN, errno.ESTALE})
 """Errors that say more about the machine than about the file: another time it may be read."""
@@ -45,6 +47,13 @@ def read_media(path: Path, *, largest: int, taker: str, roots: Sequence[Path] | 
         raise _refused(path, (error.strerror or "it can't be read").lower()) from error
     except ValueError as error:  # a NUL, or what no file system can spell
         raise _refused(path, "there can be no such name") from error
+
+
+def shown_name(path: Path, given: str = "") -> str:
+    """What people call the file, with the ending that says what it is."""
+    own = safe_name(path.name)
+    name = safe_name(given, otherwise=own)
+    return f"{name}.{ending_of(own)}" if ending_of(own) and not ending_of(name) else name
 
 
 def _resolved(path: Path, roots: Sequence[Path] | None) -> Path:

@@ -44,6 +44,7 @@ class Feishu(
     CallbackSettings,
     ConversationSettings,
     FeishuPolicies,
+    MediaSettings,
     SendingSettings,
     WebhookSettings,
     PlatformConfig,

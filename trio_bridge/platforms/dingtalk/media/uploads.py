@@ -17,15 +17,14 @@ import trio
 
 from ....bots.media.durations import seconds_of_wav
 from ....bots.media.ffmpeg import FFmpeg
-from ....bots.media.files import read_media
-from ....bots.media.formats import HEAD, ending_of
+from ....bots.media.files import read_media, shown_name
+from ....bots.media.formats import HEAD
 from ....bots.media.markers import FileKind, Named
 from ....engine.executors import Executor
 from ....errors import OutcomeUnknown, RateLimited, RequestFailed
 from ....messages import Attachment
 from ....transport.http import HttpClient, open_http_client
 from ....transport.network import Network
-from ....wire.filenames import safe_name
 from ....wire.jsontext import word
 from ..codes import UPLOAD
 from ..config import DingTalk
@@ -62,7 +61,9 @@ class Uploads:
         """
         async with self._one_at_a_time:
             content = await self._read(Attachment(path))
-            return await self._hand_in(upload_of(TYPES[kind], _name(path, name), content[:HEAD], len(content)), content)
+            return await self._hand_in(
+                upload_of(TYPES[kind], shown_name(path, name), content[:HEAD], len(content)), content
+            )
 
     async def message(self, attachment: Attachment) -> Kind:
         """The message that shows a file, which is uploaded for it. What an answer named must lie below the roots.
@@ -73,7 +74,7 @@ class Uploads:
             raise RequestFailed("an attachment without a path can't be sent", code="file")
         async with self._one_at_a_time:
             content = await self._read(attachment)
-            name = _name(attachment.path, attachment.name)
+            name = shown_name(attachment.path, attachment.name)
             found = upload_of(TYPES[attachment.kind], name, content[:HEAD], len(content))
             match found.type:
                 case "image":
@@ -118,10 +119,3 @@ def open_upload_client(config: DingTalk, network: Network) -> AbstractAsyncConte
     return open_http_client(
         network=network, ca_file=config.ca_file, allow_insecure=config.allow_insecure, total=config.media_timeout
     )
-
-
-def _name(path: Path, given: str) -> str:
-    """What people call the file, with the ending that says what it is."""
-    own = safe_name(path.name)
-    name = safe_name(given, otherwise=own)
-    return f"{name}.{ending_of(own)}" if ending_of(own) and not ending_of(name) else name
