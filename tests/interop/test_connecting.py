@@ -12,8 +12,9 @@ from tests.interop.recorded import open_call
 from tests.interop.stage import APP, SECRET, Stage, open_stage
 from trio_bridge.platforms.dingtalk.gateway.model import Rules
 from trio_bridge.platforms.dingtalk.gateway.rest import OPEN
-from trio_bridge.testing._dingtalk_connection import How, SimulatedConnection
+from trio_bridge.testing._dingtalk_connection import SimulatedConnection
 from trio_bridge.testing._dingtalk_server import SOCKET_PATH
+from trio_bridge.testing._peer import How
 
 pytestmark = pytest.mark.interop
 

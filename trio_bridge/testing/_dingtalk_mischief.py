@@ -10,9 +10,10 @@ import attrs
 
 from ..gateways.calls import Answer, Script
 from ..platforms.dingtalk.gateway.rest import OPEN
-from ._dingtalk_connection import Ending, How, SimulatedConnection
+from ._dingtalk_connection import SimulatedConnection
 from ._dingtalk_server import DingTalkServer
 from ._manners import changed
+from ._peer import Ending, How
 
 
 class Mischief:

@@ -24,7 +24,8 @@ from ..transport.server import (
 )
 from ._clockwork import Clockwork
 from ._dingtalk_bodies import response_to
-from ._dingtalk_connection import Ending, Manners, SimulatedConnection
+from ._dingtalk_connection import SimulatedConnection
+from ._peer import Ending, Manners
 
 SOCKET_PATH = "/connect"
 

@@ -15,7 +15,7 @@ from trio.testing import MockClock
 from tests.platforms.dingtalk.stage import SlowStore, Stage, simulated, tasks_of
 from trio_bridge.engine.bridge import Bridge
 from trio_bridge.messages import Message
-from trio_bridge.testing._dingtalk_connection import How
+from trio_bridge.testing._peer import How
 
 STEPS = 100
 ENDS: Sequence[How] = ("close", "fin", "rst")

@@ -21,7 +21,7 @@ from trio_bridge.config import Secret, Transport
 from trio_bridge.errors import AccountRefused
 from trio_bridge.gateways.calls import Answer
 from trio_bridge.platforms.dingtalk.gateway.rest import OPEN
-from trio_bridge.testing._dingtalk_connection import How
+from trio_bridge.testing._peer import How
 from trio_bridge.transport import client, server
 
 THROTTLED = '{"code":"Forbidden.AccessDenied.QpsLimitForAppkeyAndApi","message":"too fast"}'

@@ -14,7 +14,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from tests.platforms.dingtalk.stage import Listener, SlowStore, simulated, tasks_of
 from trio_bridge.config import Transport
 from trio_bridge.messages import Message
-from trio_bridge.testing._dingtalk_connection import How
+from trio_bridge.testing._peer import How
 
 DEAD_AFTER = 55.0
 """Two pings, 20 s apart, the second of them unanswered for 15 s: at the worst the peer fell silent after a pong."""
