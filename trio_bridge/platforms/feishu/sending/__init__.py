@@ -1,0 +1,1 @@
+"""What is said: where it goes, how it looks, and in how many messages."""
