@@ -68,12 +68,18 @@ class Rules:
     """Operations on one card within a second."""
     quota: int | None = None
     """Calls with an access token that all apps together may make: 10,000 a month without a paid plan."""
+    unsafe_words: frozenset[str] = frozenset()
+    """Words that no message may have."""
     most_edits: int = 20
     """How often one message may be edited."""
     message_life: float = 14 * DAY
     """How long a card that was sent may be changed."""
     card_life: float = 14 * DAY
     """How long a card of CardKit may be changed."""
+    card_uuid_once: bool = False
+    """Refuse every ``uuid`` of a card that comes again, also with the same call: the platform may mean that."""
+    streaming_life: float = 600.0
+    """After this long, a card is no longer in streaming mode."""
     update_uses: int = 2
     """How often the token of a press may change its card afterwards."""
     update_life: float = 1800.0
