@@ -193,6 +193,8 @@ def _read_each(values: Iterable[tuple[Place, object]], item: Any, converter: cat
             problems.append(Problem((place,), expectation(item, None, value)))
         except Misfit as misfit:
             problems += [problem.under(place) for problem in misfit.problems]
+        except ConfigError as error:
+            problems.append(Problem((place,), str(error)))
     if problems:
         raise Misfit(problems)
     return read

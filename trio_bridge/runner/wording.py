@@ -36,8 +36,10 @@ def is_function(kind: Any) -> bool:
 
 
 def argument_of(kind: Any) -> str:
-    """What such a function would call what it gets: ``action`` for a CardAction."""
+    """What such a function would call what it gets: ``action`` for a CardAction, ``argument`` for anything."""
     (argument, *_), _result = get_args(kind)
+    if argument is Any:
+        return "argument"
     return str(re.findall("[A-Z][a-z]*", argument.__name__)[-1]).lower()
 
 

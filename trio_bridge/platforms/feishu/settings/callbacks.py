@@ -32,19 +32,19 @@ def _by_type(instance: Any, attribute: attrs.Attribute[Any], handlers: Mapping[s
 
 @attrs.frozen(kw_only=True, slots=False)
 class CallbackSettings:
-    """Keys about what is no message. Feishu sends what is subscribed in the developer console: events on one page,
-    callbacks (presses and previews) on another, each for the long connection or for a URL. Presses that show error
-    200340 and never come are those of an app that has subscribed to events only."""
+    """Keys about what is no message. Feishu sends what is subscribed in the developer console."""
 
     on_card_action: CardHandler | None = attrs.field(default=None, validator=_function_or_none)
     """Called when somebody presses, chooses or fills in something on a card, with a
     :class:`~trio_bridge.feishu.CardAction`. What it returns before ``callback_deadline`` is shown: a
-    :class:`~trio_bridge.feishu.CardUpdate`, or ``None``. Needs the callback ``card.action.trigger``, which has a
-    subscription of its own beside those of events."""
+    :class:`~trio_bridge.feishu.CardUpdate`, or ``None``. The developer console subscribes callbacks apart from events,
+    on a page of their own: without ``card.action.trigger`` there, messages come, people see error 200340 when they
+    press, and nothing is called."""
     on_url_preview: PreviewHandler | None = attrs.field(default=None, validator=_function_or_none)
     """Called when somebody sees a link that the app has registered, with a
     :class:`~trio_bridge.feishu.PreviewRequest`. What it returns before ``callback_deadline`` is shown: a
-    :class:`~trio_bridge.feishu.Preview`, or ``None``. Needs the callback ``url.preview.get``."""
+    :class:`~trio_bridge.feishu.Preview`, or ``None``. The callback is
+    ``url.preview.get``, on the same page of the console."""
     events: Mapping[str, EventHandler] = attrs.field(factory=dict, converter=dict, validator=_by_type, hash=False)
     """Called for events of single types, by the type: ``[accounts.NAME.events]`` with
     ``"im.message.reaction.created_v1" = "module:function"``. Each gets an :class:`~trio_bridge.feishu.Event`, of a
