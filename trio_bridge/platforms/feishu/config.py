@@ -104,6 +104,11 @@ class Feishu(
         own = self.groups.get(chat)
         return (own and own.reply_mode) or (group and self.group_reply_mode) or self.reply_mode
 
+    @property
+    def reply_modes(self) -> frozenset[ReplyMode]:
+        """All the ways in which answers of the account may look."""
+        return frozenset({self.reply_mode, *(self.reply_mode_in(chat, group=True) for chat in (*self.groups, ""))})
+
     def open_platform(self, services: Services) -> AbstractAsyncContextManager[Platform]:
         from .platform import open_feishu  # a configuration alone loads no network code
 

@@ -26,7 +26,7 @@ ADVICE: Final[Mapping[int, str]] = {
     230035: "the bot may not speak there: muted, or blocked by this person",
     232009: "the chat was dissolved",
     99991403: "the calls of this month are used up: each step of a growing card is one",
-    FOREIGN_OPEN_ID: "an open_id belongs to one app, and this one to another: several bots share chat_ids and union_ids",
+    FOREIGN_OPEN_ID: "an open_id belongs to one app, this one to another: several bots share chat_ids and union_ids",
 }
 """What a code means for whoever has to do something about it."""
 

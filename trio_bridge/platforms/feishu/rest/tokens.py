@@ -15,8 +15,9 @@ from ..config import Feishu
 from .codes import TOKEN, Outcome, outcome_of
 from .failures import describe, failure
 
-EARLY: Final = 1800.0
-"""Seconds before its end from which on a token is replaced: asked sooner, Feishu gives the same one again."""
+EARLY: Final = 1790.0
+"""Seconds before its end from which on a token is replaced: more than half an hour before, Feishu gives the same one
+again."""
 
 MARGIN: Final = 60.0
 """Seconds before its end in which a token is not used any more, though there be no other."""

@@ -11,7 +11,8 @@ from ....bots.cutting import cut
 from ....bots.markdown import is_markdown
 from ....messages import Reply
 from ....wire.jsontext import encodable
-from ..settings.sending import ReplyMode, SendingSettings
+from ..config import Feishu
+from ..settings.sending import ReplyMode
 from .contents import Content, post, text
 from .markdown import for_post, without_everybody
 
@@ -35,12 +36,12 @@ class Piece(Reply):
     first: bool = True
 
 
-def pieces(reply: Reply, settings: SendingSettings) -> list[Piece]:
+def pieces(reply: Reply, config: Feishu) -> list[Piece]:
     """The text of a reply in pieces that Feishu takes at a time; always one at least."""
     said, title = encodable(reply.text), encodable(reply.title).strip()[:TITLE]
-    if not settings.at_all:
+    if not config.at_all:
         said = without_everybody(said)
-    if {settings.reply_mode, settings.group_reply_mode or settings.reply_mode} == {"text"}:
+    if config.reply_modes == {"text"}:
         bodies = _bodies(said, TEXT_BYTES, text)
     else:
         bodies = _bodies(said, POST_BYTES, lambda body: post(for_post(body)))
