@@ -120,6 +120,15 @@ class Cards:
             sent = self._sent.pop(card.message_id)
             self._desk.send(attrs.evolve(sent, at=now, text=card.text, content=card.data, card=card.id))
 
+    def answered(self, message_id: str, data: Mapping[str, Any], now: float) -> bool:
+        """Put another card in its place, as the answer to a press says. False: nothing is changed while text comes."""
+        card = self._by_message.get(message_id)
+        if card is None or card.streaming:
+            return False
+        card.write(data, now)
+        self.carried_out(card, "answer", now)
+        return True
+
     # The calls.
 
     def _create(self, call: Call, now: float) -> Data:
@@ -212,7 +221,7 @@ class Cards:
 
     def _new_id(self) -> str:
         """19 digits, as the platform's."""
-        return str(7 * 10**18 + self._desk.rng.randrange(10**17))
+        return str(7 * 10**18 + self._desk.gateway.rng.randrange(10**17))
 
 
 def _card_in(body: Data) -> Mapping[str, Any]:

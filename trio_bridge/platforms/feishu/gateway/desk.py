@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import attrs
 
 from ....gateways.calls import Answer, Call
 from ....gateways.limits import Limits
-from .directory import Directory
-from .ledger import Ledger, Pushed, Replied
+from .gateway import Gateway
+from .ledger import Pushed, Replied
 from .letters import encode
 from .model import App, Refused, Rules
 
@@ -31,16 +30,6 @@ BAD_TOKEN: Final = 99991663
 
 RETRY_AFTER: Final = "x-ogw-ratelimit-reset"
 """The header in which the platform says how many seconds to wait."""
-
-
-class House(Protocol):
-    """What the REST side needs of the server behind it."""
-
-    rules: Rules
-    directory: Directory
-    ledger: Ledger
-    epoch: float
-    """The wall time at which the clock of the simulator stood at 0."""
 
 
 @attrs.frozen(kw_only=True)
@@ -69,9 +58,8 @@ class Sent:
 class Desk:
     """Where calls are received: it knows who has which token, and keeps what was sent."""
 
-    def __init__(self, house: House, rng: random.Random) -> None:
-        self.house = house
-        self.rng = rng
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
         self.calls: Counter[str] = Counter()
         """Calls by method and route, refused ones included."""
         self.limits = Limits()
@@ -84,7 +72,7 @@ class Desk:
     @property
     def rules(self) -> Rules:
         """How the server behaves."""
-        return self.house.rules
+        return self.gateway.rules
 
     def app(self, call: Call, now: float) -> App:
         """The app whose access token the call carries, if it may call now.
@@ -95,7 +83,7 @@ class Desk:
         scheme, _, token = call.headers.get("authorization", "").partition(" ")
         if scheme != "Bearer" or not token:
             raise Refused(NO_TOKEN, "Missing access token for authorization.")
-        app = self.house.directory.apps.get(self.holder(token, now) or "")
+        app = self.gateway.directory.apps.get(self.holder(token, now) or "")
         if app is None:
             raise Refused(BAD_TOKEN, "Invalid access token for authorization.")
         if not self.limits.use_quota(self.rules.quota):
@@ -106,15 +94,15 @@ class Desk:
 
     def milliseconds(self, now: float) -> str:
         """The wall time, as messages carry it."""
-        return str(int((self.house.epoch + now) * 1000))
+        return str(int((self.gateway.epoch + now) * 1000))
 
     def new_id(self, prefix: str) -> str:
         """An id that nothing else has."""
-        return f"{prefix}{self.rng.getrandbits(128):032x}"
+        return f"{prefix}{self.gateway.rng.getrandbits(128):032x}"
 
     def send(self, sent: Sent) -> None:
         """Note a message: it answers what it names, or else the oldest message of its chat that has no reply yet."""
-        ledger, reply = self.house.ledger, Replied(sent.at, sent.text, sent.message_id)
+        ledger, reply = self.gateway.ledger, Replied(sent.at, sent.text, sent.message_id)
         if sent.reply_to and ledger.find(sent.app_id, sent.reply_to) is not None:
             answers = ledger.replied_to(sent.app_id, sent.reply_to, reply)
         else:
@@ -133,7 +121,7 @@ class Desk:
             self.sent[number] = attrs.evolve(sent, text=text, content=content)
             self.reworded.append(attrs.evolve(self.sent[number], at=now))
             if sent.answers is not None:
-                self.house.ledger.reworded(sent.answers, message_id, text)
+                self.gateway.ledger.reworded(sent.answers, message_id, text)
         return True
 
 

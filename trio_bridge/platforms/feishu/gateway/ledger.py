@@ -28,6 +28,7 @@ FaultKind = Literal[
     "ack_unknown",
     "ack_unreadable",
     "callback_answer_unreadable",
+    "card_update_early",
     "control_unknown",
     "frame_unreadable",
     "ping_differs",

@@ -71,7 +71,7 @@ class Messages:
     def _send(self, call: Call, now: float) -> Data:
         app, body = self._received(call, now)
         kind, receiver = call.query.get("receive_id_type", ""), word_of(body, "receive_id")
-        chat = self._desk.house.directory.chat_for(app.app_id, kind, receiver)
+        chat = self._desk.gateway.directory.chat_for(app.app_id, kind, receiver)
         return self._say(app, chat, None, body, now)
 
     def _reply(self, call: Call, now: float) -> Data:
@@ -134,10 +134,10 @@ class Messages:
         known = self.known.get(message_id)
         if known is not None:
             return known
-        pushed = self._desk.house.ledger.find(app.app_id, message_id)
+        pushed = self._desk.gateway.ledger.find(app.app_id, message_id)
         if pushed is None:
             raise invalid("message_id")
-        chat = self._desk.house.directory.chat(pushed.letter.chat_id)
+        chat = self._desk.gateway.directory.chat(pushed.letter.chat_id)
         message = self.known[message_id] = message_in(pushed.letter, chat, pushed.at)
         return message
 
@@ -227,7 +227,7 @@ class Messages:
         return message
 
     def _check_chat(self, app: App, chat: Chat) -> None:
-        if chat.app_id not in ("", app.app_id) or chat.id in self._desk.house.directory.closed_chats:
+        if chat.app_id not in ("", app.app_id) or chat.id in self._desk.gateway.directory.closed_chats:
             raise Refused(NOT_IN_CHAT, "The bot can not be outside the group.")
 
     def _check_rate(self, place: str, now: float) -> None:

@@ -13,7 +13,6 @@ Any call can be made to end otherwise: :attr:`RestGateway.scripts`. Calls are na
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 from collections.abc import Mapping
 from typing import Final
@@ -23,8 +22,9 @@ import attrs
 from ....gateways.calls import Answer, Call, Scripts
 from ....gateways.routes import Routes
 from .cards import Cards
-from .desk import CALLS_THROTTLED, MESSAGES_THROTTLED, RETRY_AFTER, Desk, House, Route, Sent, done
+from .desk import CALLS_THROTTLED, MESSAGES_THROTTLED, RETRY_AFTER, Desk, Route, Sent, done
 from .files import Files
+from .gateway import Gateway
 from .letters import encode
 from .messages import Messages
 from .model import Refused
@@ -37,10 +37,10 @@ BOT: Final = "GET /open-apis/bot/v3/info"
 class RestGateway:
     """The REST side of the server. ``more``: calls that somebody else carries out, on the same port."""
 
-    def __init__(self, house: House, rng: random.Random | None = None, more: Mapping[str, Route] | None = None) -> None:
+    def __init__(self, gateway: Gateway, more: Mapping[str, Route] | None = None) -> None:
         self.scripts = Scripts()
         """How the next calls are to end, by method and route."""
-        self.desk = Desk(house, rng or random.Random())
+        self.desk = Desk(gateway)
         self.tokens = Tokens(self.desk)
         """Access tokens: which there were, and how to revoke them."""
         self.cards = Cards(self.desk)

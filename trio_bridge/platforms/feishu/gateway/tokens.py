@@ -64,9 +64,9 @@ class Tokens:
         app_id, secret = body.get("app_id"), body.get("app_secret")
         if not isinstance(app_id, str) or not app_id.startswith("cli_") or not isinstance(secret, str):
             raise Refused(INVALID, "invalid param")
-        app = self._desk.house.directory.apps.get(app_id)
+        app = self._desk.gateway.directory.apps.get(app_id)
         if self._desk.rules.any_credentials and (app is None or app.app_secret != secret):
-            app = self._desk.house.directory.add_app(app_id, secret)
+            app = self._desk.gateway.directory.add_app(app_id, secret)
         if app is None:
             raise Refused(UNKNOWN_APP, "app_id is invalid", status=200)
         if app.app_secret != secret:

@@ -3,7 +3,7 @@
 Rules, as the platform keeps them:
 
 1. A token changes the card of its press, twice, for half an hour, once the press was answered.
-2. A change that comes before the answer is undone by it: it is answered as if it were carried out.
+2. A change that comes before the answer is undone by it: it is answered as if it were carried out, and is a fault.
 """
 
 from __future__ import annotations
@@ -49,8 +49,6 @@ class Updates:
     def __init__(self, desk: Desk, cards: Cards) -> None:
         self.presses: dict[str, Press] = {}
         """By token."""
-        self.undone: list[Press] = []
-        """Presses whose card was changed before they were answered: nobody ever saw that."""
         self._desk = desk
         self._cards = cards
 
@@ -90,7 +88,7 @@ class Updates:
         press.uses += 1
         card = self._cards.of_message(press.message_id)
         if not press.answered:
-            self.undone.append(press)
+            self._desk.gateway.ledger.fault("card_update_early", app.app_id, "", now, press.message_id)
         elif card is not None:
             card.write(content, now)
             self._cards.carried_out(card, "update", now)
