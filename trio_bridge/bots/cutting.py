@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Final
 
@@ -47,6 +48,13 @@ def cut(text: str, limit: int, room: int) -> Iterator[Piece]:
 def first_part(text: str, limit: int, room: int) -> int:
     """How many characters of the text are a good first part of at most about ``limit``, and ``room`` bytes."""
     return len(next(cut(text, max(100, limit), room)).body) if text else 0
+
+
+def longest_start(text: str, room: int) -> int:
+    """How many characters of the text have ``room`` bytes as JSON. For a text that grows it never becomes less."""
+    if size(text) <= room:
+        return len(text)
+    return bisect_right(range(len(text)), room, key=lambda taken: size(text[:taken])) - 1
 
 
 def divided(text: str, taken: int) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from ...engine.platform import Platform, PlatformConfig, Services
 from ...errors import ConfigError
 from ...transport.urls import is_loopback
 from .settings.callbacks import CallbackSettings
+from .settings.cards import CardSettings
 from .settings.media import MediaSettings
 from .settings.policies import FeishuPolicies
 from .settings.sending import ReplyMode, SendingSettings
@@ -42,6 +43,7 @@ def _base_url(url: str) -> str:
 @attrs.frozen(kw_only=True)
 class Feishu(
     CallbackSettings,
+    CardSettings,
     ConversationSettings,
     FeishuPolicies,
     MediaSettings,
@@ -68,7 +70,7 @@ class Feishu(
     http_timeout: float = attrs.field(default=30.0, validator=positive)
     """For one call of the API as a whole."""
     connect_timeout: float = attrs.field(default=15.0, validator=positive)
-    """For the call that says where to connect, and again for the connection itself."""
+    """For the call that says where to connect. The connection itself has limits for each of its steps."""
     slow_retry: float = attrs.field(default=300.0, validator=positive)
     """Between two attempts where asking sooner is of no use and giving up would be wrong: too many connections, an app
     that is not published yet."""

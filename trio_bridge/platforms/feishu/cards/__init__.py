@@ -1,0 +1,1 @@
+"""Cards of Feishu's CardKit: answers that grow while they are written."""

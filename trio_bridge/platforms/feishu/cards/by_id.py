@@ -1,0 +1,48 @@
+"""Any card of the app, by its id, whoever made it; and cards that somebody pressed, by the token of the press."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from ....errors import RequestFailed
+from ..rest.rest import answer_of
+from .calls import CardCalls
+from .face import FeishuCards
+from .look import ELEMENT, card_of
+
+
+@attrs.frozen(eq=False)
+class CardsById:
+    """What an application does with cards by hand. Each call is made once.
+
+    All raise what :func:`.rest.answer_of` does; a ``card`` that is no JSON raises TypeError or ValueError.
+    """
+
+    _cards: FeishuCards
+
+    async def replace(self, card_id: str, card: Mapping[str, Any]) -> None:
+        """Put another card in the place of one: its JSON, of schema 2.0. Harmless to repeat."""
+        await answer_of(self._calls.replace(card_id, card), repeatable=True)
+
+    async def set_text(self, card_id: str, text: str, *, element: str = ELEMENT) -> None:
+        """Show a text in one part of a card that expects text, as if it were typed. Harmless to repeat."""
+        await answer_of(self._calls.stream(card_id, element, text), repeatable=True)
+
+    async def finish(self, card_id: str, text: str) -> None:
+        """Have a card look like an answer that is whole, whatever it was. Harmless to repeat."""
+        text = self._cards.written(text)
+        if not text.strip():
+            raise RequestFailed("there is nothing to show", code="empty")
+        await self.replace(card_id, card_of(text, self._cards.config, growing=False))
+
+    async def update_pressed(self, token: str, card: Mapping[str, Any]) -> None:
+        """Put another card in the place of one that was pressed, once the press is answered: by the token of the press,
+        twice at most, and within 30 minutes."""
+        await answer_of(self._calls.update_later(token, card))
+
+    @property
+    def _calls(self) -> CardCalls:
+        return self._cards.calls
