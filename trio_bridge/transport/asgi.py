@@ -78,15 +78,6 @@ async def serve_asgi(application: Application, host: str, port: int) -> AsyncGen
             life.deadline = trio.current_time() + GRACE + CLOSING
 
 
-def need_hypercorn() -> None:
-    """Return if there is what serves.
-
-    Raises:
-      AccountRefused: it is not installed.
-    """
-    _hypercorn()
-
-
 def _hypercorn() -> tuple[_Serve, Any]:
     try:
         from hypercorn.config import Config

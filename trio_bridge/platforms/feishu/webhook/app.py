@@ -6,6 +6,7 @@ Feishu calls again. A press on a card is answered with what its handler returns.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from ....engine.platform import Door
 from ....errors import ConfigError
 from ....transport.asgi import Receive, Scope, Send
 from ....wire.protocol import Delivery
+from ..arriving import Arriving
 from ..config import Feishu
 from .complaints import Complaints
 from .http import Answer, headers_of, read_body, respond
@@ -27,7 +29,7 @@ from .replays import Replays
 
 READERS: Final = frozenset({"GET", "HEAD"})
 GREETING: Final = "The webhook of a Feishu bot. Feishu calls it with POST, and nobody else needs to."
-NOTHING: Final = Answer.json(200, {})
+NOTHING: Final = Answer.json("{}")
 """Taken, and there is nothing to say."""
 RESTING: Final = Answer.plain(503, "The account is not running.", [(b"retry-after", b"30")])
 """Feishu will call again."""
@@ -41,8 +43,7 @@ class Webhook:
 
     _config: Feishu
     _wall: Callable[[], float]
-    _arriving: Callable[[Called], Delivery | None]
-    """What an event is to the account; ``None`` where it is for nobody."""
+    _arriving: Arriving
     _replays: Replays = attrs.field(factory=Replays, init=False)
     _complaints: Complaints = attrs.field(init=False)
     _door: Door | None = attrs.field(default=None, init=False)
@@ -81,8 +82,8 @@ class Webhook:
             self._complaints.tell("calls can't be told from forged ones", 503, str(error))
             return Answer.plain(503)
         if isinstance(said, Question):
-            return Answer.json(200, {"challenge": said.challenge})
-        delivery = self._arriving(said)
+            return Answer.json(json.dumps({"challenge": said.challenge}))
+        delivery = self._arriving.delivery(said.envelope, said.payload, said.text)
         if delivery is None:
             door.unwanted()
             return NOTHING
@@ -111,4 +112,4 @@ class Webhook:
             reply = await door.answer(delivery)
         except NotAnswered:
             return NOTHING
-        return NOTHING if reply is None else Answer.json(200, reply)
+        return NOTHING if reply is None else Answer.json(reply)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 import attrs
 import trio
@@ -29,19 +28,19 @@ class Answer:
     """What is answered."""
 
     status: int
-    body: bytes = attrs.field(default=b"", repr=False)
-    content_type: bytes = b"text/plain; charset=utf-8"
-    headers: Iterable[tuple[bytes, bytes]] = ()
+    body: bytes = attrs.field(repr=False)
+    content_type: bytes
+    headers: Sequence[tuple[bytes, bytes]] = ()
 
     @classmethod
-    def json(cls, status: int, value: Any) -> Answer:
-        """A value as JSON."""
-        return cls(status, json.dumps(value).encode(), b"application/json; charset=utf-8")
+    def json(cls, text: str) -> Answer:
+        """What was asked for, as JSON."""
+        return cls(200, text.encode(), b"application/json; charset=utf-8")
 
     @classmethod
-    def plain(cls, status: int, text: str = "", headers: Iterable[tuple[bytes, bytes]] = ()) -> Answer:
+    def plain(cls, status: int, text: str = "", headers: Sequence[tuple[bytes, bytes]] = ()) -> Answer:
         """A text, or what the status is called."""
-        return cls(status, f"{text or HTTPStatus(status).phrase}\n".encode(), headers=headers)
+        return cls(status, f"{text or HTTPStatus(status).phrase}\n".encode(), b"text/plain; charset=utf-8", headers)
 
 
 Answering = Callable[[Scope, Receive], Awaitable[Answer]]

@@ -85,8 +85,9 @@ class Called:
     """Feishu tells of an event."""
 
     envelope: Envelope
-    payload: str = attrs.field(repr=False)
-    """The whole of it, as it was before it was encrypted."""
+    payload: Mapping[str, Any] = attrs.field(repr=False)
+    text: str = attrs.field(repr=False)
+    """The same as it was before it was encrypted."""
 
 
 def read_call(keys: Keys, headers: Headers, body: bytes, now: float) -> Question | Called:
@@ -116,23 +117,23 @@ def read_call(keys: Keys, headers: Headers, body: bytes, now: float) -> Question
 
 
 def _understand(keys: Keys, body: bytes) -> Question | Called:
-    payload, said = _json_object(body)
-    encrypted = "encrypt" in said
+    text, payload = _json_object(body)
+    encrypted = "encrypt" in payload
     if encrypted:
-        payload, said = _json_object(_decrypted(keys, said["encrypt"]))
-    if said.get("type") == "url_verification":
-        token, challenge = said.get("token"), said.get("challenge")
+        text, payload = _json_object(_decrypted(keys, payload["encrypt"]))
+    if payload.get("type") == "url_verification":
+        token, challenge = payload.get("token"), payload.get("challenge")
         _check_token(keys, token if isinstance(token, str) else "")
         if not isinstance(challenge, str):
             raise CallRefused(400, "its challenge is no text")
         return Question(challenge, encrypted)
-    envelope = read_envelope(said)
-    if envelope is None or not envelope.event_id:
+    envelope = read_envelope(payload)
+    if envelope is None:
         raise CallRefused(400, "it is no event")
     _check_token(keys, envelope.token)
     if envelope.app_id not in ("", keys.app_id):
         raise CallRefused(403, "it is about another app")
-    return Called(envelope, payload)
+    return Called(envelope, payload, text)
 
 
 def _json_object(data: bytes | str) -> tuple[str, dict[str, Any]]:
