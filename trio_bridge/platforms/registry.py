@@ -21,5 +21,6 @@ def _later(module: str, name: str) -> Callable[[], type[PlatformConfig]]:
 
 PLATFORMS: Registry = {
     "dingtalk": _later(".dingtalk.config", "DingTalk"),
+    "feishu": _later(".feishu.config", "Feishu"),
     "openclaw": _later(".openclaw.config", "OpenClaw"),
 }

@@ -50,8 +50,9 @@ class Batch:
 class PlatformProtocol(Protocol):
     """One platform's protocol on one connection. Methods are plain calls, so each is atomic."""
 
-    beat_interval: float | None
-    """Seconds between application-level pings, ``None`` for none. A peer may change it, and it holds at once."""
+    @property
+    def beat_interval(self) -> float | None:
+        """Seconds between application-level pings, ``None`` for none. A peer may change it, and it holds at once."""
 
     def receive(self, frames: Sequence[Frame]) -> Batch:
         """Understand frames. Raises nothing for what the peer may send."""

@@ -101,6 +101,11 @@ class Feishu(
         """Whether Feishu calls us for the account."""
         return self.mode != "websocket"
 
+    @property
+    def connects(self) -> bool:
+        """Whether the account has a connection of its own."""
+        return self.mode != "webhook"
+
     def reply_mode_in(self, chat: str, *, group: bool) -> ReplyMode:
         """How answers look in a conversation: as its group says, or all groups, or the account."""
         own = self.groups.get(chat)

@@ -35,7 +35,7 @@ class BadFrame(ValueError):
     """What came is no frame."""
 
 
-@attrs.frozen
+@attrs.define
 class Frame:
     """One frame. What is ``None`` was not there."""
 
