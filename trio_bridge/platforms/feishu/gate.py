@@ -80,7 +80,5 @@ class FeishuGate:
             raise Postponed("the bot does not know its own open id yet: this may mention it")
         if now - self._warned_at >= WARN_EVERY:
             self._warned_at = now
-            logger.warning(
-                "a message that may mention the bot is passed over: its own open id is unknown",
-                extra=self._config.labels,
-            )
+            text = "nobody can tell whether a message mentions the bot: its own open id is unknown"
+            logger.warning(text, extra=self._config.labels)
