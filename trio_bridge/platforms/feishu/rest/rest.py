@@ -142,7 +142,12 @@ def _is_file(answer: HttpStream) -> bool:
 
 
 async def answer_of(call: Awaitable[Outcome], *, repeatable: bool = False) -> Mapping[str, Any]:
-    """The ``data`` that a call was answered with, if it succeeded. A ``repeatable`` one may be made again.
+    """The ``data`` that a call was answered with, if it succeeded. Raises what :func:`accepted` does."""
+    return (await accepted(call, repeatable=repeatable)).data
+
+
+async def accepted(call: Awaitable[Outcome], *, repeatable: bool = False) -> Outcome:
+    """What came of a call that succeeded. A ``repeatable`` one may be made again.
 
     Raises:
       ConnectionLost: there was no answer to a repeatable call, or none that anybody could read.
@@ -157,4 +162,4 @@ async def answer_of(call: Awaitable[Outcome], *, repeatable: bool = False) -> Ma
         raise ConnectionLost(f"no answer: {error}") from error
     if outcome.category != "ok":
         raise failure(outcome)
-    return outcome.data
+    return outcome

@@ -1,0 +1,1 @@
+"""What an account can have Feishu do beside messages and answers: ``account.api``."""
