@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,13 @@ def lines(name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (DATA / name).read_text(encoding="utf-8").splitlines()]
 
 
+@functools.cache
+def _events() -> dict[str, str]:
+    rows = (DATA / "events.jsonl").read_text(encoding="utf-8").splitlines()
+    return {json.loads(row)["name"]: row for row in rows}
+
+
 def payload(name: str) -> dict[str, Any]:
-    """What was sent in one of the recorded events."""
-    [row] = [row for row in lines("events.jsonl") if row["name"] == name]
-    sent: dict[str, Any] = row["payload"]
+    """What was sent in one of the recorded events: a copy, to be changed."""
+    sent: dict[str, Any] = json.loads(_events()[name])["payload"]
     return sent

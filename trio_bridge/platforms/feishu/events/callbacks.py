@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from ....wire.jsontext import parse
 from ....wire.protocol import Delivery
@@ -13,7 +13,9 @@ from .card_action import CardHandler, card_reply, read_card_action
 from .event import EventHandler
 from .happened import read_event
 from .preview import PreviewHandler, preview_reply, read_preview_request
-from .topics import CARD_ACTION, MESSAGES, URL_PREVIEW
+from .topics import ANSWERED, CARD_ACTION, MESSAGES, URL_PREVIEW
+
+NO_EVENTS: Final = MESSAGES | ANSWERED
 
 
 class Callbacks:
@@ -34,9 +36,9 @@ class Callbacks:
 
         What a press or a preview is answered with is the JSON text that the call returns.
         """
-        if delivery.topic in MESSAGES:
-            return None
-        handle = self._by_type.get(delivery.topic, self._others)
+        handle = self._by_type.get(delivery.topic)
+        if handle is None and delivery.topic not in NO_EVENTS:
+            handle = self._others
         return None if handle is None else partial(handle, delivery.data)
 
 

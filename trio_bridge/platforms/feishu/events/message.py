@@ -38,6 +38,7 @@ def message_of(config: Feishu, delivery: Delivery, bot_open_id: str, context: Me
         mentioned=not is_group or said.mentions_bot,
         reply_to=Quote(id=parent) if parent else None,
         sent_at=said.sent_at,
+        system_prompt=config.system_prompt_in(chat_id),
         raw=data,
         context=context,
     )
