@@ -43,6 +43,7 @@ from .messages import (
 from .opening import open_account, open_bridge, run_bridge
 from .platforms.dingtalk.config import DingTalk
 from .platforms.dingtalk.settings.groups import DingTalkGroup
+from .platforms.feishu.config import Feishu
 from .platforms.openclaw.config import OpenClaw
 
 __all__ = [
@@ -62,6 +63,7 @@ __all__ = [
     "Counters",
     "DingTalk",
     "DingTalkGroup",
+    "Feishu",
     "HandshakeFailed",
     "LastError",
     "LocalProtocolError",
