@@ -66,7 +66,7 @@ class Desk:
         self.sent: list[Sent] = []
         self.reworded: list[Sent] = []
         """Cards that rest with another text than before, in order."""
-        self._under_way: dict[int, Call] = {}
+        self._under_way: set[int] = set()  # by their headers: whoever finds a route makes another call of it
         self._resting: dict[tuple[str, Place], int] = {}
         """Which of what was sent is the card in a place."""
         self._tokens: dict[str, tuple[str, float]] = {}
@@ -98,15 +98,15 @@ class Desk:
     @contextmanager
     def under_way(self, call: Call) -> Iterator[None]:
         """Within the block the call is not answered yet."""
-        self._under_way[id(call)] = call
+        self._under_way.add(id(call.headers))
         try:
             yield
         finally:
-            del self._under_way[id(call)]
+            self._under_way.remove(id(call.headers))
 
     def is_under_way(self, call: Call) -> bool:
         """Whether the call is not answered yet."""
-        return self._under_way.get(id(call)) is call
+        return id(call.headers) in self._under_way
 
     def check_robot(self, app: App, body: Mapping[str, Any]) -> None:
         """See that the robot is the app's own."""
