@@ -10,9 +10,10 @@ import attrs
 import trio
 
 from ..platforms.dingtalk.gateway.card import Card
+from ..platforms.dingtalk.gateway.desk import Sent
 from ..platforms.dingtalk.gateway.frames import CARD, Place, encode, letter_of
 from ..platforms.dingtalk.gateway.ledger import Acked, Pushed
-from ._dingtalk_answers import Answers
+from ._answers import Answers
 from ._dingtalk_robot import CORPORATION, direct_conversation
 from ._dingtalk_server import DingTalkServer
 
@@ -36,7 +37,7 @@ class CardTable:
     """What people see of a bot's cards, and do with them."""
 
     _server: DingTalkServer
-    _answers: Answers
+    _answers: Answers[Sent]
 
     @property
     def cards(self) -> Sequence[Card]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from email.utils import formatdate
 from functools import partial
 
@@ -10,6 +11,7 @@ import trio
 
 from ..config import Transport
 from ..gateways.calls import Call
+from ..platforms.dingtalk.gateway.desk import Sent
 from ..platforms.dingtalk.gateway.gateway import Gateway
 from ..platforms.dingtalk.gateway.model import Refused
 from ..platforms.dingtalk.gateway.rest import RestGateway
@@ -22,10 +24,11 @@ from ..transport.server import (
     negotiate,
     serve_stream,
 )
+from ._bodies import response_to
 from ._clockwork import Clockwork
-from ._dingtalk_bodies import response_to
 from ._dingtalk_connection import SimulatedConnection
 from ._peer import Ending, Manners
+from .dingtalk_story import story_of
 
 SOCKET_PATH = "/connect"
 
@@ -71,6 +74,24 @@ class DingTalkServer(Clockwork):
     def connections(self) -> tuple[SimulatedConnection, ...]:
         """The live ones, the oldest first."""
         return tuple(peer for peer in self._peers.values() if peer.live)
+
+    @property
+    def connected(self) -> int:
+        """How many live ones there are."""
+        return len(self.connections)
+
+    @property
+    def sent(self) -> Sequence[Sent]:
+        """What clients had sent, in order."""
+        return self.rest.sent
+
+    def stories(self) -> list[str]:
+        """What became of every message, in words."""
+        return [story_of(record) for record in self.gateway.ledger.records()]
+
+    def faults(self) -> list[str]:
+        """What rules clients broke, in words."""
+        return [f"rule broken: {fault.kind} {fault.detail}".rstrip() for fault in self.gateway.ledger.faults]
 
     def flush(self) -> None:
         """Hand over what the gateway wants written, and have its next deadline kept."""

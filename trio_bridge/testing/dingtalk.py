@@ -34,8 +34,8 @@ from ..platforms.dingtalk.gateway.model import App, Rules
 from ..platforms.dingtalk.gateway.rest import OpenCall, RestGateway
 from ..transport.network import Network
 from ..transport.tcp import SystemNetwork
+from ._answers import Answers
 from ._block import Block
-from ._dingtalk_answers import Answers
 from ._dingtalk_cards import CardTable
 from ._dingtalk_connection import SimulatedConnection
 from ._dingtalk_mischief import Mischief

@@ -6,21 +6,18 @@ from collections.abc import Mapping
 
 from ..platforms.dingtalk.gateway.frames import Letter, as_object
 from ..platforms.dingtalk.gateway.ledger import MessageRecord
-
-EXCERPT = 60
-"""Characters of what a message says."""
-TIMES = ("never", "once", "twice")
+from .stories import excerpt, times
 
 
 def story_of(record: MessageRecord) -> str:
     """One line: ``message 3 'hello': delivered once, acknowledged, never answered``."""
-    told = [f"{_times(len(record.deliveries))} delivered"]
+    told = [f"{times(len(record.deliveries))} delivered"]
     if not record.deliveries:
         told.append("as nobody was there who had subscribed to it")
     else:
         told.append("acknowledged" if record.settled else _unsettled(record))
         if record.pushed.letter.wants_answer:
-            told.append(f"{_times(len(record.replies))} answered")
+            told.append(f"{times(len(record.replies))} answered")
     return f"message {record.pushed.number} {words_of(record.pushed.letter)!r}: {', '.join(told)}"
 
 
@@ -33,17 +30,8 @@ def words_of(letter: Letter) -> str:
     return excerpt(words)
 
 
-def excerpt(words: str) -> str:
-    """The beginning of a longer text."""
-    return words if len(words) <= EXCERPT else f"{words[: EXCERPT - 1]}…"
-
-
 def _unsettled(record: MessageRecord) -> str:
     if not record.acks:
         return "never acknowledged"
     last = record.acks[-1]
     return f"acknowledged as {last.verdict}" if last.rightly else "acknowledged on another connection"
-
-
-def _times(count: int) -> str:
-    return TIMES[count] if count < len(TIMES) else f"{count} times"

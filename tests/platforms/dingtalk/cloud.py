@@ -22,7 +22,7 @@ from trio_bridge.platforms.dingtalk.gateway.gateway import Gateway
 from trio_bridge.platforms.dingtalk.gateway.model import Refused
 from trio_bridge.platforms.dingtalk.gateway.rest import RestGateway
 from trio_bridge.stores.memory import MemoryStore
-from trio_bridge.testing._dingtalk_bodies import response_to
+from trio_bridge.testing._bodies import response_to
 from trio_bridge.transport.memory import MemoryNetwork
 from trio_bridge.transport.server import (
     AcceptWebsocket,

@@ -16,7 +16,8 @@ from ...nurseries import open_background
 from ...platforms.dingtalk.gateway.frames import encode
 from ...platforms.dingtalk.gateway.ledger import MessageRecord, Pushed
 from ...testing.dingtalk import DingTalkSimulator, SimulatedConnection
-from ...testing.dingtalk_story import excerpt, story_of
+from ...testing.dingtalk_story import story_of
+from ...testing.stories import excerpt
 from ...transport.network import Network
 from .dingtalk_script import (
     CALLS,

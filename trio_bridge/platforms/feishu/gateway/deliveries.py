@@ -24,7 +24,7 @@ from .fragments import WHOLE, Fragments, Piece, is_complete
 from .frames import DATA, BadFrame, Frame, decode, encode
 from .ledger import Acked, Entry, FaultKind, Pushed, Verdict
 from .letters import Kind, Letter, letter_of
-from .presses import LATE, MISSHAPEN, UNANSWERED, Press, verdict_on
+from .callbacks import LATE, MISSHAPEN, UNANSWERED, Callback, verdict_on
 
 if TYPE_CHECKING:
     from .gateway import Gateway
@@ -54,7 +54,7 @@ class _Attempt:
         return next((count for count in range(len(labels)) if is_complete(labels[: count + 1])), None)
 
 
-def _unheeded(press: Press) -> None:
+def _unheeded(callback: Callback) -> None:
     """Nobody else wants to know."""
 
 
@@ -64,9 +64,9 @@ class Deliveries:
     def __init__(self, gateway: Gateway) -> None:
         self.fragments = WHOLE
         """How events are cut that say nothing else."""
-        self.presses: dict[int, Press] = {}
+        self.callbacks: dict[int, Callback] = {}
         """Callbacks by the number of their push."""
-        self.when_answered: Callable[[Press], None] = _unheeded
+        self.when_answered: Callable[[Callback], None] = _unheeded
         """Told of every callback that has ended, well or not."""
         self._gateway = gateway
         self._attempts: dict[str, _Attempt] = {}
@@ -76,9 +76,9 @@ class Deliveries:
         """Deliver to one connection of the app, now or as soon as there is one."""
         entry = self._gateway.ledger.pushed(app_id, letter, now)
         if letter.is_callback:
-            self.presses[entry.pushed.number] = Press(entry.pushed)
+            self.callbacks[entry.pushed.number] = Callback(entry.pushed)
             if self._gateway.rules.callbacks_off or not self.deliver(entry, now, fragments):
-                self._end_press(entry, UNANSWERED, now)
+                self._end_callback(entry, UNANSWERED, now)
         else:
             self._deliver_or_keep(entry, now, fragments)
         return entry.pushed
@@ -200,23 +200,23 @@ class Deliveries:
     def _judge_answer(self, attempt: _Attempt, ack: Ack, now: float) -> None:
         entry = attempt.entry
         if ack.code == AGAIN:
-            self._end_press(entry, UNANSWERED, now)
+            self._end_callback(entry, UNANSWERED, now)
             return
         try:
             answer = answer_in(ack.data)
         except BadAck as error:
             self._fault("callback_answer_unreadable", attempt.connection, str(error), now)
-            self._end_press(entry, MISSHAPEN, now)
+            self._end_callback(entry, MISSHAPEN, now)
             return
         code = verdict_on(entry.pushed.letter.event_type, answer)
         if isinstance(answer, dict):
-            self.presses[entry.pushed.number].answer = answer
-        self._end_press(entry, code, now)
+            self.callbacks[entry.pushed.number].answer = answer
+        self._end_callback(entry, code, now)
 
-    def _end_press(self, entry: Entry, code: int, now: float) -> None:
-        press = self.presses[entry.pushed.number]
-        press.code, press.answered_at = code, now
-        self.when_answered(press)
+    def _end_callback(self, entry: Entry, code: int, now: float) -> None:
+        callback = self.callbacks[entry.pushed.number]
+        callback.code, callback.answered_at = code, now
+        self.when_answered(callback)
 
     # Time.
 
@@ -228,7 +228,7 @@ class Deliveries:
         attempt.late, attempt.timer = True, None
         entry = attempt.entry
         if entry.pushed.letter.is_callback:
-            self._end_press(entry, LATE, now)
+            self._end_callback(entry, LATE, now)
         else:
             self._try_later(entry, now)
 

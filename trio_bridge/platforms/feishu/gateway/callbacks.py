@@ -26,7 +26,7 @@ TOASTS: Final = ("info", "success", "warning", "error")
 
 
 @attrs.define(eq=False)
-class Press:
+class Callback:
     """One callback, and how it ended."""
 
     pushed: Pushed

@@ -2,39 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import trio
-
-from ..platforms.dingtalk.gateway.desk import Sent
-from ._dingtalk_server import DingTalkServer
-from .dingtalk_story import story_of
 
 if TYPE_CHECKING:
     from ..engine.account import Account
 
+AnySent = TypeVar("AnySent")
+AnySent_co = TypeVar("AnySent_co", covariant=True)
+
 TOLD = 5
-"""Messages whose story is told: the newest ones."""
+"""Messages whose story is told, and faults that are: the newest ones."""
 
 
-class Answers:
+class Scene(Protocol[AnySent_co]):
+    """Where it happens."""
+
+    @property
+    def sent(self) -> Sequence[AnySent_co]:
+        """What clients had sent. Nothing is ever taken out of it."""
+
+    @property
+    def connected(self) -> int:
+        """How many clients are connected."""
+
+    def stories(self) -> Sequence[str]:
+        """What became of every message."""
+
+    def faults(self) -> Sequence[str]:
+        """What rules clients broke."""
+
+    async def wait_until(self, holds: Callable[[], object]) -> None:
+        """Return when it holds."""
+
+
+class Answers(Generic[AnySent]):
     """What clients had sent, each thing to be heard once. Nobody waits longer than ``patience()`` seconds."""
 
-    def __init__(self, server: DingTalkServer, patience: Callable[[], float]) -> None:
+    def __init__(self, scene: Scene[AnySent], patience: Callable[[], float]) -> None:
         self.accounts: list[Account] = []
         """Accounts of ours: they know more than a server can."""
-        self._server = server
+        self._scene = scene
         self._patience = patience
         self._seen = 0
         self._left: list[int] = []
         """Numbers of what was sent: the text of a card may yet change."""
 
-    async def hear(self, wanted: Callable[[Sent], bool]) -> Sent:
+    async def hear(self, wanted: Callable[[AnySent], bool]) -> AnySent:
         """The oldest thing that is wanted and was not heard yet; waits for it."""
 
-        sent = self._server.rest.sent
+        sent = self._scene.sent
 
         def left() -> Iterator[int]:
             self._left += range(self._seen, len(sent))
@@ -42,7 +62,7 @@ class Answers:
             return (number for number in self._left if wanted(sent[number]))
 
         with self.impatient("the bot did not answer"):
-            await self._server.wait_until(lambda: any(True for _ in left()))
+            await self._scene.wait_until(lambda: any(True for _ in left()))
         heard = next(left())
         self._left.remove(heard)
         return sent[heard]
@@ -58,11 +78,9 @@ class Answers:
             raise AssertionError("\n  ".join(told)) from None
 
     def _circumstances(self) -> Iterator[str]:
-        yield f"connections: {len(self._server.connections)}"
-        ledger = self._server.gateway.ledger
-        yield from [story_of(record) for record in ledger.records()][-TOLD:]
-        for fault in ledger.faults[-TOLD:]:
-            yield f"rule broken: {fault.kind} {fault.detail}".rstrip()
+        yield f"connections: {self._scene.connected}"
+        yield from self._scene.stories()[-TOLD:]
+        yield from self._scene.faults()[-TOLD:]
         for account in self.accounts:
             now = account.statistics()
             counts = now.counters

@@ -1,4 +1,4 @@
-"""Answers of the simulated REST side, as they go over the wire: whole, piece by piece, broken off, or never."""
+"""Answers of a simulated REST side, as they go over the wire: whole, piece by piece, broken off, or never."""
 
 from __future__ import annotations
 
