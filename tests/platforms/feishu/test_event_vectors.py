@@ -20,7 +20,7 @@ ROWS = lines("events.jsonl")
 UNDERSTOOD = [row for row in ROWS if row["expect"]["kind"] in ("message", "card_action", "event")]
 
 
-def of_kind(kind: str) -> Any:
+def of_kind(kind: str) -> pytest.MarkDecorator:
     rows = [row for row in ROWS if row["expect"]["kind"] == kind]
     return pytest.mark.parametrize("row", rows, ids=[row["name"] for row in rows])
 

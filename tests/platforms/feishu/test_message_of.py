@@ -142,7 +142,9 @@ def test_what_is_no_message_is_none() -> None:
     sent = payload("text_p2p")
     assert read(sent, "im.message.recalled_v1") is None
     assert message_of(config(), Delivery("e1", "lane", NEW, "{oops"), "ou_bot", None) is None
-    for broken in (None, [], "text", {}, {"schema": "2.0"}, {"schema": "2.0", "event": {"message": {"chat_id": []}}}):
+    nowhere = {"schema": "2.0", "event": {"message": {"chat_id": []}}}
+    broken: Any
+    for broken in (None, [], "text", {}, {"schema": "2.0"}, nowhere):
         assert read(broken) is None
 
 

@@ -19,6 +19,10 @@ EVERY: Final = "*"
 _function_or_none = attrs.validators.optional(attrs.validators.is_callable())
 
 
+def _to_handlers(given: Mapping[str, EventHandler]) -> Mapping[str, EventHandler]:
+    return dict(given)
+
+
 def _by_type(instance: Any, attribute: attrs.Attribute[Any], handlers: Mapping[str, EventHandler]) -> None:
     elsewhere = {CARD_ACTION: "on_card_action", URL_PREVIEW: "on_url_preview", EVERY: "on_event"}
     for kind, handler in handlers.items():
@@ -45,7 +49,9 @@ class CallbackSettings:
     :class:`~trio_bridge.feishu.PreviewRequest`. What it returns before ``callback_deadline`` is shown: a
     :class:`~trio_bridge.feishu.Preview`, or ``None``. The callback is
     ``url.preview.get``, on the same page of the console."""
-    events: Mapping[str, EventHandler] = attrs.field(factory=dict, converter=dict, validator=_by_type, hash=False)
+    events: Mapping[str, EventHandler] = attrs.field(
+        factory=dict, converter=_to_handlers, validator=_by_type, hash=False
+    )
     """Called for events of single types, by the type: ``[accounts.NAME.events]`` with
     ``"im.message.reaction.created_v1" = "module:function"``. Each gets an :class:`~trio_bridge.feishu.Event`, of a
     class of its own where there is one for the type. Events are stored, tried again and given up like messages."""
