@@ -16,7 +16,9 @@ import attrs
 
 from trio_bridge.runner.wording import described, inner, is_optional, limit
 
-DURATION = re.compile(r"(timeout|interval|grace|ttl|probe|seconds|backoff_min|backoff_max)$")
+DURATION = re.compile(
+    r"(timeout|interval|interval_min|grace|ttl|probe|seconds|backoff_min|backoff_max|after|retry|deadline|window)$"
+)
 """How the names of durations end."""
 IN_UNITS = {"": "", "seconds": ", in seconds", "per second": " per second", "bytes": ", in bytes"}
 LARGER = {"seconds": ((3600, "h"), (60, "min")), "bytes": ((2**20, "MiB"), (2**10, "KiB"))}

@@ -20,16 +20,35 @@ from trio_bridge.runner.sections import StoreSection
 from trio_bridge.runner.structure import is_by_name
 
 PAGE = (DOCS / "configuration.rst").read_text(encoding="utf-8")
-LISTED = re.findall(r"^\.\. config-keys:: ([\w.]+)$", PAGE, re.MULTILINE)
+ENTRIES = re.findall(r"^\.\. config-keys:: ([\w.]+)\n(?:   :scope: (\S+)\n)?", PAGE, re.MULTILINE)
+"""Classes, with the scope in which each has its keys. What platforms have in common stands there for each of them."""
+LISTED = [*dict.fromkeys(name for name, _ in ENTRIES)]
 CLASSES: Mapping[str, type[Any]] = {name: cls for name in LISTED if isinstance(cls := locate(name), type)}
 
 
 def test_every_key_of_every_table_is_on_the_page_once() -> None:
     tables = {StoreSection, BindingSection, *AGENTS.values(), *(load() for load in PLATFORMS.values())}
     tables |= {inner for table in tables for inner in tables_in(table)}
-    adding_keys = {base for table in tables for base in table.__mro__ if attrs.has(base) and own_fields(base)}
-    assert adding_keys == set(CLASSES.values())
+    assert {base for table in tables for base in adding_keys(table)} == set(CLASSES.values())
     assert len(CLASSES) == len(LISTED)
+    assert len(set(ENTRIES)) == len(ENTRIES)
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_every_key_of_a_platform_is_on_the_page_as_one_of_it(platform: str) -> None:
+    table = PLATFORMS[platform]()
+    of_all = adding_keys(AccountConfig)
+    assert listed_in(platform) == adding_keys(table) - of_all
+    assert listed_in(f"{platform}/group") == {base for inner in tables_in(table) for base in adding_keys(inner)}
+
+
+def listed_in(scope: str) -> set[type[Any]]:
+    return {CLASSES[name] for name, under in ENTRIES if under == scope}
+
+
+def adding_keys(table: type[Any]) -> set[type[Any]]:
+    """The classes of which a table has its keys."""
+    return {base for base in table.__mro__ if attrs.has(base) and own_fields(base)}
 
 
 def tables_in(cls: type[Any]) -> set[type[Any]]:
