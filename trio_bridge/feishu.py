@@ -19,6 +19,7 @@ from .platforms.feishu.events.happened import (
 from .platforms.feishu.events.mentions import Mention
 from .platforms.feishu.events.person import Person
 from .platforms.feishu.events.preview import Preview, PreviewRequest
+from .platforms.feishu.webhook.mounting import webhook
 
 __all__ = [
     "BotAdded",
@@ -38,4 +39,5 @@ __all__ = [
     "ReactionAdded",
     "ReactionRemoved",
     "Toast",
+    "webhook",
 ]

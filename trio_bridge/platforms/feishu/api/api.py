@@ -13,6 +13,7 @@ from ....bots.settings.policies import Directory
 from ....engine.pairing import Pairing
 from ....errors import RequestFailed
 from ....messages import Attachment, PathLike, Reply
+from ....transport.asgi import Application
 from ..bot import bot_of
 from ..cards.by_id import CardsById
 from ..config import Feishu
@@ -48,6 +49,9 @@ class FeishuApi:
     """Cards that change after they were sent."""
     pairing: Pairing
     """Who asks to be heard, and who was let in, with ``dm_policy = "pairing"``."""
+    webhook: Application | None = attrs.field(default=None, kw_only=True)
+    """What hears Feishu's calls until the account stops; ``None`` where nobody calls. To mount it, have
+    :func:`~trio_bridge.feishu.webhook`, which outlives restarts."""
     _config: Feishu
     _rest: Rest
     _speaker: Speaker
