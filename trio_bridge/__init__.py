@@ -44,6 +44,7 @@ from .opening import open_account, open_bridge, run_bridge
 from .platforms.dingtalk.config import DingTalk
 from .platforms.dingtalk.settings.groups import DingTalkGroup
 from .platforms.feishu.config import Feishu
+from .platforms.feishu.settings.groups import FeishuGroup
 from .platforms.openclaw.config import OpenClaw
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "DingTalk",
     "DingTalkGroup",
     "Feishu",
+    "FeishuGroup",
     "HandshakeFailed",
     "LastError",
     "LocalProtocolError",
