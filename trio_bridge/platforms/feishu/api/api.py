@@ -161,3 +161,25 @@ class FeishuApi:
             raise RequestFailed(f"{path!r} is no path of a call: expected /im/v1/…", code="bad_path")
         call = self._rest.call(method, path, body, ids=ids, params=params)
         return (await accepted(call, repeatable=method == "GET")).payload
+
+
+def api_for(
+    config: Feishu,
+    rest: Rest,
+    cards: CardsById,
+    pairing: Pairing,
+    downloads: Downloads,
+    uploads: Uploads,
+    health: Health,
+) -> FeishuApi:
+    """The calls of one account."""
+    return FeishuApi(
+        cards=cards,
+        pairing=pairing,
+        config=config,
+        rest=rest,
+        speaker=Speaker(config, rest, uploads, health),
+        health=health,
+        downloads=downloads,
+        uploads=uploads,
+    )

@@ -25,6 +25,7 @@ ADVICE: Final[Mapping[int, str]] = {
     230031: "older than 14 days: cards can't be changed any more then",
     230035: "the bot may not speak there: muted, or blocked by this person",
     232009: "the chat was dissolved",
+    234043: "Feishu gives out no files of cards, and none of messages that were forwarded together",
     99991403: "the calls of this month are used up: each step of a growing card is one",
     FOREIGN_OPEN_ID: "an open_id belongs to one app, this one to another: several bots share chat_ids and union_ids",
 }
