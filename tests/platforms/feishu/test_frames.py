@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError, Message
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from trio_bridge.platforms.feishu.frames import BadFrame, Frame, decode, encode
+from trio_bridge.platforms.feishu.frames import BadFrame, Frame, answered, decode, encode
 
 DATA = Path(__file__).parents[2] / "data" / "feishu"
 
@@ -198,6 +198,26 @@ def test_what_is_written_is_what_is_read_and_what_google_reads(frame: Frame) -> 
     assert theirs is not None
     assert theirs.SerializeToString() == data
     assert theirs.LogID == frame.log_id
+
+
+ANSWER = b'{"code":200}'
+
+
+@pytest.mark.parametrize("name", [name for name, row in VECTORS.items() if "error" not in row])
+def test_an_answer_is_the_frame_with_one_header_more_and_another_payload(name: str) -> None:
+    frame = decode(bytes.fromhex(VECTORS[name]["hex"]))
+    answer = decode(answered(frame, ("biz_rt", "3"), ANSWER))
+    assert answer == attrs.evolve(frame, headers=(*frame.headers, ("biz_rt", "3")), payload=ANSWER)
+    theirs = by_google(answered(frame, ("biz_rt", "3"), ANSWER))
+    assert theirs is not None
+    assert theirs.payload == ANSWER
+
+
+@pytest.mark.parametrize("name", [name for name, row in VECTORS.items() if row.get("canonical")])
+def test_the_answer_to_a_frame_in_order_is_in_order(name: str) -> None:
+    frame = decode(bytes.fromhex(VECTORS[name]["hex"]))
+    whole = attrs.evolve(frame, headers=(*frame.headers, ("biz_rt", "3")), payload=ANSWER)
+    assert answered(frame, ("biz_rt", "3"), ANSWER) == encode(whole)
 
 
 def test_trap_11_numbers_of_64_bits_are_exact() -> None:

@@ -48,6 +48,8 @@ class Frame:
     payload_type: str | None = None
     payload: bytes | None = attrs.field(default=None, repr=False)
     log_id_new: str | None = None
+    around: tuple[bytes, bytes] | None = attrs.field(default=None, repr=False, eq=False)
+    """The bytes that came before the payload and behind it, where a header may be put between them."""
 
     def header(self, key: str) -> str | None:
         """The first header of that name."""
@@ -55,6 +57,17 @@ class Frame:
             if name == key:
                 return value
         return None
+
+
+def answered(frame: Frame, header: tuple[str, str], payload: bytes) -> bytes:
+    """The same frame as bytes, with one header more and another payload."""
+    if frame.around is None:
+        return encode(attrs.evolve(frame, headers=(*frame.headers, header), payload=payload))
+    head, tail = frame.around  # As it came: to write it anew would take longer than all the rest.
+    out = bytearray(head)
+    _put_header(out, header)
+    _put_bytes(out, 0x42, payload)
+    return bytes(out + tail)
 
 
 def decode(data: bytes) -> Frame:
@@ -67,13 +80,15 @@ def decode(data: bytes) -> Frame:
     texts: dict[int, str] = {}
     headers: list[tuple[str, str]] = []
     payload: bytes | None = None
+    around: tuple[int, int] | None = None
     position, end = 0, len(data)
     try:
         while position < end:
-            tag = data[position]
+            start = position
+            tag = data[start]
             position += 1
             if tag > 0x7F:
-                tag, position = _tag(data, position - 1)
+                tag, position = _tag(data, start)
             kind, number = tag & 7, tag >> 3
             if kind == BYTES:
                 size = data[position]
@@ -86,6 +101,7 @@ def decode(data: bytes) -> Frame:
                 if number == 5:
                     headers.append(_header(data[position:stop]))
                 elif number == 8:
+                    around = (start, stop) if payload is None and not texts else None
                     payload = data[position:stop]
                 elif number in (6, 7, 9):
                     texts[number] = str(data[position:stop], "utf-8")
@@ -112,6 +128,7 @@ def decode(data: bytes) -> Frame:
             texts.get(7),
             payload,
             texts.get(9),
+            None if around is None else (data[: around[0]], data[around[1] :]),
         )
     except IndexError:
         raise BadFrame("truncated") from None
@@ -131,11 +148,8 @@ def encode(frame: Frame) -> bytes:
     _put_varint(out, frame.service & 0xFFFF_FFFF_FFFF_FFFF)
     out.append(0x20)
     _put_varint(out, frame.method & 0xFFFF_FFFF_FFFF_FFFF)
-    for key, value in frame.headers:
-        header = bytearray()
-        _put_bytes(header, 0x0A, key.encode())
-        _put_bytes(header, 0x12, value.encode())
-        _put_bytes(out, 0x2A, header)
+    for header in frame.headers:
+        _put_header(out, header)
     for tag, text in ((0x32, frame.payload_encoding), (0x3A, frame.payload_type)):
         if text is not None:
             _put_bytes(out, tag, text.encode())
@@ -235,6 +249,14 @@ def _skip(data: bytes, position: int, tag: int, depth: int) -> int:
     if position > len(data):
         raise BadFrame("truncated")
     return position
+
+
+def _put_header(out: bytearray, header: tuple[str, str]) -> None:
+    key, value = header
+    content = bytearray()
+    _put_bytes(content, 0x0A, key.encode())
+    _put_bytes(content, 0x12, value.encode())
+    _put_bytes(out, 0x2A, content)
 
 
 def _put_varint(out: bytearray, value: int) -> None:

@@ -182,19 +182,7 @@ class FeishuProtocol:
         if echo.in_fragments:
             self._remember(frame.header("message_id") or "", payload)
         took = f"{max(0.0, self._clock() - echo.came_at) * 1000:.0f}"
-        return frames.encode(
-            frames.Frame(
-                frame.seq_id,
-                frame.log_id,
-                frame.service,
-                frame.method,
-                (*frame.headers, ("biz_rt", took)),
-                frame.payload_encoding,
-                frame.payload_type,
-                payload,
-                frame.log_id_new,
-            )
-        )
+        return frames.answered(frame, ("biz_rt", took), payload)
 
     def _wonder(self, what: str) -> None:
         """Once for each connection: something came that nobody knows, and it is passed over."""
