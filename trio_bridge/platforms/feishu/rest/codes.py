@@ -79,6 +79,7 @@ answers, deleted, soon deleted."""
 NO_THREAD: Final = frozenset({230071, 230072})
 """The message can be answered, but not in a thread."""
 
+ELSEWHERE: Final = 300
 BAD_REQUEST: Final = 400
 TOO_MANY: Final = 429
 FAILED: Final = 500
@@ -150,8 +151,8 @@ def _category(route: str, status: int, code: int | None, payload: Mapping[str, A
     if status >= FAILED:
         return lost
     if code is None:
-        # Below 500 and without a code it was not Feishu that answered, but something on the way, which took nothing.
-        return lost if status < BAD_REQUEST else "server"
+        # Without a code it was not Feishu that sent us elsewhere or said no, but something on the way: it took nothing.
+        return lost if status < ELSEWHERE else "server"
     if code:
         return "refused"
     if status >= BAD_REQUEST:
