@@ -9,7 +9,7 @@ import pytest
 
 import trio_bridge
 from tests.docs.conftest import DOCS
-from trio_bridge import agents, dingtalk, openclaw, testing
+from trio_bridge import agents, dingtalk, feishu, openclaw, testing
 from trio_bridge.testing import openai
 
 DOCUMENTED = re.compile(r"^\.\. (?:auto(?:class|exception|function|data)|data):: ([\w.]+)", re.MULTILINE)
@@ -21,6 +21,7 @@ DOCUMENTED = re.compile(r"^\.\. (?:auto(?:class|exception|function|data)|data)::
         (trio_bridge, "api.rst"),
         (agents, "api-agents.rst"),
         (dingtalk, "api-dingtalk.rst"),
+        (feishu, "api-feishu.rst"),
         (openclaw, "api-openclaw.rst"),
         (testing, "api-testing.rst"),
         (openai, "api-testing.rst"),
