@@ -98,7 +98,9 @@ class Card:
     def configure(self, changes: Mapping[str, Any], now: float) -> None:
         """Change what it says about itself."""
         config = self.data.get("config")
-        config = self.data["config"] = {**(config if isinstance(config, dict) else {}), **changes}
+        config = {**(config if isinstance(config, dict) else {}), **changes}
+        if changes:
+            self.data["config"] = config
         if not self.entity or config.get("streaming_mode") is not True:
             self.streaming_since = None
         elif self.streaming_since is None or changes.get("streaming_mode") is True:

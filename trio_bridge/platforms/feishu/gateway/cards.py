@@ -12,6 +12,7 @@ Rules, as the platform keeps them:
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -116,9 +117,12 @@ class Cards:
     def carried_out(self, card: Card, by: CardCall, now: float) -> None:
         """Have the reader see what the call has changed; a card that rests is a reply."""
         card.look(by, now)
-        if card.ended and not self._desk.reword(card.message_id, card.text, card.data, now):
+        if not card.ended:
+            return
+        content = copy.deepcopy(card.data)  # it may be taken up again
+        if not self._desk.reword(card.message_id, card.text, content, now):
             sent = self._sent.pop(card.message_id)
-            self._desk.send(attrs.evolve(sent, at=now, text=card.text, content=card.data, card=card.id))
+            self._desk.send(attrs.evolve(sent, at=now, text=card.text, content=content, card=card.id))
 
     def answered(self, message_id: str, data: Mapping[str, Any], now: float) -> bool:
         """Put another card in its place, as the answer to a press says. False: nothing is changed while text comes."""

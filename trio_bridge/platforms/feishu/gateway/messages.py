@@ -132,14 +132,15 @@ class Messages:
           Refused: there is none.
         """
         known = self.known.get(message_id)
-        if known is not None:
+        if known is not None and known.app_id:
             return known
         pushed = self._desk.gateway.ledger.find(app.app_id, message_id)
         if pushed is None:
             raise invalid("message_id")
-        chat = self._desk.gateway.directory.chat(pushed.letter.chat_id)
-        message = self.known[message_id] = message_in(pushed.letter, chat, pushed.at)
-        return message
+        if known is None:
+            chat = self._desk.gateway.directory.chat(pushed.letter.chat_id)
+            known = self.known[message_id] = message_in(pushed.letter, chat, pushed.at)
+        return known
 
     def _say(self, app: App, chat: Chat, parent: Message | None, body: Data, now: float) -> Data:
         uuid = uuid_of(body, most=MOST_UUID)

@@ -2,7 +2,7 @@
 
 Rules, as the platform keeps them:
 
-1. Every answer names itself in ``x-tt-logid``. A refusal is a code, mostly with status 400; it may say how long to
+1. Every answer names itself in ``X-Tt-Logid``. A refusal is a code, mostly with status 400; it may say how long to
    wait.
 2. Whose call it is says the token in ``Authorization``.
 3. An unknown path is answered with 404 and a page of text.
@@ -21,6 +21,7 @@ import attrs
 
 from ....gateways.calls import Answer, Call, Scripts
 from ....gateways.routes import Routes
+from .callbacks import FINE, Callback
 from .cards import Cards
 from .desk import CALLS_THROTTLED, MESSAGES_THROTTLED, RETRY_AFTER, Desk, Route, Sent, done
 from .files import Files
@@ -97,7 +98,17 @@ class RestGateway:
         if script is not None:
             answer = script.answer
         log_id = f"{self.desk.milliseconds(now)}{self.calls.total():019d}"
-        return attrs.evolve(answer, headers={"x-tt-logid": log_id, **answer.headers})
+        return attrs.evolve(answer, headers={"X-Tt-Logid": log_id, **answer.headers})
+
+    def answered(self, callback: Callback, now: float) -> None:
+        """Heed the answer to a press: from now on its token is good, and the card that it brings stands there."""
+        press = self.updates.presses.get(callback.pushed.letter.token)
+        if press is None or callback.code != FINE:
+            return
+        press.answered = True
+        card = callback.answer.get("card", {})
+        if card.get("type") == "raw":
+            self.cards.answered(press.message_id, card["data"], now)
 
     def _carry_out(self, route: Route, call: Call, now: float) -> Answer:
         try:

@@ -48,7 +48,7 @@ class Updates:
 
     def __init__(self, desk: Desk, cards: Cards) -> None:
         self.presses: dict[str, Press] = {}
-        """By token."""
+        """By token. Whoever answers one says so there."""
         self._desk = desk
         self._cards = cards
 
@@ -61,11 +61,6 @@ class Updates:
         token = self._desk.new_id("c-")
         self.presses[token] = Press(app_id, message_id, now)
         return token
-
-    def answered(self, token: str) -> None:
-        """Let the token change its card: the press was answered."""
-        if token in self.presses:
-            self.presses[token].answered = True
 
     def _update(self, call: Call, now: float) -> Answer:
         app, body = self._desk.app(call, now), body_of(call, code=INVALID)
