@@ -243,7 +243,7 @@ class Outbox:
         if self._environment.wall() - row.created_at > LONGEST_LIFE:
             await self._settle(row, "dead", error=row.error or "not sent within 24 hours")
             return None
-        if self._doubted_for(key) > self._platform.keys_hold and self._config.on_unknown != "resend":
+        if self._doubted_for(key) > self._platform.holds(key) and self._config.on_unknown != "resend":
             await self._settle(row, "unknown", error=row.error)
             return None
         await self._bucket.take()
@@ -291,7 +291,7 @@ class Outbox:
         """Whether it may be sent again though nobody knows whether it was sent before."""
         if self._config.on_unknown == "resend":
             return True
-        return self._doubted_for(key) <= self._platform.keys_hold and await self._platform.is_repeatable(key)
+        return self._doubted_for(key) <= self._platform.holds(key) and await self._platform.is_repeatable(key)
 
     def _doubted_for(self, key: str) -> float:
         """For how long nobody has known whether it was sent; 0 where that is no question."""

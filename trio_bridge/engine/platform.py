@@ -234,6 +234,10 @@ class Platform(abc.ABC):
     def given_up(self, messages: Collection[str]) -> None:  # noqa: B027 - most platforms promise nothing
         """No handler will answer these messages: they are among the dead letters. Called at each start."""
 
+    def holds(self, key: str) -> float:
+        """Seconds for which nothing is seen twice if this reply is sent again."""
+        return self.keys_hold
+
     async def is_repeatable(self, key: str) -> bool:
         """Whether nothing is seen twice if a reply is sent again that may have been sent."""
         return self.sends_are_keyed

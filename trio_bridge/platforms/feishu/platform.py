@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -13,6 +14,8 @@ from ...bots.cards.card import Manner
 from ...bots.cards.deck import Cards
 from ...bots.manners import Manners
 from ...config import Overlap
+from ...engine.findings import Finding
+from ...engine.hosts import Hosts
 from ...engine.platform import CalledPlatform, Connection, Door, Outgoing, Platform, Services
 from ...engine.policy import ReturnWishes
 from ...errors import RequestFailed
@@ -23,15 +26,21 @@ from ...wire.protocol import Delivery
 from .access.discovery import Discovery
 from .access.login import Login
 from .access.refusals import Refusals
+from .api.api import FeishuApi, api_for
+from .api.health import Health
 from .arriving import NOT_JSON, UNREADABLE, Arriving
 from .bot import BotIdentity
+from .cards.by_id import CardsById
 from .cards.calls import CardCalls
 from .cards.face import SCOPE, FeishuCards
+from .cards.presses import Presses
 from .cards.sequences import Sequences
+from .checking import AccountCheck
 from .client_config import Terms
 from .config import Feishu
 from .events.callbacks import Callbacks
 from .events.message import message_of
+from .events.topics import CARD_ACTION
 from .gate import FeishuGate
 from .media.downloads import Downloads
 from .media.uploads import Uploads, open_upload_client
@@ -59,7 +68,10 @@ class FeishuPlatform(Platform):
     sends_are_keyed: ClassVar[bool] = True
     keys_hold: ClassVar[float] = UUID_HOLDS
 
+    api: FeishuApi
     _config: Feishu
+    _rest: Rest
+    _discovery: Discovery
     _login: Login
     _terms: Terms
     _bot: BotIdentity
@@ -68,7 +80,7 @@ class FeishuPlatform(Platform):
     _callbacks: Callbacks
     _courier: Courier
     _cards: Cards
-    _downloads: Downloads
+    _health: Health
     _webhook: Webhook
 
     def __attrs_post_init__(self) -> None:
@@ -91,6 +103,8 @@ class FeishuPlatform(Platform):
     def callback(self, delivery: Delivery) -> Callable[[], Awaitable[Any]] | None:
         if delivery.topic in (UNREADABLE, NOT_JSON):
             return _nobody_can_read_it
+        if delivery.topic == CARD_ACTION:
+            self._health.pressed()
         return self._callbacks.of(delivery)
 
     async def admits(self, message: Message) -> bool:
@@ -121,6 +135,9 @@ class FeishuPlatform(Platform):
     def given_up(self, messages: Collection[str]) -> None:
         self._cards.given_up(messages)
 
+    def holds(self, key: str) -> float:
+        return math.inf if self._cards.is_repeatable(key) else self.keys_hold
+
     async def settled(self, key: str) -> None:
         await self._cards.settled(key)
 
@@ -128,7 +145,10 @@ class FeishuPlatform(Platform):
         return await self._courier.send(outgoing)
 
     async def download(self, attachment: Attachment, to: PathLike | None) -> Path:
-        return await self._downloads.fetch(attachment, to)
+        return await self.api.download(attachment, to)
+
+    async def check(self, hosts: Hosts) -> list[Finding]:
+        return await AccountCheck(self._config, self._discovery, self._rest, self._webhook, hosts).run()
 
 
 class CalledFeishuPlatform(FeishuPlatform, CalledPlatform):
@@ -157,30 +177,38 @@ async def open_feishu(config: Feishu, services: Services) -> AsyncIterator[Platf
         await bot.load()
         nursery.start_soon(bot.run, name=f"{config.platform}:{config.name}/bot")
         terms, refusals, arriving = Terms(config), Refusals(config), Arriving(config, wall)
-        login = Login(config, network, Discovery(config, http, refusals), refusals, terms, arriving)
+        discovery = Discovery(config, http, refusals)
+        login = Login(config, network, discovery, refusals, terms, arriving)
         uploads = Uploads(config, attrs.evolve(rest, http=upload_http), environment.disk)
         messenger = Messenger(config, rest)
-        sequences = Sequences(wall)
+        sequences, presses = Sequences(wall), Presses()
         of_feishu = FeishuCards(
             config=config, calls=CardCalls(rest, sequences), messenger=messenger, sequences=sequences, wall=wall
         )
         manner = Manner(interval=config.stream_interval, most_updates=config.card_max_updates)
         cards = Cards(of_feishu, manner, services.store, SCOPE, nursery, config.labels)
         await cards.open()
+        gate = FeishuGate(config, services, lambda: bot.open_id)
+        webhook, health = Webhook(config, wall, arriving), Health(config, rest, bot, wall)
+        downloads = Downloads(config, rest, environment.files)
+        api = api_for(config, rest, CardsById(of_feishu, presses), gate.pairing, downloads, uploads, health, webhook)
         kind = FeishuPlatform if config.connects else CalledFeishuPlatform
         try:
             yield kind(
+                api,
                 config,
+                rest,
+                discovery,
                 login,
                 terms,
                 bot,
-                FeishuGate(config, services, lambda: bot.open_id),
+                gate,
                 Manners(config),
-                Callbacks(config),
+                Callbacks(config, presses),
                 Courier(config, messenger, uploads.message),
                 cards,
-                Downloads(config, rest, environment.files),
-                Webhook(config, wall, arriving),
+                health,
+                webhook,
             )
         finally:
             await cards.pause()

@@ -12,6 +12,7 @@ from ..rest.rest import answer_of
 from .calls import CardCalls
 from .face import FeishuCards
 from .look import ELEMENT, card_of
+from .presses import Presses
 
 
 @attrs.frozen(eq=False)
@@ -22,6 +23,7 @@ class CardsById:
     """
 
     _cards: FeishuCards
+    _presses: Presses = attrs.field(factory=Presses)
 
     async def replace(self, card_id: str, card: Mapping[str, Any]) -> None:
         """Put another card in the place of one: its JSON, of schema 2.0. Harmless to repeat."""
@@ -39,8 +41,9 @@ class CardsById:
         await self.replace(card_id, card_of(text, self._cards.config, growing=False))
 
     async def update_pressed(self, token: str, card: Mapping[str, Any]) -> None:
-        """Put another card in the place of one that was pressed, once the press is answered: by the token of the press,
-        twice at most, and within 30 minutes."""
+        """Put another card in the place of one that was pressed, by the token of the press: twice at most, and within
+        30 minutes. It waits until the press is answered, so a handler has another task do it."""
+        await self._presses.wait_answered(token)
         await answer_of(self._calls.update_later(token, card))
 
     @property

@@ -15,7 +15,7 @@ from typing import Any, Final
 import attrs
 
 from ....bots.cards.seam import OK, Rejected, Result, Verdict
-from ....errors import AccountRefused, BridgeError, ConnectionLost, OutcomeUnknown, RequestFailed
+from ....errors import AccountRefused, BridgeError, ConnectionLost, OutcomeUnknown, RateLimited, RequestFailed
 from ..rest.codes import CARDS, Category, Outcome
 from ..rest.failures import describe, failure
 from ..rest.rest import Rest
@@ -120,6 +120,8 @@ async def result_of(
     cause = failure(outcome)
     if verdict == "unsafe":
         cause = Rejected(str(cause), code=str(outcome.code))
+    elif verdict == "again" and isinstance(cause, RequestFailed):
+        cause = RateLimited(str(cause), retry_after=outcome.retry_after)
     return Result(verdict=verdict, words=describe(outcome), error=cause, retry_after=outcome.retry_after), outcome
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from ....wire.jsontext import parse
 from ....wire.protocol import Delivery
+from ..cards.presses import Presses
 from ..settings.callbacks import CallbackSettings
 from .card_action import CardHandler, card_reply, read_card_action
 from .event import EventHandler
@@ -19,14 +20,14 @@ NO_EVENTS: Final = MESSAGES | ANSWERED
 
 
 class Callbacks:
-    """The handlers of one account, by the types of events."""
+    """The handlers of one account, by the types of events. ``presses`` learns which are being answered."""
 
-    def __init__(self, settings: CallbackSettings) -> None:
+    def __init__(self, settings: CallbackSettings, presses: Presses | None = None) -> None:
         self._by_type: dict[str, Callable[[str], Awaitable[Any]]] = {
             kind: partial(_tell, handler) for kind, handler in settings.events.items()
         }
         if settings.on_card_action is not None:
-            self._by_type[CARD_ACTION] = partial(_press, settings.on_card_action)
+            self._by_type[CARD_ACTION] = partial(_press, settings.on_card_action, presses or Presses())
         if settings.on_url_preview is not None:
             self._by_type[URL_PREVIEW] = partial(_preview, settings.on_url_preview)
         self._others = None if settings.on_event is None else partial(_tell, settings.on_event)
@@ -45,8 +46,10 @@ class Callbacks:
 # The replies are written here: what can't be written is the handler's failure, and not that of the connection.
 
 
-async def _press(handler: CardHandler, data: str) -> str:
-    return card_reply(await handler(read_card_action(parse(data))))
+async def _press(handler: CardHandler, presses: Presses, data: str) -> str:
+    action = read_card_action(parse(data))
+    with presses.answering(action.token):
+        return card_reply(await handler(action))
 
 
 async def _preview(handler: PreviewHandler, data: str) -> str:
