@@ -13,6 +13,8 @@ from trio_bridge.errors import ConfigError
 from trio_bridge.lists import verbatim
 from trio_bridge.platforms.dingtalk.config import DingTalk
 from trio_bridge.platforms.dingtalk.settings.groups import DingTalkGroup
+from trio_bridge.platforms.feishu.config import Feishu
+from trio_bridge.platforms.feishu.settings.groups import FeishuGroup
 from trio_bridge.runner.loading import read_config
 from trio_bridge.runner.structure import FREELY_WRITTEN
 
@@ -141,7 +143,7 @@ def test_what_is_wrong_with_a_proxy_is_said_without_it(monkeypatch: pytest.Monke
     ]
 
 
-@pytest.mark.parametrize("cls", [DingTalk, DingTalkGroup])
+@pytest.mark.parametrize("cls", [DingTalk, DingTalkGroup, Feishu, FeishuGroup])
 def test_every_list_of_texts_is_either_one_of_names_or_one_in_which_a_comma_is_a_comma(cls: type[Any]) -> None:
     lists = [field for field in attrs.fields(attrs.resolve_types(cls)) if "tuple[str, ..." in str(field.type)]
     assert {field.name for field in lists if field.converter not in {*FREELY_WRITTEN, verbatim}} == set()

@@ -167,6 +167,12 @@ async def test_a_word_makes_a_conversation_forget(autojump_clock: MockClock) -> 
         assert await kept.load(state_scope(TEAM)) == {"n": 1}
 
 
+async def test_all_conversations_may_remember_the_same(autojump_clock: MockClock) -> None:
+    async with simulated() as feishu, feishu.open_account(count, shared_memory_across_conversations=True):
+        counted = [await feishu.ask("hello", conversation=where) for where in (TEAM, "oc_other", None)]
+        assert counted == ["1", "2", "3"]
+
+
 async def test_each_person_in_a_group_may_be_a_conversation(autojump_clock: MockClock) -> None:
     async with simulated() as feishu, feishu.open_account(count, group_session_scope="group_sender"):
         asked = [("ou_mei", TEAM), ("ou_tom", TEAM), ("ou_mei", TEAM), ("ou_mei", "oc_other"), ("ou_mei", None)]
@@ -192,12 +198,13 @@ async def test_a_message_that_is_too_much_is_excused(autojump_clock: MockClock) 
         await trio.sleep(20)
         return message.text
 
-    tuning = {"session_queue_max": 1, "session_full_text": "full"}
+    tuning = {"session_queue_max": 1, "session_full_text": "full", "allowed_users": ["ou_mei"]}
     async with simulated() as feishu, feishu.open_account(slow, **tuning):
-        for text in ("a", "b", "c"):
-            await feishu.wait_acked(await feishu.say(text))
+        for sender in ("ou_mei", "ou_tom"):
+            for text in ("a", "b", "c"):
+                await feishu.wait_acked(await feishu.say(text, sender=sender))
         await trio.sleep(100)
-        assert "full" in [sent.text for sent in feishu.sent]
+        assert [sent.text for sent in feishu.sent if sent.text == "full"] == ["full"], "tom is not heard at all"
 
 
 async def test_whoever_is_refused_is_told_once_a_day(autojump_clock: MockClock) -> None:

@@ -34,7 +34,6 @@ async def test_the_bot_never_hears_itself(chat: str, sender_type: str, allow: bo
     own = read(payload(chat=chat, sender={"open_id": BOT}, sender_type=sender_type))
     subject = gate(allow_bot_senders=allow, require_mention=False)
     assert subject.filtered(own) == "self"
-    assert not subject.surely_admits(own)
     assert not await subject.admits(own)
 
 
@@ -55,6 +54,11 @@ async def test_a_bot_that_may_be_this_one_is_not_heard(own: str, sender: dict[st
     subject = gate(open_id=own, allow_bot_senders=True, require_mention=False)
     assert subject.filtered(said) == "bot_sender"
     assert not await subject.admits(said)
+
+
+async def test_a_person_whose_open_id_is_not_told_is_not_the_bot() -> None:
+    said = read(payload(chat=ALONE, sender={"user_id": "e33ggbyz"}), open_id="")
+    assert await gate(open_id="").admits(said)
 
 
 async def test_whoever_is_passed_over_is_told_nothing() -> None:

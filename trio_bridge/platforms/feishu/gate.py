@@ -56,10 +56,6 @@ class FeishuGate:
             return None
         return "bot_sender"
 
-    def surely_admits(self, message: Message) -> bool:
-        """Whether the message will be heard, as far as that is known without asking anybody."""
-        return self._gate.surely_admits(message)
-
     async def admits(self, message: Message) -> bool:
         """Whether the message is heard.
 
