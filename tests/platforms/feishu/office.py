@@ -19,6 +19,7 @@ from trio_bridge.gateways.calls import Answer, Call
 from trio_bridge.messages import Attachment
 from trio_bridge.platforms.feishu.api.api import FeishuApi, api_for
 from trio_bridge.platforms.feishu.api.health import Health
+from trio_bridge.platforms.feishu.arriving import Arriving
 from trio_bridge.platforms.feishu.bot import BotIdentity
 from trio_bridge.platforms.feishu.cards.by_id import CardsById
 from trio_bridge.platforms.feishu.cards.calls import CardCalls
@@ -34,6 +35,7 @@ from trio_bridge.platforms.feishu.rest.limits import Limits
 from trio_bridge.platforms.feishu.rest.rest import Rest
 from trio_bridge.platforms.feishu.rest.tokens import TenantToken
 from trio_bridge.platforms.feishu.sending.messenger import Messenger
+from trio_bridge.platforms.feishu.webhook.app import Webhook
 from trio_bridge.stores.memory import MemoryAccount
 from trio_bridge.testing._bodies import response_to
 from trio_bridge.transport.http import open_http_client
@@ -142,7 +144,8 @@ async def open_account(office: Office, files: Path, **changes: Any) -> AsyncIter
             wall=wall,
         )
         downloads = Downloads(config, rest, environment.files)
-        api = api_for(config, rest, CardsById(cards), Pairing(store, wall), downloads, uploads, health)
+        webhook = Webhook(config, wall, Arriving(config, wall))
+        api = api_for(config, rest, CardsById(cards), Pairing(store, wall), downloads, uploads, health, webhook)
         yield Account(config, api, uploads, bot, health, rest)
 
 

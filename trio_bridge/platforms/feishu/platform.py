@@ -191,7 +191,8 @@ async def open_feishu(config: Feishu, services: Services) -> AsyncIterator[Platf
         gate = FeishuGate(config, services, lambda: bot.open_id)
         webhook, health = Webhook(config, wall, arriving), Health(config, rest, bot, wall)
         downloads = Downloads(config, rest, environment.files)
-        api = api_for(config, rest, CardsById(of_feishu, presses), gate.pairing, downloads, uploads, health, webhook)
+        mounted = webhook if config.is_called else None
+        api = api_for(config, rest, CardsById(of_feishu, presses), gate.pairing, downloads, uploads, health, mounted)
         kind = FeishuPlatform if config.connects else CalledFeishuPlatform
         try:
             yield kind(

@@ -171,11 +171,13 @@ def api_for(
     downloads: Downloads,
     uploads: Uploads,
     health: Health,
+    webhook: Application | None,
 ) -> FeishuApi:
     """The calls of one account."""
     return FeishuApi(
         cards=cards,
         pairing=pairing,
+        webhook=webhook,
         config=config,
         rest=rest,
         speaker=Speaker(config, rest, uploads, health),
