@@ -9,7 +9,7 @@ from typing import Any, Literal
 import attrs
 
 from ..platforms.feishu.gateway.directory import Chat, Person
-from ..platforms.feishu.gateway.letters import MESSAGE, OLD_MESSAGE, encode
+from ..platforms.feishu.gateway.letters import MESSAGE, OLD_MESSAGE, as_object, encode
 from ..platforms.feishu.gateway.model import App
 
 TENANT = "2ca1d211f64f6438"
@@ -120,9 +120,8 @@ def merged(whole: Mapping[str, Any], changes: Changes) -> dict[str, Any]:
 
 
 def _old_message(scene: Scene, kind: str, content: str, rng: random.Random) -> dict[str, Any]:
-    text = content
-    if scene.mentions_bot:
-        text = content.replace("@_user_1", f'<at open_id="{scene.app.bot_open_id}">@{scene.app.name}</at>')
+    typed = str(as_object(content).get("text", ""))
+    mention = f'<at open_id="{scene.app.bot_open_id}">@{scene.app.name}</at>'
     event = {
         "type": OLD_MESSAGE,
         "app_id": scene.app.app_id,
@@ -137,7 +136,7 @@ def _old_message(scene: Scene, kind: str, content: str, rng: random.Random) -> d
         "union_id": scene.person.union_id,
         "open_message_id": new_id("om_", rng),
         "is_mention": scene.mentions_bot,
-        "text": text,
-        "text_without_at_bot": content.replace("@_user_1", ""),
+        "text": typed.replace("@_user_1", mention),
+        "text_without_at_bot": typed.replace("@_user_1", ""),
     }
     return {"uuid": new_id("", rng), "token": "", "ts": f"{scene.at:.6f}", "type": "event_callback", "event": event}

@@ -10,7 +10,7 @@ from .stories import excerpt, times
 
 
 def story_of(record: MessageRecord) -> str:
-    """One line: ``event 3 'hello': delivered once, acknowledged, never answered``."""
+    """One line: ``event 3 'hello': once delivered, acknowledged, never answered``."""
     told = [f"{times(len(record.deliveries))} delivered"]
     if not record.deliveries:
         told.append("as nobody was there")
