@@ -38,10 +38,29 @@ def config(**settings: Any) -> Feishu:
     return Feishu(name="hr", app_id=APP_ID, app_secret="s3cr3t", on_card_action=ignore, **given)
 
 
-def event(event_id: str = "e1", kind: str = "im.message.receive_v1", **header: Any) -> dict[str, Any]:
+def event(
+    event_id: str = "e1", kind: str = "im.message.receive_v1", body: Mapping[str, Any] | None = None, **header: Any
+) -> dict[str, Any]:
     """An event of schema 2.0."""
     known = {"event_id": event_id, "event_type": kind, "token": TOKEN, "app_id": APP_ID, "create_time": "1795161744600"}
-    return {"schema": "2.0", "header": {**known, **header}, "event": {"message": {"message_id": f"om_{event_id}"}}}
+    about = {"message": {"message_id": f"om_{event_id}"}} if body is None else body
+    return {"schema": "2.0", "header": {**known, **header}, "event": about}
+
+
+def said(
+    text: str, event_id: str = "e1", message_id: str = "", *, app_id: str = APP_ID, at: float = NOW
+) -> dict[str, Any]:
+    """Somebody writes to the bot."""
+    message = {
+        "message_id": message_id or f"om_{event_id}",
+        "create_time": str(int(at * 1000)),
+        "chat_id": "oc_1",
+        "chat_type": "p2p",
+        "message_type": "text",
+        "content": json.dumps({"text": text}),
+    }
+    sender = {"sender_id": {"open_id": "ou_tom"}, "sender_type": "user"}
+    return event(event_id, body={"sender": sender, "message": message}, app_id=app_id)
 
 
 def question(challenge: Any = "ajls384kdjx98XX", token: Any = TOKEN) -> dict[str, Any]:

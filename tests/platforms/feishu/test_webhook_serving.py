@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 import trio
 
-from tests.platforms.feishu.calls import Doorstep, Request, config, encrypted, event, names, signed, webhook
+from tests.platforms.feishu.calls import KEY, TOKEN, Doorstep, Request, config, encrypted, event, names, signed, webhook
+from tests.platforms.feishu.posting import post
+from trio_bridge import open_bridge
 from trio_bridge.errors import AccountRefused
 from trio_bridge.platforms.feishu.webhook.app import Webhook
 from trio_bridge.platforms.feishu.webhook.serving import at_path, open_webhook
+from trio_bridge.testing.feishu import FeishuSimulator
 
 PATIENCE = 10
 """Real seconds for what takes milliseconds."""
@@ -27,35 +30,6 @@ async def heard(door: Doorstep) -> AsyncIterator[Webhook]:
     with trio.fail_after(PATIENCE):
         async with open_webhook(settings, hook, door):
             yield hook
-
-
-async def post(port: int, body: bytes, *, path: str = "/feishu", chunked: bool = False) -> bytes:
-    """The head and the body of an answer. Who is answered before he is through sends no more."""
-    length = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {len(body)}"
-    lines = [f"POST {path} HTTP/1.1", "Host: here", "Connection: close", length]
-    lines += [f"{name}: {value!s}" for name, value in signed(body).items()]
-    head = "\r\n".join([*lines, "", ""]).encode()
-    answer = bytearray()
-    async with await trio.open_tcp_stream("127.0.0.1", port) as stream, trio.open_nursery() as nursery:
-
-        async def send() -> None:
-            await stream.send_all(head)
-            if not chunked:
-                await stream.send_all(body)
-                return
-            for start in range(0, len(body), 50_000):
-                piece = body[start : start + 50_000]
-                await stream.send_all(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
-            await stream.send_all(b"0\r\n\r\n")
-
-        nursery.start_soon(_unless_closed, send)
-        try:
-            async for piece in stream:
-                answer += piece
-        except trio.BrokenResourceError:
-            assert answer  # what was too large was not read to its end
-        nursery.cancel_scope.cancel()
-    return bytes(answer)
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["whole", "chunked"])
@@ -120,6 +94,17 @@ async def test_what_is_not_needed_may_be_missing(monkeypatch: pytest.MonkeyPatch
         pass
 
 
-async def _unless_closed(send: Callable[[], Awaitable[None]]) -> None:
-    with suppress(trio.BrokenResourceError):
-        await send()
+async def test_an_account_whose_port_is_taken_says_so_and_a_stop_frees_it() -> None:
+    with trio.fail_after(PATIENCE):
+        async with FeishuSimulator() as cloud:
+            keys = {"mode": "webhook", "encrypt_key": KEY, "verification_token": TOKEN}
+            first = cloud.config("first", listen="127.0.0.1:0", **keys)
+            async with open_bridge([first], None, environment=cloud.environment) as bridge:
+                await bridge.account("first").wait_ready()
+                port = bridge.account("first").api.webhook.port
+                second = await bridge.add(cloud.config("second", listen=f"127.0.0.1:{port}", **keys))
+                with pytest.raises(AccountRefused, match=f"listens at 127.0.0.1:{port}"):
+                    await second.wait_ready()
+                await bridge.stop("first")
+                await bridge.restart("second")
+                await second.wait_ready()

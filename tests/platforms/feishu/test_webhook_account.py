@@ -1,0 +1,194 @@
+"""An account that is called, from the call to the handler and back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+import trio
+
+import trio_bridge as tb
+from tests.platforms.feishu.calls import KEY, NOW, TOKEN, Answered, call, encrypted, event, said, signed
+from trio_bridge import feishu
+from trio_bridge.engine.store import Store
+from trio_bridge.stores.sqlite import inline, open_sqlite
+from trio_bridge.testing.feishu import FeishuSimulator
+from trio_bridge.transport.memory import MemoryNetwork
+
+APP = "cli_00000000000000aa"
+
+
+def wall() -> float:
+    return NOW + trio.current_time()
+
+
+def message(text: str, event_id: str = "e1", message_id: str = "") -> dict[str, Any]:
+    """Somebody writes to the bot."""
+    return said(text, event_id, message_id, app_id=APP, at=wall())
+
+
+def press(value: Any, event_id: str) -> dict[str, Any]:
+    """Somebody presses a button."""
+    return event(event_id, "card.action.trigger", {"action": {"tag": "button", "value": value}}, app_id=APP)
+
+
+def sealed(value: Any) -> tuple[bytes, dict[str, str | bytes]]:
+    """A call that Feishu makes now."""
+    body = encrypted(value)
+    return body, signed(body, at=int(wall()))
+
+
+async def deliver(account: tb.Account, value: Any) -> Answered:
+    return await call(feishu.webhook(account), *sealed(value))
+
+
+@attrs.define
+class Heard:
+    """Says what it heard, and has heard it."""
+
+    texts: list[str] = attrs.Factory(list)
+
+    async def __call__(self, message: tb.Message) -> str:
+        self.texts.append(message.text)
+        return f"you said {message.text}"
+
+
+@pytest.fixture
+async def cloud() -> AsyncGenerator[FeishuSimulator]:
+    async with FeishuSimulator(network=MemoryNetwork(), wall=wall, seed=1) as simulator:
+        yield simulator
+
+
+def running(
+    cloud: FeishuSimulator, handler: Any = None, *, store: str | Store = "memory:", **tuning: Any
+) -> AbstractAsyncContextManager[tb.Account]:
+    """An account that is called."""
+    keys = {"app_id": APP, "mode": "webhook", "listen": "", "encrypt_key": KEY, "verification_token": TOKEN}
+    return cloud.open_account(handler, store=store, **{**keys, **tuning})
+
+
+async def test_what_somebody_says_is_answered(autojump_clock: object, cloud: FeishuSimulator) -> None:
+    heard = Heard()
+    async with running(cloud, heard) as account:
+        assert (await deliver(account, message("hello"))).status == 200
+        assert (await cloud.next_reply()).text == "you said hello"
+    assert heard.texts == ["hello"]
+    assert cloud.opened == []
+
+
+async def test_an_event_that_comes_again_is_handled_once_also_after_a_restart(
+    autojump_clock: object, cloud: FeishuSimulator, tmp_path: Path
+) -> None:
+    heard = Heard()
+    for _ in range(2):
+        async with (
+            open_sqlite(tmp_path / "bridge.db", executor=inline) as store,
+            running(cloud, heard, store=store) as account,
+        ):
+            for again in (message("hello"), message("hello"), message("hello", "e2", "om_e1")):
+                assert (await deliver(account, again)).json == {}
+            await trio.sleep(10)
+    assert heard.texts == ["hello"]
+    assert account.statistics().counters.duplicates == 3
+
+
+async def test_an_answer_is_not_waited_for(autojump_clock: object, cloud: FeishuSimulator) -> None:
+    async def think(message: tb.Message) -> None:
+        await trio.sleep(60)
+
+    async with running(cloud, think) as account:
+        began = trio.current_time()
+        for number in range(40):
+            assert (await deliver(account, message("hello", f"e{number}"))).status == 200
+        assert trio.current_time() - began < 1
+        assert account.statistics().counters.stored == 40
+
+
+async def test_a_press_changes_the_card_and_is_not_repeated(autojump_clock: object, cloud: FeishuSimulator) -> None:
+    pressed = []
+
+    async def on_card_action(action: feishu.CardAction) -> feishu.CardUpdate:
+        pressed.append(action.value)
+        return feishu.CardUpdate(toast=feishu.Toast("done"))
+
+    async with running(cloud, on_card_action=on_card_action) as account:
+        again = sealed(press("yes", "e1"))
+        assert (await call(feishu.webhook(account), *again)).json["toast"]["content"] == "done"
+        assert (await call(feishu.webhook(account), *again)).json == {}
+    assert pressed == ["yes"]
+
+
+async def test_a_press_that_nobody_answers_in_time_gets_the_empty_answer(
+    autojump_clock: object, cloud: FeishuSimulator
+) -> None:
+    async def on_card_action(action: feishu.CardAction) -> None:
+        if action.value == "fail":
+            raise ValueError("a bug")
+        await trio.sleep(60)
+
+    async with running(cloud, on_card_action=on_card_action, callback_deadline=1.5) as account:
+        began = trio.current_time()
+        assert (await deliver(account, press("fail", "e1"))).json == {}
+        assert (await deliver(account, press("wait", "e2"))).json == {}
+        assert trio.current_time() == began + 1.5
+
+
+async def test_a_mounted_webhook_outlives_the_lives_of_its_account(
+    autojump_clock: object, cloud: FeishuSimulator
+) -> None:
+    heard = Heard()
+    config = cloud.config(
+        "hr", app_id=APP, mode="webhook", listen="", encrypt_key=KEY, verification_token=TOKEN, enabled=False
+    )
+    async with tb.open_bridge([config], heard, environment=cloud.environment) as bridge:
+        mounted = feishu.webhook(bridge.account("hr"))
+        statuses = []
+        for wish in (bridge.start, bridge.restart, bridge.stop, bridge.start):
+            await wish("hr")
+            if wish != bridge.stop:
+                await bridge.account("hr").wait_ready()
+            statuses.append((await call(mounted, *sealed(message("hello")))).status)
+        await trio.sleep(10)
+    assert statuses == [200, 200, 503, 200]
+    assert heard.texts == ["hello"]
+    assert (await call(mounted, *sealed(message("hello")))).status == 503
+
+
+async def test_only_an_account_that_is_called_can_be_mounted(autojump_clock: object, cloud: FeishuSimulator) -> None:
+    other = tb.DingTalk(name="sales", client_id="ding1", client_secret="secret", enabled=False)
+    plain = cloud.config("hr", enabled=False)
+    async with tb.open_bridge([other, plain], None, environment=cloud.environment) as bridge:
+        with pytest.raises(tb.ConfigError, match="account sales: "):
+            feishu.webhook(bridge.account("sales"))
+        with pytest.raises(tb.ConfigError, match="account hr: mode: "):
+            feishu.webhook(bridge.account("hr"))
+
+
+async def test_what_comes_both_ways_is_handled_once(autojump_clock: object, cloud: FeishuSimulator) -> None:
+    heard = Heard()
+    async with running(cloud, heard, mode="both") as account:
+        said = message("hello")
+        pushed = cloud.push(said)
+        await cloud.wait_acked(pushed)
+        assert (await deliver(account, said)).json == {}
+        assert (await deliver(account, message("by call", "e2"))).json == {}
+        await cloud.say("by connection")
+        await trio.sleep(10)
+    assert sorted(heard.texts) == ["by call", "by connection", "hello"]
+    assert account.statistics().counters.duplicates == 1
+
+
+async def test_while_there_is_no_connection_calls_are_still_taken(
+    autojump_clock: object, cloud: FeishuSimulator
+) -> None:
+    heard = Heard()
+    async with running(cloud, heard, mode="both") as account:
+        with cloud.half_open():
+            await trio.sleep(30)
+            assert (await deliver(account, message("hello"))).json == {}
+            await trio.sleep(1)
+            assert heard.texts == ["hello"]
