@@ -43,8 +43,8 @@ from ._answers import Answers
 from ._block import Block
 from ._feishu_connection import SimulatedConnection
 from ._feishu_events import Changes, Scene, Schema, enveloped, merged, message_event, press_event, text_content
-from ._feishu_mischief import Mischief
 from ._feishu_server import FeishuServer, Refusal
+from ._feishu_webhook import SimulatedWebhook, Webhooks
 from ._world import environment_of
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from ..engine.store import Store
     from ..platforms.feishu.config import Feishu
 
-__all__ = ["FeishuSimulator", "Refusal", "SimulatedConnection"]
+__all__ = ["FeishuSimulator", "Refusal", "SimulatedConnection", "SimulatedWebhook"]
 
 PATIENCE = 100.0
 """Seconds after which a bot that says nothing will say nothing: an event that was lost comes again after 18 s."""
@@ -63,7 +63,7 @@ SOMEBODY = "ou_84aad35d084aa403a838cf73ee18467"
 """Who speaks, unless somebody else is named."""
 
 
-class FeishuSimulator(Mischief, Block):
+class FeishuSimulator(Webhooks, Block):
     """The platform's side of Feishu, for as long as the ``async with`` block runs.
 
     ``rules`` are the platform's own unless you change them, but clients are told to come back and to ping within
@@ -231,8 +231,8 @@ class FeishuSimulator(Mischief, Block):
     ) -> Pushed:
         """Have a person write to the bot: directly, or in the group ``conversation`` (``oc_…``).
 
-        ``sender`` is the person's open id, as the app knows it. ``changes`` are laid over the payload, however deep;
-        ``None`` as a value leaves a field out. ``app_id`` may be omitted while there is one app.
+        ``sender`` is an open id of the person, as this or another app knows it. ``changes`` are laid over the payload,
+        however deep; ``None`` as a value leaves a field out. ``app_id`` may be omitted while there is one app.
         """
         scene = self._scene(sender, conversation, mention, app_id)
         content = text_content(scene, text)
@@ -351,7 +351,7 @@ class FeishuSimulator(Mischief, Block):
             came.
         """
         with self._answers.impatient("no bot connected"):
-            await self.wait_until(lambda: bool(self._chosen(app_id)))
+            await self.wait_until(lambda: self._is_reachable(app_id))
         pushed = await self.say(text, sender=sender, conversation=conversation, mention=mention, app_id=app_id)
         return (await self._answers.hear(lambda sent: sent.answers is pushed)).text
 
@@ -396,13 +396,14 @@ class FeishuSimulator(Mischief, Block):
 
     def _scene(self, sender: str, conversation: str | None, mention: bool, app_id: str | None) -> Scene:
         app = self._app(app_id)
-        person = self.directory.person(app.app_id, sender)
+        person = self.directory.whoever(app.app_id, sender)
         chat = (
             self.directory.direct_chat(app.app_id, person)
             if conversation is None
             else self.directory.chat(conversation)
         )
-        return Scene(app=app, person=person, open_id=sender, chat=chat, mention=mention, at=self._now())
+        open_id = self.directory.open_id(app.app_id, person)
+        return Scene(app=app, person=person, open_id=open_id, chat=chat, mention=mention, at=self._now())
 
     async def _utter(self, scene: Scene, kind: str, content: str, changes: Changes | None, schema: Schema) -> Pushed:
         event = message_event(scene, kind, content, rng=self._rng, schema=schema)

@@ -88,6 +88,11 @@ class Directory:
             self._know(app_id, open_id, person)
         return person
 
+    def whoever(self, app_id: str, open_id: str) -> Person:
+        """Who has this open id in any app: the same person uses many. In this app, if nobody has it yet."""
+        known = self._people.get(open_id)
+        return known[1] if known else self.person(app_id, open_id)
+
     def open_id(self, app_id: str, person: Person) -> str:
         """How the app knows this person."""
         known = self._open_ids.get((app_id, person.union_id))

@@ -28,6 +28,7 @@ from .letters import Letter
 from .letters import encode as as_json
 from .model import Rules
 from .transcript import Counts, Transcript
+from .webhook import Webhook
 
 SWITCHED = 101
 
@@ -48,6 +49,8 @@ class Gateway:
             self.directory, lambda: self.rules, lambda app_id: len(self._live.get(app_id, ())), self.rng
         )
         self.deliveries = Deliveries(self)
+        self.webhooks: dict[str, Webhook] = {}
+        """The apps that are called for their events."""
         self._live: dict[str, list[GatewayConnection]] = {}
         self._stirred: dict[GatewayConnection, None] = {}
 
@@ -107,12 +110,18 @@ class Gateway:
     # What the server says.
 
     def push(self, app_id: str, letter: Letter, now: float, fragments: Fragments | None = None) -> Pushed:
-        """Push to one connection of the app, as soon as there is one."""
+        """Push to one connection of the app, as soon as there is one; or call the app for it, if it wants that."""
+        if app_id in self.webhooks:
+            return self.webhooks[app_id].push(letter, now)
         return self.deliveries.push(app_id, letter, now, fragments)
 
     def push_again(self, pushed: Pushed, now: float) -> bool:
         """Deliver an event once more, settled or not. False if nobody is there to take it."""
-        return self.deliveries.deliver(self.ledger.entry(pushed), now)
+        entry = self.ledger.entry(pushed)
+        if pushed.app_id in self.webhooks:
+            self.webhooks[pushed.app_id].deliver(entry, now)
+            return True
+        return self.deliveries.deliver(entry, now)
 
     def push_frame(self, connection: GatewayConnection, message: Message, now: float) -> Pushed | None:
         """Write a message as it is. Returns the event in it, if a client could acknowledge it."""
