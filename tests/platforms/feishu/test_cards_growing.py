@@ -1,67 +1,28 @@
-"""Answers that grow in Feishu's cards, through an account at the server side of CardKit."""
+"""Answers that grow in Feishu's cards, through an account at the simulator."""
 
 from __future__ import annotations
-
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 import trio
 from trio.testing import MockClock
 
-from tests.platforms.feishu.card_stage import CHAT, Stage, staged, wall
-from trio_bridge.engine.account import Account
+from tests.platforms.feishu.card_stage import counts, staged, wall
 from trio_bridge.messages import Message
 from trio_bridge.platforms.feishu.cards.sequences import BLOCK
 from trio_bridge.platforms.feishu.gateway.cards import CREATE, REPLACE, SETTINGS, STREAM
-from trio_bridge.platforms.feishu.gateway.messages import SEND
+from trio_bridge.platforms.feishu.gateway.messages import REPLY, SEND
 from trio_bridge.platforms.feishu.gateway.rest import refused, throttled
 from trio_bridge.stores.memory import MemoryStore
 
 CHANGES = (STREAM, SETTINGS, REPLACE)
 
 
-async def counts(message: Message) -> None:
-    """Says one to five, a second apart."""
-    async with message.stream() as out:
-        for number in range(1, 6):
-            await out.write(f"{number} ")
-            await trio.sleep(1)
-
-
-async def grown(stage: Stage, text: str) -> None:
-    """Return when a card shows ``text``, and its writer may have heard so."""
-    await stage.until(lambda: any(card.text == text for card in stage.cards))
-    await trio.sleep(0.1)
-
-
-@asynccontextmanager
-async def killed(stage: Stage, handler: Any, store: MemoryStore, **tuning: Any) -> AsyncIterator[Account]:
-    """An account that is cancelled at the end of the block, with whatever it has in hand."""
-    with trio.CancelScope() as life:
-        async with stage.account(handler, store=store, **tuning) as account:
-            yield account
-            life.cancel()
-            await trio.sleep_forever()
-
-
-@asynccontextmanager
-async def died(stage: Stage, handler: Any, store: MemoryStore) -> AsyncIterator[Account]:
-    """The same without a last word."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("trio_bridge.bots.cards.deck.PAUSE_LIMIT", 0)
-        async with killed(stage, handler, store) as account:
-            yield account
-
-
 async def test_an_answer_grows_in_a_card_and_is_brought_to_its_end(autojump_clock: MockClock) -> None:
     async with staged() as stage, stage.account(counts):
-        stage.say("count")
+        await stage.feishu.say("count")
         await stage.answered()
         assert stage.card.texts == ["", "1 ", "1 2 ", "1 2 3 ", "1 2 3 4 ", "1 2 3 4 5 "]
         assert stage.card.ended
-        assert stage.card.chat_id == CHAT
         assert stage.card.calls == {"create": 1, "send": 1, "stream": 5, "settings": 1}
         assert stage.card.data["config"]["summary"] == {"content": "1 2 3 4 5"}
         assert stage.card.jumps == 0
@@ -76,7 +37,7 @@ async def test_updates_keep_their_distance_and_the_newest_text_wins(autojump_clo
                 await trio.sleep(0.01)
 
     async with staged() as stage, stage.account(hasty, stream_interval=0.5):
-        stage.say()
+        await stage.feishu.say("go")
         await stage.answered()
         assert stage.card.text == "0123456789" * 1000
         assert min(stage.card.intervals[:-1]) >= 0.5
@@ -85,7 +46,7 @@ async def test_updates_keep_their_distance_and_the_newest_text_wins(autojump_clo
 
 async def test_after_so_many_updates_only_the_whole_answer_is_shown(autojump_clock: MockClock) -> None:
     async with staged() as stage, stage.account(counts, card_max_updates=2):
-        stage.say("count")
+        await stage.feishu.say("count")
         await stage.answered()
         assert stage.card.texts == ["", "1 ", "1 2 ", "1 2 3 4 5 "]
 
@@ -99,7 +60,7 @@ async def test_two_answers_at_once_grow_in_cards_of_their_own(autojump_clock: Mo
                 await trio.sleep(1)
 
     async with staged() as stage, stage.account(both):
-        stage.say()
+        await stage.feishu.say("go")
         await stage.answered(2)
         assert sorted(card.text for card in stage.cards) == ["a1 a2 a3 ", "b1 b2 b3 "]
         assert all(card.ended and not card.went_back for card in stage.cards)
@@ -110,9 +71,9 @@ async def test_the_next_life_goes_on_in_the_same_card_with_higher_numbers(autoju
     """It died without a word: whatever number it used last, a block of numbers was set aside for the next life."""
     store = MemoryStore()
     async with staged() as stage:
-        async with died(stage, counts, store):
-            stage.say("count")
-            await grown(stage, "1 2 ")
+        async with stage.died(counts, store):
+            await stage.feishu.say("count")
+            await stage.grown("1 2 ")
         assert stage.card.streaming
         assert stage.card.sequence < BLOCK
         async with stage.account(counts, store=store):
@@ -127,13 +88,13 @@ async def test_the_next_life_goes_on_in_the_same_card_with_higher_numbers(autoju
 async def test_a_stopped_account_leaves_no_card_that_looks_busy(autojump_clock: MockClock) -> None:
     store = MemoryStore()
     async with staged() as stage:
-        async with killed(stage, counts, store):
-            stage.say("count")
-            await grown(stage, "1 2 ")
+        async with stage.killed(counts, store):
+            await stage.feishu.say("count")
+            await stage.grown("1 2 ")
         assert stage.card.text == "1 2 \n\n⚠ (interrupted)"
         assert stage.card.ended
         async with stage.account(counts, store=store):
-            await grown(stage, "1 2 3 4 5 ")
+            await stage.grown("1 2 3 4 5 ")
             await trio.sleep(5)
         assert stage.card.ended
         assert stage.card.text == "1 2 3 4 5 "
@@ -143,13 +104,13 @@ async def test_a_stopped_account_leaves_no_card_that_looks_busy(autojump_clock: 
 async def test_a_card_whose_message_was_buried_with_a_process_says_so(autojump_clock: MockClock) -> None:
     store = MemoryStore()
     async with staged() as stage:
-        async with died(stage, counts, store) as account:
-            stage.say("count")
-            await grown(stage, "1 2 ")
-        kept = await store.open_account(account.name, platform="fake")
+        async with stage.died(counts, store) as account:
+            await stage.feishu.say("count")
+            await stage.grown("1 2 ")
+        kept = await store.open_account(account.name, platform="feishu")
         await kept.recover(now=wall(), max_deaths=1, max_attempts=1)
         async with stage.account(None, store=store):
-            await grown(stage, "⚠ (interrupted)")
+            await stage.grown("⚠ (interrupted)")
             await trio.sleep(1)
         assert stage.card.ended
         assert await kept.load("feishu:cards") == {}
@@ -158,26 +119,26 @@ async def test_a_card_whose_message_was_buried_with_a_process_says_so(autojump_c
 async def test_a_card_whose_reply_nobody_knows_is_ended_at_the_next_start(autojump_clock: MockClock) -> None:
     store = MemoryStore()
     async with staged() as stage:
-        async with died(stage, counts, store) as account:
-            stage.say("count")
-            await grown(stage, "1 2 ")
-        kept = await store.open_account(account.name, platform="fake")
+        async with stage.died(counts, store) as account:
+            await stage.feishu.say("count")
+            await stage.grown("1 2 ")
+        kept = await store.open_account(account.name, platform="feishu")
         [record] = (await kept.load("feishu:cards")).values()
-        await store.open_account("b", platform="fake")
-        await (await store.open_account("b", platform="fake")).save(
+        await store.open_account("b", platform="feishu")
+        await (await store.open_account("b", platform="feishu")).save(
             "feishu:cards", {"gone/1": record, "unmade/1": {"id": ""}, "odd": 3}
         )
         async with stage.account(None, store=store, name="b"):
-            await grown(stage, "⚠ (interrupted)")
+            await stage.grown("⚠ (interrupted)")
             await trio.sleep(1)
         assert stage.card.ended
-        assert list(await (await store.open_account("b", platform="fake")).load("feishu:cards")) == ["odd"]
+        assert list(await (await store.open_account("b", platform="feishu")).load("feishu:cards")) == ["odd"]
 
 
 async def test_a_throttle_in_the_middle_is_heeded_and_loses_nothing(autojump_clock: MockClock) -> None:
     async with staged() as stage, stage.account(counts):
         stage.rest.scripts.every(2, STREAM, throttled(3, status=400))
-        stage.say("count")
+        await stage.feishu.say("count")
         await stage.answered()
         assert stage.card.text == "1 2 3 4 5 "
         assert stage.card.ended
@@ -187,7 +148,7 @@ async def test_a_throttle_in_the_middle_is_heeded_and_loses_nothing(autojump_clo
 
 async def test_a_card_that_expired_ends_as_a_message(autojump_clock: MockClock) -> None:
     async with staged(card_life=3.0) as stage, stage.account(counts):
-        stage.say("count")
+        await stage.feishu.say("count")
         await stage.answered()
         assert stage.messages == ["1 2 3 4 5 "]
 
@@ -196,16 +157,16 @@ async def test_a_card_that_expired_ends_as_a_message(autojump_clock: MockClock) 
 async def test_without_a_card_the_answer_is_a_message(route: str, code: int, autojump_clock: MockClock) -> None:
     async with staged() as stage, stage.account(counts):
         stage.rest.scripts.add(route, refused(code))
-        stage.say("count")
+        await stage.feishu.say("count")
         await stage.answered()
         assert stage.messages == ["1 2 3 4 5 "]
-        stage.say("again")
+        await stage.feishu.say("again")
         await stage.answered(2)
         cards_rest = route == CREATE  # of a chat that can't be spoken in, other chats know nothing
         assert len(stage.messages) == (2 if cards_rest else 1)
         assert stage.rest.calls[CREATE] == (1 if cards_rest else 2)
         await trio.sleep(600)
-        stage.say("and again")
+        await stage.feishu.say("and again")
         await stage.answered(3)
         assert stage.cards[-1].text == "1 2 3 4 5 "
 
@@ -220,7 +181,7 @@ async def test_an_answer_of_31_kb_is_a_card_and_a_message(autojump_clock: MockCl
                 await trio.sleep(1)
 
     async with staged() as stage, stage.account(long):
-        stage.say()
+        await stage.feishu.say("go")
         await stage.answered(2)
         assert stage.card.ended
         assert len(stage.messages) == 1
@@ -235,7 +196,7 @@ async def test_what_feishu_finds_too_large_all_the_same_is_cut_in_half(autojump_
 
     async with staged() as stage, stage.account(says_much):
         stage.rest.scripts.add(STREAM, refused(200860), times=2)
-        stage.say()
+        await stage.feishu.say("go")
         await stage.answered(2)
         assert stage.card.ended
         assert (stage.card.text + stage.messages[0]).split() == ["word"] * 1000
@@ -252,7 +213,7 @@ async def test_an_answer_that_takes_long_goes_on_growing(pace: float, count: int
                 await trio.sleep(pace)
 
     async with staged() as stage, stage.account(slow, handler_timeout=100_000.0):
-        stage.say()
+        await stage.feishu.say("go")
         await trio.sleep(pace * count + 10)
         assert stage.card.text == "".join(f"{number} " for number in range(count))
         assert len(stage.card.texts) == count + 1
@@ -263,7 +224,7 @@ async def test_an_answer_that_takes_long_goes_on_growing(pace: float, count: int
 async def test_feishu_that_expects_no_text_any_more_is_told_to(autojump_clock: MockClock) -> None:
     """Its ten minutes were shorter than ours."""
     async with staged(streaming_life=2.5) as stage, stage.account(counts):
-        stage.say("count")
+        await stage.feishu.say("count")
         await stage.answered()
         assert stage.card.texts[-2:] == ["1 2 3 4 ", "1 2 3 4 5 "]
         assert stage.card.ended
@@ -272,7 +233,7 @@ async def test_feishu_that_expects_no_text_any_more_is_told_to(autojump_clock: M
 async def test_a_lost_answer_to_creating_a_card_makes_another(autojump_clock: MockClock) -> None:
     async with staged() as stage, stage.account(counts):
         stage.rest.scripts.swallow(CREATE)
-        stage.say("count")
+        await stage.feishu.say("count")
         await stage.answered()
         assert stage.card.text == "1 2 3 4 5 "
         assert len(stage.rest.cards.known) == 2
@@ -282,7 +243,7 @@ async def test_a_lost_answer_to_creating_a_card_makes_another(autojump_clock: Mo
 async def test_a_lost_answer_to_showing_a_card_shows_it_once(autojump_clock: MockClock) -> None:
     async with staged() as stage, stage.account(counts):
         stage.rest.scripts.swallow(SEND, times=2)
-        stage.say("count")
+        await stage.feishu.say("count")
         await stage.answered()
         assert stage.card.text == "1 2 3 4 5 "
         assert len(stage.rest.repeated) == 2
@@ -293,7 +254,7 @@ async def test_a_card_that_is_perhaps_seen_points_to_the_message_that_follows(au
     async with staged() as stage, stage.account(counts):
         stage.rest.scripts.swallow(SEND)
         stage.rest.scripts.add(SEND, throttled(1), times=4)
-        stage.say("count")
+        await stage.feishu.say("count")
         await stage.answered(2)
         assert stage.card.text == "↓"
         assert stage.card.ended
@@ -303,9 +264,9 @@ async def test_a_card_that_is_perhaps_seen_points_to_the_message_that_follows(au
 async def test_a_death_between_making_and_showing_a_card_shows_it_once(autojump_clock: MockClock) -> None:
     store = MemoryStore()
     async with staged() as stage:
-        async with died(stage, counts, store):
+        async with stage.died(counts, store):
             stage.rest.scripts.hang(SEND, carried_out=True)
-            stage.say("count")
+            await stage.feishu.say("count")
             await stage.until(lambda: stage.cards)
         async with stage.account(counts, store=store):
             await stage.answered()
@@ -317,9 +278,9 @@ async def test_a_death_between_making_and_showing_a_card_shows_it_once(autojump_
 async def test_after_an_hour_nobody_shows_a_card_that_may_be_shown(autojump_clock: MockClock) -> None:
     store = MemoryStore()
     async with staged() as stage:
-        async with died(stage, counts, store):
+        async with stage.died(counts, store):
             stage.rest.scripts.hang(SEND, carried_out=True)
-            stage.say("count")
+            await stage.feishu.say("count")
             await stage.until(lambda: stage.cards)
         await trio.sleep(4000)
         async with stage.account(counts, store=store):
@@ -332,14 +293,14 @@ async def test_an_end_that_a_death_cut_off_is_made_again_however_late(autojump_c
     """A message may not be sent again after an hour; a card may be ended twice at any time."""
     store = MemoryStore()
     async with staged() as stage:
-        async with died(stage, counts, store):
-            stage.say("count")
-            await grown(stage, "1 2 3 4 5 ")
+        async with stage.died(counts, store):
+            await stage.feishu.say("count")
+            await stage.grown("1 2 3 4 5 ")
             stage.rest.scripts.hang(SETTINGS, times=9)
             await trio.sleep(5)
         assert stage.card.streaming
         await trio.sleep(7200)
-        stage.rest.scripts = type(stage.rest.scripts)()
+        stage.calm()
         async with stage.account(counts, store=store) as account:
             await stage.answered()
             assert account.alarms == frozenset()
@@ -349,8 +310,8 @@ async def test_an_end_that_a_death_cut_off_is_made_again_however_late(autojump_c
 
 async def test_numbers_that_are_too_low_are_mended(autojump_clock: MockClock) -> None:
     async with staged() as stage, stage.account(counts):
-        stage.say("count")
-        await grown(stage, "1 2 ")
+        await stage.feishu.say("count")
+        await stage.grown("1 2 ")
         stage.card.sequence = 500_000
         await stage.answered()
         assert stage.card.text == "1 2 3 4 5 "
@@ -360,8 +321,8 @@ async def test_numbers_that_are_too_low_are_mended(autojump_clock: MockClock) ->
 
 async def test_somebody_who_presses_a_button_is_waited_for(autojump_clock: MockClock) -> None:
     async with staged() as stage, stage.account(counts):
-        stage.say("count")
-        await grown(stage, "1 2 ")
+        await stage.feishu.say("count")
+        await stage.grown("1 2 ")
         stage.rest.cards.in_interaction.add(stage.card.id)
         await trio.sleep(20)
         assert not stage.card.ended
@@ -374,7 +335,7 @@ async def test_somebody_who_presses_a_button_is_waited_for(autojump_clock: MockC
 async def test_a_lost_answer_to_the_last_call_does_not_make_it_a_message(autojump_clock: MockClock) -> None:
     async with staged() as stage, stage.account(counts):
         stage.rest.scripts.swallow(SETTINGS, times=2)
-        stage.say("count")
+        await stage.feishu.say("count")
         await stage.answered()
         await trio.sleep(100)
         assert stage.card.ended
@@ -385,7 +346,7 @@ async def test_a_lost_answer_to_the_last_call_does_not_make_it_a_message(autojum
 async def test_a_card_that_can_t_be_told_to_rest_is_written_anew(autojump_clock: MockClock) -> None:
     async with staged() as stage, stage.account(counts):
         stage.rest.scripts.add(SETTINGS, refused(10002))
-        stage.say("count")
+        await stage.feishu.say("count")
         await stage.answered()
         assert stage.card.calls["replace"] == 1
         assert stage.card.ended
@@ -398,15 +359,15 @@ async def test_the_end_of_the_quota_in_the_middle_is_one_message_and_the_card_is
     store = MemoryStore()
     async with staged() as stage:
         async with stage.account(counts, store=store):
-            stage.say("count")
-            await grown(stage, "1 2 ")
+            await stage.feishu.say("count")
+            await stage.grown("1 2 ")
             used_up = refused(99991403)
             for route in CHANGES:
                 stage.rest.scripts.add(route, used_up, times=3)
             await stage.answered()
             assert stage.messages == ["1 2 3 4 5 "]
             assert not stage.card.ended
-        stage.rest.scripts = type(stage.rest.scripts)()
+        stage.calm()
         async with stage.account(None, store=store):
             await stage.until(lambda: stage.card.ended)
         assert stage.card.text == "…"
@@ -415,8 +376,8 @@ async def test_the_end_of_the_quota_in_the_middle_is_one_message_and_the_card_is
 async def test_an_unsafe_answer_is_given_up_and_the_card_says_so(autojump_clock: MockClock) -> None:
     async with staged() as stage, stage.account(counts) as account:
         with stage.rest.scripts.standing(STREAM, refused(230028)):
-            stage.say("count")
-            await stage.until(lambda: account.alarms)
+            await stage.feishu.say("count")
+            await stage.alarmed(account)
         assert account.alarms == {"dead_letters"}
         assert stage.card.text == "⚠"
         assert stage.card.ended
@@ -432,8 +393,8 @@ async def test_a_handler_that_never_succeeds_leaves_a_card_that_failed(autojump_
 
     store = MemoryStore()
     async with staged() as stage, stage.account(fails, store=store, card_title="Answer", card_theme="green"):
-        stage.say()
-        await stage.until(lambda: "interrupted" in "".join(card.text for card in stage.cards), within=4000)
+        await stage.feishu.say("go")
+        await stage.until(lambda: "interrupted" in "".join(card.text for card in stage.cards))
         await trio.sleep(5)
         assert stage.card.text == "so far\n\n⚠ (interrupted)"
         assert stage.card.ended
@@ -441,9 +402,19 @@ async def test_a_handler_that_never_succeeds_leaves_a_card_that_failed(autojump_
         assert stage.card.data["header"]["title"]["content"] == "Answer"
 
 
+async def test_in_a_group_a_card_answers_the_message_where_it_stands(autojump_clock: MockClock) -> None:
+    async with staged() as stage, stage.account(counts, reply_in_thread=True) as account:
+        pushed = await stage.feishu.say("count", conversation="oc_team")
+        await stage.answered()
+        [sent] = stage.rest.sent
+        assert (sent.chat_id, sent.in_thread, sent.answers) == ("oc_team", True, pushed)
+        assert stage.rest.calls[REPLY] == 1
+        assert account.api.cards is not None
+
+
 async def test_an_account_that_wants_no_cards_has_none(autojump_clock: MockClock) -> None:
-    async with staged() as stage, stage.account(counts, group_reply_mode="auto"):
-        stage.say("count")
+    async with staged() as stage, stage.account(counts, reply_mode="auto"):
+        await stage.feishu.say("count")
         await stage.answered()
         assert stage.messages == ["1 2 3 4 5 "]
         assert stage.rest.calls[CREATE] == 0
@@ -455,7 +426,7 @@ async def test_an_empty_answer_is_a_sign(autojump_clock: MockClock) -> None:
             await trio.sleep(3)
 
     async with staged() as stage, stage.account(nothing):
-        stage.say()
+        await stage.feishu.say("go")
         await stage.answered()
         assert stage.card.text == "…"
 
@@ -468,7 +439,7 @@ async def test_what_people_must_not_be_shown_is_not_shown(autojump_clock: MockCl
             await out.write("secret.png)")
 
     async with staged() as stage, stage.account(tells):
-        stage.say()
+        await stage.feishu.say("go")
         await stage.answered()
         assert stage.card.texts[1] == "All: @all and [plan](https://example.invalid/a.png) and "
         assert stage.card.text == stage.card.texts[1] + "(file secret.png could not be sent)"
