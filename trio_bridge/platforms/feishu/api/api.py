@@ -38,9 +38,8 @@ class FeishuApi:
     What is called here is done at once and once: nothing is kept for a restart, and nothing is sent again.
     :meth:`~trio_bridge.Account.send` is for what must arrive. Calls wait for their turn, as Feishu counts them.
 
-    All of them raise:
-      RequestFailed: Feishu says no, and would say so again. ``code`` is its number, ``details`` the scopes that the app
-        lacks.
+    Each method raises:
+      RequestFailed: Feishu says no. ``code`` is its number for why, ``details`` are scopes that the app lacks.
       RateLimited, NotSent, ConnectionLost, AccountRefused, ConfigError: it was not done now.
       OutcomeUnknown: it may have been done.
     """

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from ....errors import RequestFailed
+from ....wire.jsontext import word
 from ..rest.rest import answer_of
 from .calls import CardCalls
 from .face import FeishuCards
@@ -19,11 +20,17 @@ from .presses import Presses
 class CardsById:
     """What an application does with cards by hand. Each call is made once.
 
-    All raise what :func:`.rest.answer_of` does; a ``card`` that is no JSON raises TypeError or ValueError.
+    All raise what :class:`~trio_bridge.feishu.FeishuApi` does; a ``card`` that is no JSON raises TypeError or
+    ValueError.
     """
 
     _cards: FeishuCards
     _presses: Presses = attrs.field(factory=Presses)
+
+    async def create(self, card: Mapping[str, Any]) -> str:
+        """The id of a new card: its JSON, of schema 2.0. It is sent once, as a
+        :class:`~trio_bridge.feishu.CardEntity`, and changed by its id for 14 days."""
+        return word((await answer_of(self._calls.create(card), repeatable=True)).get("card_id"))
 
     async def replace(self, card_id: str, card: Mapping[str, Any]) -> None:
         """Put another card in the place of one: its JSON, of schema 2.0. Harmless to repeat."""
