@@ -39,13 +39,16 @@ class Callback:
     @property
     def toast(self) -> str:
         """What pops up, if anything."""
-        return str(self.answer.get("toast", {}).get("content", ""))
+        return str(self._shown("toast").get("content", ""))
 
     @property
     def card(self) -> Any:
         """The card that stands there from now on, ``None`` if it is the same as before."""
-        card = self.answer.get("card")
-        return card and card["data"]
+        return self._shown("card").get("data")
+
+    def _shown(self, name: str) -> Mapping[str, Any]:
+        """A part of an answer that is as it should be: nobody sees anything of another."""
+        return self.answer.get(name, {}) if self.code == FINE else {}
 
 
 def verdict_on(event_type: str, answer: Any) -> int:

@@ -46,7 +46,7 @@ class Seal:
             body = encode({"encrypt": encrypt(self.encrypt_key, body, rng.randbytes(BLOCK))}).encode()
         headers = {"Content-Type": "application/json; charset=utf-8"}
         if signed and self.encrypt_key:
-            headers |= self._signature(body, str(int(at)), f"{rng.getrandbits(64):016x}")
+            headers |= self.signature(body, str(int(at)), f"{rng.getrandbits(64):016x}")
         return HookCall(headers=headers, body=body)
 
     def challenge(self, challenge: str, at: float, rng: random.Random) -> HookCall:
@@ -54,7 +54,8 @@ class Seal:
         question = encode({"challenge": challenge, "token": "", "type": "url_verification"})
         return self.call(question.encode(), at, rng, signed=False)
 
-    def _signature(self, body: bytes, timestamp: str, nonce: str) -> dict[str, str]:
+    def signature(self, body: bytes, timestamp: str, nonce: str) -> dict[str, str]:
+        """The headers that show who made a call with this body, and when."""
         signed = sha256(f"{timestamp}{nonce}{self.encrypt_key}".encode() + body).hexdigest()
         return {"X-Lark-Request-Timestamp": timestamp, "X-Lark-Request-Nonce": nonce, "X-Lark-Signature": signed}
 
