@@ -103,6 +103,26 @@ async def test_a_doubt_is_not_forgotten_by_a_restart(
         assert not server.texts
 
 
+async def test_what_may_have_been_sent_is_not_called_dead_when_its_tries_are_spent(
+    autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
+) -> None:
+    server.on_send = Failing(OutcomeUnknown("cut off"), *[RateLimited("busy", retry_after=1.0)] * 30)
+    async with open_fake(None, keyed=True, keys_hold=86_400.0) as account:
+        receipt = await account.send("talk", "hello")
+        with pytest.raises(OutcomeUnknown, match="busy"):
+            await receipt.wait_sent()
+
+
+async def test_a_doubt_is_about_one_part(autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake) -> None:
+    first, second = Failing(OutcomeUnknown("cut off")), Failing(*[NotSent("no network", retry_after=1000.0)] * 5)
+    server.on_send = lambda outgoing: (second if "#" in outgoing.key else first)(outgoing)
+    async with open_fake(None, keyed=True, keys_hold=3300.0) as account:
+        receipt = await account.send("talk", "one|two")
+        await receipt.wait_sent()
+    assert server.texts == ["one", "two"]
+    assert trio.current_time() > 5000
+
+
 async def test_a_key_makes_a_send_idempotent(
     autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
 ) -> None:

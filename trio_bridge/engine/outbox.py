@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from pathlib import Path
@@ -238,10 +239,10 @@ class Outbox:
             self._follow(key, row.state, row.error)  # A reply of an earlier attempt: whoever waits for it is told.
             return None
         if row.attempts >= MOST_TRIES:  # The last try ended the process, or the account.
-            await self._settle(row, "dead", error=row.error or f"not sent in {MOST_TRIES} tries")
+            await self._settle(row, self._spent(row), error=row.error or f"not sent in {MOST_TRIES} tries")
             return None
         if self._environment.wall() - row.created_at > LONGEST_LIFE:
-            await self._settle(row, "dead", error=row.error or "not sent within 24 hours")
+            await self._settle(row, self._spent(row), error=row.error or "not sent within 24 hours")
             return None
         if self._doubted_for(key) > self._platform.holds(key) and self._config.on_unknown != "resend":
             await self._settle(row, "unknown", error=row.error)
@@ -279,6 +280,7 @@ class Outbox:
         for index in range(row.parts_sent, len(parts)):
             key = row.key if index == 0 else f"{row.key}#{index}"
             sent_id = await self._platform.send(self._outgoing(row, key, parts[index]))
+            self._doubts.pop(row.key, None)  # It was about this part.
             if index + 1 < len(parts):
                 await self._record(OutgoingChange(row.key, parts_sent=index + 1))
         return sent_id
@@ -298,9 +300,13 @@ class Outbox:
         now = self._environment.wall()
         return now - self._doubts.get(key, now)
 
+    def _spent(self, row: OutgoingRow) -> ReceiptState:
+        """What becomes of a reply that nobody took: it was not sent, as far as anybody knows."""
+        return "unknown" if row.key in self._doubts and self._platform.holds(row.key) < math.inf else "dead"
+
     async def _retry(self, row: OutgoingRow, error: str, hint: float | None, *, costs: bool) -> float | None:
         if costs and row.attempts >= MOST_TRIES:
-            await self._settle(row, "dead", error=error)
+            await self._settle(row, self._spent(row), error=error)
             return None
         misses = self._misses[row.key] = self._misses.get(row.key, row.attempts - 1) + 1
         if row.key in self._doubts and not error.startswith(DOUBTFUL):
