@@ -138,7 +138,7 @@ async def test_a_file_is_asked_for_with_a_good_token(
     assert await download(account) == b"x"
     house.rest.scripts.add(f"GET {RESOURCE_OF_SERVER}", refused(99991663), times=2)
     await trio.sleep(31)
-    with pytest.raises(NotSent):
+    with pytest.raises(NotSent, match="did not take it"):
         await download(account)
 
 

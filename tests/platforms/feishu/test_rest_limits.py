@@ -93,6 +93,13 @@ async def test_a_message_too_many_rests_its_conversation_alone(autojump_clock: t
     assert trio.current_time() == 1
 
 
+async def test_a_call_too_many_rests_the_api_for_all_conversations(autojump_clock: trio.abc.Clock) -> None:
+    paces = Limits(4.0)
+    paces.note(outcome(FREQUENCY, asked=3.0), "oc_1")
+    await paces.take("POST", MESSAGES, "oc_2")
+    assert trio.current_time() == 3
+
+
 async def test_a_rest_of_unsaid_length_doubles_and_begins_anew(autojump_clock: trio.abc.Clock) -> None:
     paces = Limits(4.0)
     rests = []
@@ -126,6 +133,24 @@ async def test_a_long_rest_is_told_instead_of_waited_for(autojump_clock: trio.ab
 
 async def test_no_rest_is_endless(autojump_clock: trio.abc.Clock) -> None:
     assert Limits(4.0).note(outcome(FREQUENCY, asked=86_400)).retry_after == limits.LONGEST_ASKED
+
+
+async def test_a_conversation_is_not_forgotten_too_soon(autojump_clock: trio.abc.Clock) -> None:
+    paces = Limits(1.0)
+    for chat in ("oc_1", "oc_2", "oc_1"):
+        await paces.take("POST", MESSAGES, chat)
+    assert trio.current_time() == 1
+
+
+async def test_a_conversation_is_not_forgotten_while_somebody_waits(autojump_clock: trio.abc.Clock) -> None:
+    paces = Limits(0.005)
+    async with trio.open_nursery() as nursery:
+        await paces.take("POST", MESSAGES, "oc_1")
+        nursery.start_soon(paces.take, "POST", MESSAGES, "oc_1")
+        await trio.sleep(100)
+        await paces.take("POST", MESSAGES, "oc_2")
+        await paces.take("POST", MESSAGES, "oc_1")
+    assert trio.current_time() == 400
 
 
 async def test_idle_conversations_are_forgotten_and_others_are_not(autojump_clock: trio.abc.Clock) -> None:

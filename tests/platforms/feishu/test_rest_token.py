@@ -111,6 +111,18 @@ async def test_many_calls_with_a_bad_token_fetch_one(
     assert await ask(account) == "ok"
 
 
+async def test_a_token_that_took_the_place_of_a_bad_one_is_like_any_other(
+    autojump_clock: trio.abc.Clock, house: House, account: Account
+) -> None:
+    token = account.rest.token
+    bad = await token.get()
+    house.rest.scripts.add(f"POST {TOKEN}", Answer(body='{"code":0,"tenant_access_token":"t-short","expire":20}'))
+    token.refuse(bad)
+    assert await token.get() == "t-short"
+    await trio.sleep(11)
+    assert await token.get() == bad
+
+
 async def test_a_late_refusal_does_not_cost_the_next_token(
     autojump_clock: trio.abc.Clock, house: House, account: Account
 ) -> None:
@@ -135,9 +147,11 @@ async def test_an_old_token_serves_on_while_there_is_no_other(
         await trio.sleep(31)
         assert await ask(account) == "ok"
         assert house.routes.count(ASKED) == 3
-        await trio.sleep(1700)
-        with pytest.raises(RateLimited):
+        await trio.sleep(1620)
+        before = house.routes.count("GET /open-apis/bot/v3/info")
+        with pytest.raises(RateLimited):  # it has 49 s to live
             await ask(account)
+        assert house.routes.count("GET /open-apis/bot/v3/info") == before
 
 
 @pytest.mark.parametrize("code", [10003, 10014, 10015])

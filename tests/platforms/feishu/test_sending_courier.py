@@ -118,6 +118,7 @@ async def test_answers_may_begin_a_thread(autojump_clock: trio.abc.Clock, house:
         assert all(message.in_thread for message in messages)
         [alone] = await sent(house, account, Target(id="oc_p2p", message=target.message), key="m/2")
         assert not alone.in_thread
+    assert house.rest.repeated == []
 
 
 @pytest.mark.parametrize("code", [230071, 230072])
@@ -248,12 +249,18 @@ async def test_what_feishu_says_decides_what_follows(
             await account.say(Target(id=GROUP), "hi")
 
 
-async def test_a_conversation_gets_no_more_than_it_takes(autojump_clock: trio.abc.Clock, house: House) -> None:
+@pytest.mark.parametrize("quoted", [True, False])
+async def test_a_conversation_gets_no_more_than_it_takes(
+    autojump_clock: trio.abc.Clock, house: House, quoted: bool
+) -> None:
     house.gateway.rules = attrs.evolve(house.gateway.rules, chat_rate=5)
-    async with open_account(house, reply_mode="text") as account, trio.open_nursery() as nursery:
-        for number in range(20):
-            nursery.start_soon(lambda key: account.say(Target(id=GROUP), "hi", key=key), f"m/{number}")
-    assert len(house.rest.sent) == 20
+    async with open_account(house) as account:
+        target = await said_by_bot(account) if quoted else Target(id=GROUP)
+        before = len(house.rest.sent)
+        async with trio.open_nursery() as nursery:
+            for number in range(20):
+                nursery.start_soon(lambda key: account.say(target, "hi", key=key), f"m/{number}")
+    assert len(house.rest.sent) == before + 20
     assert account.rest.standing.throttles == 0
 
 
