@@ -43,7 +43,6 @@ async def test_a_connection_that_was_dropped_before_it_began_is_dropped(world):
 async def test_a_half_open_connection_hears_nothing_and_loses_what_is_said(autojump_clock):
     async with simulated() as world, world.connected() as websocket:
         with world.sim.half_open():
-            await trio.testing.wait_all_tasks_blocked()
             await websocket.send_batch([PING])
             lost = await world.sim.say("lost")
             with trio.move_on_after(2) as patience:

@@ -195,7 +195,8 @@ class SimulatedPeer(abc.ABC, Generic[AnyState]):
             await self._hearing.wait()
             frames: list[Frame] = []
             with trio.CancelScope() as self._listening:
-                if self._ending is None:  # whoever drops us cancels the scope of the turn before
+                # Whoever drops us, or makes us deaf, may have cancelled the scope of the turn before.
+                if self._ending is None and self._hearing.is_set():
                     try:
                         frames = await websocket.receive_batch()
                     except PeerClosed as closed:
