@@ -16,7 +16,7 @@ from .look import ELEMENT, card_of
 from .presses import Presses
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class CardsById:
     """What an application does with cards by hand. Each call is made once.
 
