@@ -193,18 +193,20 @@ async def test_what_is_said_before_an_answer_and_instead_of_one(autojump_clock: 
         assert feishu.sent[1].text == "nothing to say"
 
 
-async def test_a_message_that_is_too_much_is_excused(autojump_clock: MockClock) -> None:
+@pytest.mark.parametrize(("allowed", "said"), [("*", ["full"]), ("ou_mei", [])])
+async def test_a_message_that_is_too_much_is_excused_to_whoever_is_heard(
+    allowed: str, said: list[str], autojump_clock: MockClock
+) -> None:
     async def slow(message: Message) -> str:
         await trio.sleep(20)
         return message.text
 
-    tuning = {"session_queue_max": 1, "session_full_text": "full", "allowed_users": ["ou_mei"]}
+    tuning = {"session_queue_max": 1, "session_full_text": "full", "allowed_users": [allowed]}
     async with simulated() as feishu, feishu.open_account(slow, **tuning):
-        for sender in ("ou_mei", "ou_tom"):
-            for text in ("a", "b", "c"):
-                await feishu.wait_acked(await feishu.say(text, sender=sender))
+        for sender in ("ou_mei", "ou_tom", "ou_tom"):
+            await feishu.wait_acked(await feishu.say("hello", sender=sender, conversation=TEAM))
         await trio.sleep(100)
-        assert [sent.text for sent in feishu.sent if sent.text == "full"] == ["full"], "tom is not heard at all"
+        assert [sent.text for sent in feishu.sent if sent.text == "full"] == said
 
 
 async def test_whoever_is_refused_is_told_once_a_day(autojump_clock: MockClock) -> None:
