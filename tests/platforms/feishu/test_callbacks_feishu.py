@@ -253,6 +253,16 @@ async def test_an_event_comes_as_what_it_is(name: str, cls: type[Event], fields:
     }
 
 
+@pytest.mark.parametrize(("told_us", "external"), [(True, True), ("yes", False), (None, False)])
+async def test_a_group_is_external_where_feishu_says_so(told_us: Any, external: bool) -> None:
+    ear, sent = Ear(), payload("bot_added")
+    sent["event"]["external"] = told_us
+    call = Callbacks(CallbackSettings(on_event=ear)).of(delivery(sent))
+    assert call is not None
+    await call()
+    assert ear.heard[0].external is external
+
+
 async def test_an_event_of_schema_1_comes_by_its_own_type() -> None:
     ear, sent = Ear(), payload("v1_other_event")
     call = Callbacks(CallbackSettings(events={"add_bot": ear})).of(Delivery("u", "lane", "add_bot", json.dumps(sent)))

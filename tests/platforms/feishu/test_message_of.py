@@ -98,6 +98,27 @@ def test_schema_1_says_itself_that_the_bot_is_mentioned() -> None:
         assert (message.text, message.mentioned) == ("go @张三", True)
 
 
+def test_a_post_of_schema_1_has_its_title() -> None:
+    sent = payload("v1_message_private")
+    sent["event"].update(msg_type="post", title="Report", text='see <at open_id="ou_y">张三</at>')
+    assert heard(sent, "message").text == "Report\nsee @张三"
+    sent["event"].update(msg_type="image", image_key="img_1")
+    [picture] = heard(sent, "message").attachments
+    assert picture.source == {"message_id": "om_v1", "file_key": "img_1", "type": "image"}
+
+
+def test_a_kind_of_conversation_that_nobody_knows_is_a_group() -> None:
+    message = heard(payload("text_unknown_chat_type"))
+    assert (message.conversation.kind, message.mentioned) == ("group", False)
+
+
+@pytest.mark.parametrize("created", ["999999999999999", "nan", "-1", "x", "", None, [], "1e400"])
+def test_a_time_that_is_none_is_left_out(created: Any) -> None:
+    sent = payload("text_p2p")
+    sent["event"]["message"]["create_time"] = created
+    assert heard(sent).sent_at is None
+
+
 def test_a_reply_names_what_it_answers() -> None:
     assert heard(payload("text_reply_chain")).reply_to == Quote(id="om_msg2")
     assert heard(payload("text_p2p")).reply_to is None
@@ -183,6 +204,12 @@ def test_trap_29_a_key_is_no_part_of_a_longer_one() -> None:
 )
 def test_a_mention_of_the_bot_takes_one_space_with_it(typed: str, text: str) -> None:
     assert heard(group({"text": typed}, mentions=[named(1, "Bot", RECORDED_BOT)])).text == text
+
+
+def test_everybody_is_no_person() -> None:
+    everybody = {"key": "@_user_1", "id": {"user_id": "all"}, "name": "所有人"}
+    said = Extracted(group({"text": "hi"}, mentions=[everybody]), "ou_bot")
+    assert (said.mentions, said.mentions_everybody, said.mentions_bot) == ((), True, False)
 
 
 def test_whoever_has_the_name_of_a_key_is_still_named_once() -> None:
