@@ -116,6 +116,10 @@ class Feishu(
         """All the ways in which answers of the account may look."""
         return frozenset({self.reply_mode, *(self.reply_mode_in(chat, group=True) for chat in (*self.groups, ""))})
 
+    def system_prompt_in(self, conversation_id: str) -> str:
+        """What whoever answers in a conversation is told: what its group says, or the account, and about files."""
+        return self.told(super().system_prompt_in(conversation_id))
+
     def open_platform(self, services: Services) -> AbstractAsyncContextManager[Platform]:
         from .platform import open_feishu  # a configuration alone loads no network code
 
