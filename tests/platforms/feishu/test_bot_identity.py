@@ -139,5 +139,6 @@ async def test_a_store_that_is_full_keeps_nobody_from_knowing(
 
     monkeypatch.setattr(store, "save", full)
     async with running(house, store) as bot:
-        await trio.sleep(1)
+        await trio.sleep(1000)
         assert bot.open_id
+        assert asked(house) == 1

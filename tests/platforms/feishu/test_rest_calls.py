@@ -88,6 +88,9 @@ async def test_missing_scopes_and_used_up_calls_are_told_once_an_hour(
     told = [(record.levelname, record.getMessage()) for record in caplog.records]
     assert told == [("ERROR", "the calls of the month are used up")] * 2 + [("ERROR", "the app lacks a scope")]
     assert account.rest.standing.quota_gone_at == trio.current_time()
+    assert account.rest.standing.missing_scopes == ("a:b",)
+    await account.rest.call("GET", codes.BOT)
+    assert account.rest.standing.missing_scopes == ()
 
 
 async def test_the_answer_of_a_call_is_its_data(autojump_clock: trio.abc.Clock, house: House, account: Account) -> None:

@@ -142,6 +142,15 @@ async def test_a_conversation_is_not_forgotten_too_soon(autojump_clock: trio.abc
     assert trio.current_time() == 1
 
 
+async def test_a_slow_conversation_is_remembered_for_as_long_as_it_matters(autojump_clock: trio.abc.Clock) -> None:
+    paces = Limits(0.01)
+    await paces.take("POST", MESSAGES, "oc_1")
+    await trio.sleep(70)
+    await paces.take("POST", MESSAGES, "oc_2")
+    await paces.take("POST", MESSAGES, "oc_1")
+    assert trio.current_time() == 100
+
+
 async def test_a_conversation_is_not_forgotten_while_somebody_waits(autojump_clock: trio.abc.Clock) -> None:
     paces = Limits(0.005)
     async with trio.open_nursery() as nursery:
@@ -156,10 +165,11 @@ async def test_a_conversation_is_not_forgotten_while_somebody_waits(autojump_clo
 async def test_idle_conversations_are_forgotten_and_others_are_not(autojump_clock: trio.abc.Clock) -> None:
     paces = Limits(4.0)
     for number in range(50):
-        await paces.take("POST", MESSAGES, f"oc_{number}")
+        await paces.take("GET", f"/written/with/{number}", f"oc_{number}")
     paces.note(outcome(CHAT_FREQUENCY, asked=200), "oc_0")
     await trio.sleep(100)
     await paces.take("POST", MESSAGES, "oc_new")
-    assert set(paces._chats) == {"oc_0", "oc_new"}
+    assert set(paces._chats._known) == {"oc_0", "oc_new"}
+    assert len(paces._apis._known) == 1
     with pytest.raises(NotSent):
         await paces.take("POST", MESSAGES, "oc_0")

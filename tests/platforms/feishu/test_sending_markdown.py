@@ -110,6 +110,7 @@ def test_no_line_is_read_again_and_again(said: str) -> None:
         ("<AT  user_id = 'all' >x</AT>", "@all"),
         ('<at name="x" user_id="all">', "@all"),
         ('<at user_id="ou_allan"></at>', '<at user_id="ou_allan"></at>'),
+        ('<at user_id="allan"></at>', '<at user_id="allan"></at>'),
         ("a < b, all", "a < b, all"),
     ],
 )

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import OrderedDict, deque
 from typing import Final
 
 import attrs
@@ -33,7 +33,7 @@ WORTH_WAITING: Final = 5.0
 """Seconds of a rest that are waited for."""
 
 REMEMBERED: Final = 60.0
-"""Seconds after its last call in which a conversation is not forgotten."""
+"""Seconds after its last call in which a pace is not forgotten, if none of its windows is longer."""
 
 
 @attrs.frozen
@@ -98,46 +98,48 @@ class Pace:
         return max(self._rests_until, *moments, -math.inf)
 
 
+class Paces:
+    """Paces of the same windows by name. Whatever has been idle for long is forgotten: names come from anywhere."""
+
+    def __init__(self, *windows: Window) -> None:
+        self._windows = windows
+        self._remembered = max(REMEMBERED, *(window.seconds for window in windows))
+        self._known: OrderedDict[str, Pace] = OrderedDict()
+
+    def of(self, name: str) -> Pace:
+        """The pace of this name. They are kept in the order of their last use, so the idle ones come first."""
+        pace = self._known.setdefault(name, Pace(*self._windows))
+        self._known.move_to_end(name)
+        now = trio.current_time()
+        while True:
+            other, idle = next(iter(self._known.items()))
+            if idle is pace or idle.idle_for(now) < self._remembered:
+                return pace
+            del self._known[other]
+
+
 class Limits:
     """The paces of one app: of each API by its method and route, and of each conversation."""
 
     def __init__(self, per_chat: float) -> None:
         # In whole calls: four in any second, not one in any quarter.
         most = max(1, int(per_chat))
-        self._chat = Window(most, most / per_chat)
-        self._apis: dict[tuple[str, str], Pace] = {}
-        self._chats: dict[str, Pace] = {}
+        self._chats = Paces(Window(most, most / per_chat))
+        self._apis = Paces(Window(PER_SECOND, 1.0), Window(PER_MINUTE, 60.0))
 
     async def take(self, method: str, route: str, chat: str = "") -> None:
         """Return when the call may be made; ``chat`` is where a message goes. Raises what :meth:`Pace.take` does."""
         if chat:
-            await self._pace_of(chat).take()
-        await self._api(method, route).take()
+            await self._chats.of(chat).take()
+        await self._apis.of(f"{method} {route}").take()
 
     def note(self, outcome: Outcome, chat: str = "") -> Outcome:
         """The same outcome, heeded. One that was throttled says how long the rest is."""
-        api = self._api(outcome.method, outcome.route)
+        api = self._apis.of(f"{outcome.method} {outcome.route}")
         if outcome.category != "throttled":
             api.went_well()
             if chat:
-                self._pace_of(chat).went_well()
+                self._chats.of(chat).went_well()
             return outcome
-        spoken_of = self._pace_of(chat) if chat and outcome.code == CHAT_FREQUENCY else api
+        spoken_of = self._chats.of(chat) if chat and outcome.code == CHAT_FREQUENCY else api
         return attrs.evolve(outcome, retry_after=spoken_of.rest(outcome.retry_after))
-
-    def _api(self, method: str, route: str) -> Pace:
-        key = method, route
-        if key not in self._apis:
-            self._apis[key] = Pace(Window(PER_SECOND, 1.0), Window(PER_MINUTE, 60.0))
-        return self._apis[key]
-
-    def _pace_of(self, chat: str) -> Pace:
-        """The pace of a conversation. They are kept in the order of their last use, so the idle ones come first."""
-        pace = self._chats.pop(chat) if chat in self._chats else Pace(self._chat)
-        self._chats[chat] = pace
-        now = trio.current_time()
-        for name, idle in list(self._chats.items()):
-            if idle is pace or idle.idle_for(now) < REMEMBERED:
-                break
-            del self._chats[name]
-        return pace

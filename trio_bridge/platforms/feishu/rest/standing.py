@@ -29,9 +29,14 @@ class Standing:
     """When it last did."""
     quota_gone_at: float | None = None
     """When Feishu last said that the calls of the month are used up; ``None``: it never did."""
-    missing_scopes: tuple[str, ...] = ()
-    """What the app would have needed in the last call that it was not allowed."""
+    _missing: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
+    """The scopes that the app lacked, by the route of the call."""
     _complained_at: dict[str, float] = attrs.field(factory=dict)
+
+    @property
+    def missing_scopes(self) -> tuple[str, ...]:
+        """What the app lacks, as far as calls were refused for it and not allowed since. One of several may do."""
+        return tuple(dict.fromkeys(scope for scopes in self._missing.values() for scope in scopes))
 
     def note(self, outcome: Outcome) -> Outcome:
         """The same outcome, heeded."""
@@ -43,8 +48,10 @@ class Standing:
             self.quota_gone_at = now
             self._complain("the calls of the month are used up", outcome)
         elif outcome.category == "permission":
-            self.missing_scopes = outcome.scopes
+            self._missing[outcome.route] = outcome.scopes
             self._complain("the app lacks a scope", outcome)
+        elif outcome.category == "ok":
+            self._missing.pop(outcome.route, None)
         return outcome
 
     def _complain(self, trouble: str, outcome: Outcome) -> None:

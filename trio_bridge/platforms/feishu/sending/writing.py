@@ -22,9 +22,6 @@ TEXT_BYTES: Final = 140_000
 POST_BYTES: Final = 24_000
 """Of the 30 KB of a call that sends a post: Feishu counts the styles that it makes of markdown, too."""
 
-SHORTEST: Final = 200
-"""Bytes of a piece that is not cut any more, however much it grows when it is written."""
-
 TITLE: Final = 200
 """Characters of a title."""
 
@@ -66,19 +63,18 @@ def is_post(piece: Reply, mode: ReplyMode) -> bool:
     return mode == "post" or (mode != "text" and (bool(piece.title) or is_markdown(piece.text)))
 
 
-def _bodies(said: str, most: int, content: Callable[[str], Content]) -> Iterator[str]:
-    """The text in parts of at most ``most`` bytes each, as they are written."""
-    yield from _cut(said, most, most, content)
+def _bodies(said: str, most: int, content: Callable[[str], Content], halved: int = 0) -> Iterator[str]:
+    """The text in parts of at most ``most`` bytes each, as they are written.
 
-
-def _cut(said: str, room: int, most: int, content: Callable[[str], Content]) -> Iterator[str]:
-    for part in cut(said, most, room):
+    Writing makes a text a few times as long at most, so what is too long is cut by half, and again if need be.
+    """
+    for part in cut(said, most, most >> halved):
         if not part.body.strip():
             continue
-        if content(part.shown).size <= most or room <= SHORTEST:
+        if content(part.shown).size <= most:
             yield part.shown
         else:
-            yield from _cut(part.shown, room // 2, most, content)
+            yield from _bodies(part.shown, most, content, halved + 1)
 
 
 def _at(open_id: str) -> str:
