@@ -67,6 +67,29 @@ async def test_what_the_function_returns_is_what_people_see(autojump_clock: Mock
     assert (action.params, action.form_value, action.message_id) == ({"cmd": "approve"}, {"why": "因为"}, "om_1")
 
 
+async def test_a_press_on_a_card_of_ours_knows_whose_answer_it_is(autojump_clock: MockClock) -> None:
+    """Anybody in the group may press; ``owner`` is whoever asked."""
+    told: list[tuple[str, str | None]] = []
+
+    async def answer(message: Message) -> AsyncGenerator[str]:
+        yield "an answer"
+        await trio.sleep(5)
+        yield " that grows"
+
+    async def on_card_action(action: CardAction) -> CardUpdate | None:
+        told.append((action.operator.open_id, action.owner))
+        return CardUpdate(toast="yours") if action.operator.open_id == action.owner else None
+
+    async with simulated(answer, on_card_action=on_card_action) as (feishu, _):
+        asked = await feishu.say("hello", sender="ou_ann", conversation="oc_team")
+        await feishu.wait_replied(asked)
+        [card] = feishu.sent
+        assert (await feishu.press(card, sender="ou_bob")).toast == ""
+        assert (await feishu.press(card, sender="ou_ann")).toast == "yours"
+        assert (await feishu.press("om_other", sender="ou_ann")).toast == ""
+    assert told == [("ou_bob", "ou_ann"), ("ou_ann", "ou_ann"), ("ou_ann", None)]
+
+
 @pytest.mark.parametrize("failure", ["a dict", "a card", ZeroDivisionError()], ids=["shape", "card", "error"])
 async def test_a_function_that_fails_shows_nothing(failure: Any, autojump_clock: MockClock) -> None:
     async def on_card_action(action: CardAction) -> Any:

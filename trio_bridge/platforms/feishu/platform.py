@@ -205,7 +205,7 @@ async def open_feishu(config: Feishu, services: Services) -> AsyncIterator[Platf
                 bot,
                 gate,
                 Manners(config),
-                Callbacks(config, presses),
+                Callbacks(config, presses, cards.owner),
                 Courier(config, messenger, uploads.message),
                 cards,
                 health,

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final
 
+import attrs
+
 from ....wire.jsontext import parse
 from ....wire.protocol import Delivery
 from ..cards.presses import Presses
@@ -19,15 +21,25 @@ from .topics import ANSWERED, CARD_ACTION, MESSAGES, URL_PREVIEW
 NO_EVENTS: Final = MESSAGES | ANSWERED
 
 
+OwnerOf = Callable[[str], str]
+"""Who asked what a card answers, by the id of the message that shows it; empty where the card is not known."""
+
+
+def _unknown(message_id: str) -> str:
+    return ""
+
+
 class Callbacks:
     """The handlers of one account, by the types of events. ``presses`` learns which are being answered."""
 
-    def __init__(self, settings: CallbackSettings, presses: Presses | None = None) -> None:
+    def __init__(
+        self, settings: CallbackSettings, presses: Presses | None = None, owner_of: OwnerOf = _unknown
+    ) -> None:
         self._by_type: dict[str, Callable[[str], Awaitable[Any]]] = {
             kind: partial(_tell, handler) for kind, handler in settings.events.items()
         }
         if settings.on_card_action is not None:
-            self._by_type[CARD_ACTION] = partial(_press, settings.on_card_action, presses or Presses())
+            self._by_type[CARD_ACTION] = partial(_press, settings.on_card_action, presses or Presses(), owner_of)
         if settings.on_url_preview is not None:
             self._by_type[URL_PREVIEW] = partial(_preview, settings.on_url_preview)
         self._others = None if settings.on_event is None else partial(_tell, settings.on_event)
@@ -46,8 +58,9 @@ class Callbacks:
 # The replies are written here: what can't be written is the handler's failure, and not that of the connection.
 
 
-async def _press(handler: CardHandler, presses: Presses, data: str) -> str:
+async def _press(handler: CardHandler, presses: Presses, owner_of: OwnerOf, data: str) -> str:
     action = read_card_action(parse(data))
+    action = attrs.evolve(action, owner=owner_of(action.message_id) or None)
     with presses.answering(action.token):
         return card_reply(await handler(action))
 

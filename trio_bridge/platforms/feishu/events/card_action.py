@@ -17,11 +17,13 @@ from .shapes import as_object
 class CardAction:
     """Somebody pressed, chose or filled in something on a card.
 
-    Anybody who sees a card can do so: ``operator`` says who it was.
+    Anybody who sees a card can do so: ``operator`` says who it was, and ``owner`` whose card it is.
     """
 
     operator: Person
     """Who did it."""
+    owner: str | None = None
+    """The open id of whoever asked what the card answers; ``None`` where the card is not one of this account's."""
     message_id: str = ""
     """The message that shows the card (``om_…``)."""
     chat_id: str = ""
