@@ -269,19 +269,19 @@ olds = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(messages, anything)
 def test_whatever_a_message_holds_it_is_one(message: dict[str, Any], sender: Any) -> None:
     heard({"schema": "2.0", "header": {}, "event": {"message": message, "sender": sender}}, bot="ou_bot")
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(olds, anything)
 def test_whatever_a_message_of_schema_1_holds_it_is_one(event: dict[str, Any], sent_at: Any) -> None:
     heard({"uuid": "u", "event": event, "ts": sent_at}, "message", "ou_bot")
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(anything)
 def test_whatever_the_data_everything_about_it_can_be_asked(data: Any) -> None:
     for value in (data, {"schema": data, "event": data}, {"event": {"message": data}}, {"event": data}):
@@ -290,7 +290,7 @@ def test_whatever_the_data_everything_about_it_can_be_asked(data: Any) -> None:
             getattr(said, name)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.sampled_from([*TYPED, "im.chat.updated_v1"]), anything, anything)
 def test_whatever_an_event_holds_it_is_one(kind: str, event: Any, created_at: Any) -> None:
     sent = {"schema": "2.0", "header": {"event_type": kind, "create_time": created_at}, "event": event}
@@ -298,7 +298,7 @@ def test_whatever_an_event_holds_it_is_one(kind: str, event: Any, created_at: An
     assert read_event(json.dumps(event)).id == ""
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(anything, anything, anything)
 def test_whatever_a_callback_holds_it_can_be_read(action: Any, context: Any, operator: Any) -> None:
     sent = {"schema": "2.0", "event": {"action": action, "context": context, "operator": operator}}
