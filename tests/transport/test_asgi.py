@@ -24,14 +24,16 @@ Act = Callable[[], Awaitable[None]]
 class Hello:
     """Says hello after it has done something."""
 
-    def __init__(self, act: Act = trio.lowlevel.checkpoint) -> None:
+    def __init__(self, act: Act = trio.lowlevel.checkpoint, *, before_the_end: Act = trio.lowlevel.checkpoint) -> None:
         self.act = act
+        self.before_the_end = before_the_end
         self.called = trio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             while True:
                 await send({"type": f"{(await receive())['type']}.complete"})
+                await self.before_the_end()
         self.called.set()
         await self.act()
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
@@ -117,6 +119,12 @@ async def test_nobody_holds_the_server_up() -> None:
                 idle = await trio.open_tcp_stream(HOST, port)
             await idle.aclose()
             visitors.cancel_scope.cancel()
+
+
+async def test_an_application_that_will_not_end_is_left() -> None:
+    with trio.fail_after(PATIENCE):
+        async with serve_asgi(Hello(before_the_end=trio.sleep_forever), HOST, 0) as port:
+            assert (await ask(port)).endswith(b"hello")
 
 
 async def test_what_the_application_raises_is_logged_and_answered(caplog: pytest.LogCaptureFixture) -> None:

@@ -68,13 +68,17 @@ def question(challenge: Any = "ajls384kdjx98XX", token: Any = TOKEN) -> dict[str
     return {"type": "url_verification", "token": token, "challenge": challenge}
 
 
-def encrypted(value: Any, key: str = KEY) -> bytes:
-    """The body of a call that says ``value``, or the text that it is."""
-    text = value if isinstance(value, str) else json.dumps(value)
+def seal(text: str, key: str = KEY) -> str:
+    """A text, encrypted."""
     size = 16 - len(text.encode()) % 16
     encryptor = Cipher(algorithms.AES(hashlib.sha256(key.encode()).digest()), modes.CBC(IV)).encryptor()
     data = encryptor.update(text.encode() + bytes([size]) * size) + encryptor.finalize()
-    return json.dumps({"encrypt": b64encode(IV + data).decode()}).encode()
+    return b64encode(IV + data).decode()
+
+
+def encrypted(value: Any, key: str = KEY) -> bytes:
+    """The body of a call that says ``value``, or the text that it is."""
+    return json.dumps({"encrypt": seal(value if isinstance(value, str) else json.dumps(value), key)}).encode()
 
 
 def signed(body: bytes, *, at: object = int(NOW), nonce: str = "n0nce", key: str = KEY) -> dict[str, str | bytes]:

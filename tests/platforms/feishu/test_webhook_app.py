@@ -12,6 +12,7 @@ import trio.testing
 from tests.platforms.feishu.calls import (
     KEY,
     NOW,
+    TOKEN,
     Answered,
     Doorstep,
     Request,
@@ -148,20 +149,12 @@ async def test_no_body_is_read_that_says_it_is_too_large() -> None:
 
 
 async def test_of_a_body_without_a_length_no_more_is_read_than_may_be() -> None:
-    """The first piece too many ends it. What still comes while it is answered is thrown away."""
-    taken_at_answer = []
-
-    class Endless(Request):
-        async def send(self, event: Event) -> None:
-            taken_at_answer.append(self.taken)
-            await super().send(event)
-
-    request = Endless([b"x" * 1000] * 50, {"Transfer-Encoding": "chunked"})
+    request = Request([b"x" * 1000] * 50, {"Transfer-Encoding": "chunked"})
     hook = webhook(config(webhook_max_body=4500))
     with hook.opened(Doorstep()):
         answered = await request.run(hook)
     assert answered is not None
-    assert (answered.status, taken_at_answer[0]) == (413, 5)
+    assert (answered.status, request.taken) == (413, 5)
 
 
 async def test_a_body_in_pieces_is_one_body() -> None:
@@ -215,6 +208,17 @@ async def test_without_a_signature_nothing_large_is_decrypted() -> None:
     assert (await knock(encrypted(question("x" * 50_000)), headers={})).status == 401
 
 
+async def test_half_a_signature_is_worse_than_none() -> None:
+    body = encrypted(question())
+    assert (await knock(body, headers={})).status == 200
+    assert (await knock(body, headers={"X-Lark-Request-Nonce": "n0nce"})).status == 401
+
+
+async def test_an_event_need_not_say_whose_it_is() -> None:
+    older = {"uuid": "u1", "token": TOKEN, "type": "event_callback", "event": {"type": "message"}}
+    assert (await knock(encrypted(older))).status == 200
+
+
 async def test_all_calls_without_a_signature_are_refused_alike() -> None:
     """Or the answers would tell whether a forged text can be decrypted."""
     forged = b'{"encrypt": "enp6enp6enp6enp6enp6enp6enp6enp6enp6enp6enp6enp6enp6enp6enp6enp6"}'
@@ -258,6 +262,13 @@ async def test_the_log_says_why_once_a_minute_and_never_what_was_said(
     assert vars(told[0])["reason"] == "it has another verification_token"
     shown = " ".join(str(vars(record)) for record in caplog.records)
     assert not any(secret in shown for secret in ("canary", KEY, "om_e1", str(int(NOW))))
+
+
+async def test_the_log_says_that_the_key_is_missing_which_the_console_has(caplog: pytest.LogCaptureFixture) -> None:
+    hook = webhook(config(encrypt_key=None, allow_unencrypted=True))
+    assert (await knock(encrypted(event()), hook=hook)).status == 400
+    [told] = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert vars(told)["reason"] == "it is encrypted, and encrypt_key is not set"
 
 
 # What a server asks besides

@@ -23,6 +23,7 @@ from trio_bridge.errors import ConfigError
         ({"path": "feishu"}, ["path"]),
         ({"path": "/feishu?bot=hr"}, ["path"]),
         ({"path": "/feishu hr"}, ["path"]),
+        ({"path": "/feishu\n"}, ["path"]),
         *(
             ({"listen": address}, ["listen"])
             for address in (

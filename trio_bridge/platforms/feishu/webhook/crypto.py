@@ -28,10 +28,10 @@ def decrypt(encrypt_key: str, encrypted: str) -> str:
     try:
         data = b64decode(encrypted, validate=True)
         vector, blocks = data[:BLOCK], data[BLOCK:]
-        if not blocks or len(blocks) % BLOCK:
+        if not blocks:
             raise Undecryptable
         return _unpadded(_decipher(hashlib.sha256(encrypt_key.encode()).digest(), vector, blocks)).decode()
-    except ValueError:  # no base64, no UTF-8
+    except ValueError:  # no base64, no whole blocks, no UTF-8
         raise Undecryptable from None
 
 

@@ -10,7 +10,6 @@ from typing import Final
 import attrs
 import trio
 
-from ....nurseries import open_background
 from ....transport.asgi import Receive, Scope, Send
 from .reading import CallRefused
 
@@ -51,7 +50,7 @@ async def respond(scope: Scope, receive: Receive, send: Send, answering: Answeri
     match scope["type"]:
         case "http":
             with suppress(CallerLeft):
-                await _send_answer(await answering(scope, receive), scope, receive, send)
+                await _send_answer(await answering(scope, receive), scope, send)
         case "lifespan":
             await _attend_lifespan(receive, send)
         case _:
@@ -89,19 +88,15 @@ def headers_of(scope: Scope) -> dict[bytes, bytes]:
     return headers
 
 
-async def _send_answer(answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
+async def _send_answer(answer: Answer, scope: Scope, send: Send) -> None:
     headers = [
         (b"content-type", answer.content_type),
         (b"content-length", str(len(answer.body)).encode()),
         *HEADERS,
         *answer.headers,
     ]
-    async with open_background("answered") as nursery:
-        # A server may wait for room for what still comes of the request before it takes the answer.
-        nursery.start_soon(_discard, receive)
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        body = b"" if scope["method"] == "HEAD" else answer.body
-        await send({"type": "http.response.body", "body": body, "more_body": False})
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body})
 
 
 async def _attend_lifespan(receive: Receive, send: Send) -> None:
@@ -115,8 +110,3 @@ async def _attend_lifespan(receive: Receive, send: Send) -> None:
 def _announced(scope: Scope) -> int:
     length = headers_of(scope).get(b"content-length", b"")
     return int(length[:20]) if length.isdigit() else 0
-
-
-async def _discard(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
