@@ -8,7 +8,7 @@ import trio
 from tests.testing.feishu_client import APP, DISCOVER, PING, SECRET, Heard, closing, fields_in, read, simulated
 from trio_bridge.errors import PeerClosed, RemoteProtocolError
 from trio_bridge.gateways.calls import Answer, Script
-from trio_bridge.testing.feishu import Refusal
+from trio_bridge.testing.feishu import UpgradeRefusal
 from trio_bridge.transport.client import open_websocket
 from trio_bridge.transport.websocket import UpgradeRefused
 
@@ -152,8 +152,8 @@ async def test_an_address_may_fail_to_come_or_come_late(autojump_clock):
 
 
 async def test_upgrades_can_be_refused_in_so_many_words(world):
-    limit = Refusal(400, {"Handshake-Status": "514", "Handshake-Autherrcode": "1000040350"})
-    world.sim.refuse_upgrades(limit, Refusal(503, body=b"busy"))
+    limit = UpgradeRefusal(400, {"Handshake-Status": "514", "Handshake-Autherrcode": "1000040350"})
+    world.sim.refuse_upgrades(limit, UpgradeRefusal(503, body=b"busy"))
     url = await world.address()
     seen = []
     for _ in range(2):

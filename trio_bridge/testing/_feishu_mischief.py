@@ -11,7 +11,7 @@ from ..platforms.feishu.gateway.doorkeeper import PATH
 from ..platforms.feishu.gateway.fragments import Fragments
 from ..platforms.feishu.gateway.letters import encode
 from ._feishu_connection import SimulatedConnection
-from ._feishu_server import FeishuServer, Refusal
+from ._feishu_server import FeishuServer, UpgradeRefusal
 from ._manners import changed
 from ._peer import Ending, How
 
@@ -93,10 +93,10 @@ class Mischief:
     ) -> Iterator[None]:
         """Within the block every upgrade is refused; its ticket stays good. Headers such as ``Handshake-Status`` say
         why."""
-        with changed(self._server.calls, refuse_upgrades=Refusal(status, headers or {}, body)):
+        with changed(self._server.calls, refuse_upgrades=UpgradeRefusal(status, headers or {}, body)):
             yield
 
-    def refuse_upgrades(self, *refusals: Refusal) -> None:
+    def refuse_upgrades(self, *refusals: UpgradeRefusal) -> None:
         """Refuse the next upgrades like this, one after another."""
         self._server.refusals.extend(refusals)
 

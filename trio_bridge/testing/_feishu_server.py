@@ -36,7 +36,7 @@ DISCOVER = f"POST {PATH}"
 
 
 @attrs.frozen
-class Refusal:
+class UpgradeRefusal:
     """How an upgrade is refused. The headers ``Handshake-Status`` and ``Handshake-Autherrcode`` say why."""
 
     status: int = 400
@@ -49,7 +49,7 @@ class CallManners:
     """How calls and upgrades are met."""
 
     delay: float = 0.0
-    refuse_upgrades: Refusal | None = None
+    refuse_upgrades: UpgradeRefusal | None = None
     hang_upgrades: bool = False
     upgrade_delay: float = 0.0
     close_with: Ending | None = None
@@ -67,7 +67,7 @@ class FeishuServer(Clockwork):
         gateway.deliveries.when_answered = self._note_answer
         self.manners = Manners()
         self.calls = CallManners(compression=compression, transport=transport)
-        self.refusals: deque[Refusal] = deque()
+        self.refusals: deque[UpgradeRefusal] = deque()
         """How the next upgrades are refused, one after another."""
         self.opened: list[SimulatedConnection] = []
         self._peers: dict[str, SimulatedConnection] = {}

@@ -43,7 +43,7 @@ from ._answers import Answers
 from ._block import Block
 from ._feishu_connection import SimulatedConnection
 from ._feishu_events import Changes, Scene, Schema, enveloped, merged, message_event, press_event, text_content
-from ._feishu_server import FeishuServer, Refusal
+from ._feishu_server import FeishuServer, UpgradeRefusal
 from ._feishu_webhook import SimulatedWebhook, Webhooks
 from ._world import environment_of
 
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from ..engine.store import Store
     from ..platforms.feishu.config import Feishu
 
-__all__ = ["FeishuSimulator", "Refusal", "SimulatedConnection", "SimulatedWebhook"]
+__all__ = ["FeishuSimulator", "SimulatedConnection", "SimulatedWebhook", "UpgradeRefusal"]
 
 PATIENCE = 100.0
 """Seconds after which a bot that says nothing will say nothing: an event that was lost comes again after 18 s."""

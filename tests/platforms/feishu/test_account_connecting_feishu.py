@@ -19,7 +19,7 @@ from trio_bridge.opening import open_account, open_bridge
 from trio_bridge.platforms.feishu.config import Feishu
 from trio_bridge.platforms.feishu.gateway.doorkeeper import PATH
 from trio_bridge.platforms.feishu.gateway.model import Rules
-from trio_bridge.testing.feishu import FeishuSimulator, Refusal
+from trio_bridge.testing.feishu import FeishuSimulator, UpgradeRefusal
 
 
 def account_on(feishu: FeishuSimulator, handler: Any = None, **tuning: Any) -> Any:
@@ -138,16 +138,18 @@ async def test_trap_15_each_refusal_of_the_upgrade_has_its_class(
     headers: dict[str, str], state: str, autojump_clock: MockClock
 ) -> None:
     async with simulated() as feishu:
-        feishu.refuse_upgrades(Refusal(400, headers, b""))
+        feishu.refuse_upgrades(UpgradeRefusal(400, headers, b""))
         async with account_on(feishu) as account:
             await until(account, state)
             await until(account, "ready")
             assert len(feishu.discoveries) == 2, "a new ticket for each attempt"
 
 
-@pytest.mark.parametrize("refused", [Refusal(400, {"Handshake-Status": "514"}, b""), Refusal(403, {}, b"")])
+@pytest.mark.parametrize(
+    "refused", [UpgradeRefusal(400, {"Handshake-Status": "514"}, b""), UpgradeRefusal(403, {}, b"")]
+)
 async def test_tickets_that_never_open_anything_are_asked_for_less_often(
-    refused: Refusal, autojump_clock: MockClock
+    refused: UpgradeRefusal, autojump_clock: MockClock
 ) -> None:
     async with simulated() as feishu:
         feishu.refuse_upgrades(*[refused] * 5)
@@ -160,7 +162,7 @@ async def test_tickets_that_never_open_anything_are_asked_for_less_often(
 
 
 async def test_trap_4_a_limit_while_reconnecting_ends_nothing(autojump_clock: MockClock) -> None:
-    limited = Refusal(400, {"Handshake-Status": "514", "Handshake-Autherrcode": "1000040350"}, b"")
+    limited = UpgradeRefusal(400, {"Handshake-Status": "514", "Handshake-Autherrcode": "1000040350"}, b"")
     heard: list[str] = []
     async with simulated() as feishu, feishu.open_account(hearing(heard)) as account:
         feishu.refuse_upgrades(limited, limited)

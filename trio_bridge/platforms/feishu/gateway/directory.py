@@ -49,6 +49,7 @@ class Directory:
 
     def __init__(self) -> None:
         self.apps: dict[str, App] = {}
+        """By their ids."""
         self.nobody: set[str] = set()
         """Ids that no person and no chat has."""
         self.unavailable: set[str] = set()

@@ -66,6 +66,7 @@ class Transcript:
 
     def __init__(self) -> None:
         self.lines: deque[Line] = deque(maxlen=KEPT)
+        """What happened, the oldest first."""
 
     def note(
         self, at: float, what: What, connection: str = "", *, code: int = 0, message: Message | None = None
