@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.platforms.feishu.desk_world import APP, OTHER, SECRET, World, code
+from tests.platforms.feishu.desk_world import APP, OTHER, SECRET, World, card, code
 from trio_bridge.gateways.calls import Answer, Call, Script
 from trio_bridge.platforms.feishu.gateway.messages import SEND
 from trio_bridge.platforms.feishu.gateway.rest import BOT, chat_throttled, refused, throttled
@@ -79,8 +79,8 @@ def test_the_token_is_heard_from_the_header_alone() -> None:
     world = World()
     assert code(world.call("GET", "/bot/v3/info", app=None)) == 99991661
     for value in ("Basic abc", "Bearer ", world.tokens[APP]):
-        assert code(world.ask(Call(method="GET", path="/open-apis/bot/v3/info", headers={"authorization": value})))
-    assert world.answer.status == 400
+        call = Call(method="GET", path="/open-apis/bot/v3/info", headers={"authorization": value})
+        assert (code(world.ask(call)), world.answer.status) == (99991661, 400)
 
 
 def test_the_bot_tells_who_it_is_at_the_top() -> None:
@@ -186,6 +186,13 @@ def test_a_chat_takes_so_many_messages_from_all_its_bots_where_the_rules_say_so(
     assert code(world.send(to="oc_elsewhere")) == 0
     world.now = 1.0
     assert code(world.send()) == 0
+
+
+def test_a_card_takes_so_many_changes_where_the_rules_say_so() -> None:
+    world = World(chat_rate=2)
+    shown = world.send(card("a", streaming=False), kind="interactive")["data"]["message_id"]
+    body = {"content": json.dumps(card("b", streaming=False))}
+    assert [code(world.about("PATCH", shown, body)) for _ in range(3)] == [0, 0, 230020]
 
 
 def test_the_calls_of_a_month_may_be_used_up() -> None:

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from tests.platforms.feishu.desk_world import APP, GROUP, OTHER, World, card, code
+from trio_bridge.platforms.feishu.gateway.callbacks import Callback
 from trio_bridge.platforms.feishu.gateway.card import Card
 from trio_bridge.platforms.feishu.gateway.desk import Sent
+from trio_bridge.platforms.feishu.gateway.letters import letter_of
 
 DAY = 86400.0
 
@@ -198,6 +200,9 @@ def test_a_uuid_that_comes_again_changes_nothing_and_conflicts_with_another_call
     assert world.settle(made.id, 5, uuid="v" * 64) == 0
     assert world.settle(made.id, 6, uuid="v" * 65) == 10002
     assert made.calls["settings"] == 1
+    body = {"card": {"type": "card_json", "data": json.dumps(card("new"))}, "sequence": 6, "uuid": "w"}
+    assert [code(world.call("PUT", f"/cardkit/v1/cards/{made.id}", body)) for _ in range(2)] == [0, 0]
+    assert made.calls["replace"] == 3
 
 
 def test_every_uuid_that_comes_again_may_be_refused() -> None:
@@ -322,3 +327,33 @@ def test_the_answer_to_a_press_changes_a_card_that_rests(world: World) -> None:
     assert not world.rest.cards.answered(growing.message_id, answer, 1.0)
     assert not world.rest.cards.answered("om_unknown", answer, 1.0)
     assert (resting.texts, growing.texts) == (["a", "b"], ["a"])
+
+
+def test_what_was_answered_stays_what_it_was(world: World) -> None:
+    made, answer = shown(world, streaming=False), card("b", streaming=False)
+    world.rest.cards.answered(made.message_id, answer, 1.0)
+    world.settle(made.id, 1, streaming=True)
+    world.stream(made.id, "c", 2)
+    assert answer == card("b", streaming=False)
+
+
+@pytest.mark.parametrize(
+    ("code_shown", "kind", "texts"),
+    [(0, "raw", ["a", "b"]), (0, "template", ["a"]), (200341, "raw", ["a"])],
+    ids=["answered", "template", "late"],
+)
+def test_an_answer_frees_the_token_and_brings_its_card(
+    world: World, code_shown: int, kind: str, texts: list[str]
+) -> None:
+    made = shown(world, text="a", streaming=False)
+    token = press(world, made, answered=False)
+    letter = letter_of({"header": {"event_type": "card.action.trigger"}, "event": {"token": token}})
+    pushed = world.gateway.ledger.pushed(APP, letter, 0.0).pushed
+    answer = {"card": {"type": kind, "data": card("b", streaming=False)}}
+    world.rest.answered(Callback(pushed, code_shown, answer), 1.0)
+    assert (made.texts, world.rest.updates.presses[token].answered) == (texts, code_shown == 0)
+
+
+def test_an_answer_to_nothing_known_changes_nothing(world: World) -> None:
+    pushed = world.gateway.ledger.pushed(APP, letter_of({"event": {"token": "c-unknown"}}), 0.0).pushed
+    world.rest.answered(Callback(pushed, 0, {}), 1.0)

@@ -263,6 +263,13 @@ def test_a_reply_goes_to_what_it_names_and_a_message_to_what_waits_longest(world
     assert (summary.answered, summary.answered_twice, summary.unmatched_replies) == (3, 0, 1)
 
 
+def test_nobody_reads_in_chats_of_others(world: World) -> None:
+    direct = world.send(to=TOM, by="open_id")["data"]["message_id"]
+    assert code(world.about("GET", direct, app=OTHER)) == 230002
+    assert code(world.reply(direct, app=OTHER)) == 230002
+    assert code(world.about("GET", direct)) == 0
+
+
 def test_a_reply_needs_a_message_that_the_bot_can_see(world: World) -> None:
     assert code(world.reply("om_unknown")) == 230001
     world.said(message_id="om_theirs", app=OTHER)
@@ -302,6 +309,12 @@ def test_texts_and_posts_are_edited_and_the_ledger_has_the_newer_words(world: Wo
     assert [(sent.text, sent.at) for sent in world.rest.reworded] == [("Title\none two\n", 2.0)]
     [reply] = world.gateway.ledger.record(pushed).replies
     assert reply.text == "Title\none two\n"
+
+
+def test_the_same_words_again_are_no_other_words(world: World) -> None:
+    message_id = world.send("one")["data"]["message_id"]
+    assert code(world.about("PUT", message_id, {"msg_type": "text", "content": '{"text": "one"}'})) == 0
+    assert world.rest.reworded == []
 
 
 def test_a_message_is_edited_twenty_times(world: World) -> None:
@@ -361,6 +374,12 @@ def test_a_card_is_patched_if_everybody_sees_the_same_before_and_afterwards(
     shown = world.send(card("a", streaming=False, shared=before), kind="interactive")["data"]["message_id"]
     body = {"content": json.dumps(card("b", streaming=False, shared=after))}
     assert code(world.about("PATCH", shown, body)) == 230001
+
+
+def test_a_card_that_was_sent_as_it_is_never_streams(world: World) -> None:
+    assert code(world.send(card("a", streaming=True), kind="interactive")) == 0
+    assert [(sent.text, sent.msg_type) for sent in world.rest.sent] == [("a", "interactive")]
+    assert world.rest.cards.unfinished == []
 
 
 def test_a_card_is_patched_for_two_weeks(world: World) -> None:

@@ -68,6 +68,8 @@ class Desk:
         """What was sent and has another text than before, in order."""
         self.holder: Callable[[str, float], str | None] = lambda token, now: None
         """Whose an access token is."""
+        self._numbers: dict[str, int] = {}
+        """Where in ``sent`` a message stands."""
 
     @property
     def rules(self) -> Rules:
@@ -107,16 +109,15 @@ class Desk:
             answers = ledger.replied_to(sent.app_id, sent.reply_to, reply)
         else:
             answers = ledger.replied_in(sent.app_id, sent.chat_id, reply)
+        self._numbers[sent.message_id] = len(self.sent)
         self.sent.append(attrs.evolve(sent, answers=answers))
 
     def reword(self, message_id: str, text: str, content: Mapping[str, Any], now: float) -> bool:
         """Note that what was sent has another text now. False: no such message was sent yet."""
-        for number in range(len(self.sent) - 1, -1, -1):
-            sent = self.sent[number]
-            if sent.message_id == message_id:
-                break
-        else:
+        number = self._numbers.get(message_id)
+        if number is None:
             return False
+        sent = self.sent[number]
         if text != sent.text:
             self.sent[number] = attrs.evolve(sent, text=text, content=content)
             self.reworded.append(attrs.evolve(self.sent[number], at=now))

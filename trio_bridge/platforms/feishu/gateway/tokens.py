@@ -77,8 +77,8 @@ class Tokens:
 
     def _current(self, app_id: str, now: float) -> Grant | None:
         lasting = now + self._desk.rules.token_renewal
-        good = [grant for grant in self._good.values() if grant.app_id == app_id and grant.expires_at >= lasting]
-        return good[-1] if good else None
+        good = (grant for grant in self._good.values() if grant.app_id == app_id and grant.expires_at >= lasting)
+        return next(good, None)
 
     def _new(self, app_id: str, now: float) -> Grant:
         grant = Grant(app_id, self._desk.new_id("t-"), now + self._desk.rules.token_life)
