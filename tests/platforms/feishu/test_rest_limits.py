@@ -151,15 +151,20 @@ async def test_a_slow_conversation_is_remembered_for_as_long_as_it_matters(autoj
     assert trio.current_time() == 100
 
 
-async def test_a_conversation_is_not_forgotten_while_somebody_waits(autojump_clock: trio.abc.Clock) -> None:
-    paces = Limits(0.005)
+async def test_conversations_that_begin_at_once_are_told_apart(autojump_clock: trio.abc.Clock) -> None:
+    paces = Limits(1.0)
+    times: list[float] = []
+
+    async def caller(chat: str) -> None:
+        await paces.take("POST", MESSAGES, chat)
+        if chat == "oc_1":
+            times.append(trio.current_time())
+
     async with trio.open_nursery() as nursery:
-        await paces.take("POST", MESSAGES, "oc_1")
-        nursery.start_soon(paces.take, "POST", MESSAGES, "oc_1")
-        await trio.sleep(100)
-        await paces.take("POST", MESSAGES, "oc_2")
-        await paces.take("POST", MESSAGES, "oc_1")
-    assert trio.current_time() == 400
+        for number in range(2, 7):
+            nursery.start_soon(caller, "oc_1")
+            nursery.start_soon(caller, f"oc_{number}")
+    assert times == [0, 1, 2, 3, 4]
 
 
 async def test_idle_conversations_are_forgotten_and_others_are_not(autojump_clock: trio.abc.Clock) -> None:
