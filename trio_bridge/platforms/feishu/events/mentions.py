@@ -82,20 +82,20 @@ class Mentions:
     def _named(self, found: re.Match[str]) -> str:
         key = found[0]
         if key == EVERYBODY:
-            return self.all_of_them()
+            return self._everyone()
         return self._shown.get(key, key)
 
     def at(self, who: str, name: str) -> str:
         """The same for a mention that stands by itself: by a key, or by an open id and a name."""
         if who in (EVERYBODY, "all"):
-            return self.all_of_them()
+            return self._everyone()
         if self.is_bot(who):
             self.bot = True
             return BOT
         shown = self._shown.get(who, who)
         return shown if shown != who else f"@{name or who.removeprefix('@')}"
 
-    def all_of_them(self) -> str:
+    def _everyone(self) -> str:
         self.everybody = True
         return "@all"
 
