@@ -50,10 +50,10 @@ class Stage:
         return self.feishu.open_account(handler, store=store, **{"app_id": APP_ID, **tuning})
 
     @asynccontextmanager
-    async def killed(self, handler: Any, store: MemoryStore) -> AsyncIterator[Account]:
+    async def killed(self, handler: Any, store: MemoryStore, **tuning: Any) -> AsyncIterator[Account]:
         """An account that is cancelled at the end of the block, with whatever it has in hand."""
         with trio.CancelScope() as life:
-            async with self.account(handler, store=store) as account:
+            async with self.account(handler, store=store, **tuning) as account:
                 yield account
                 life.cancel()
                 await trio.sleep_forever()

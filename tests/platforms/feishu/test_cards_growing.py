@@ -7,6 +7,7 @@ import trio
 from trio.testing import MockClock
 
 from tests.platforms.feishu.card_stage import counts, staged, wall
+from trio_bridge.gateways.calls import Answer, Script
 from trio_bridge.messages import Message
 from trio_bridge.platforms.feishu.cards.sequences import BLOCK
 from trio_bridge.platforms.feishu.gateway.cards import CREATE, REPLACE, SETTINGS, STREAM
@@ -81,23 +82,24 @@ async def test_the_next_life_goes_on_in_the_same_card_with_higher_numbers(autoju
         assert stage.card.ended
         assert stage.card.text == "1 2 3 4 5 "
         assert stage.card.calls["create"] == stage.card.calls["send"] == 1
-        assert stage.card.sequence > BLOCK
+        assert BLOCK < stage.card.sequence < 2 * BLOCK
         assert stage.messages == []
 
 
 async def test_a_stopped_account_leaves_no_card_that_looks_busy(autojump_clock: MockClock) -> None:
     store = MemoryStore()
     async with staged() as stage:
-        async with stage.killed(counts, store):
+        async with stage.killed(counts, store, card_title="Answer"):
             await stage.feishu.say("count")
             await stage.grown("1 2 ")
         assert stage.card.text == "1 2 \n\n⚠ (interrupted)"
         assert stage.card.ended
-        async with stage.account(counts, store=store):
+        async with stage.account(counts, store=store, card_title="Answer"):
             await stage.grown("1 2 3 4 5 ")
             await trio.sleep(5)
         assert stage.card.ended
         assert stage.card.text == "1 2 3 4 5 "
+        assert stage.card.data["header"]["template"] == "blue"
         assert len(stage.rest.sent) == 1
 
 
@@ -176,8 +178,8 @@ async def test_an_answer_of_31_kb_is_a_card_and_a_message(autojump_clock: MockCl
 
     async def long(message: Message) -> None:
         async with message.stream() as out:
-            for start in range(0, len(text), 3000):
-                await out.write(text[start : start + 3000])
+            for start in range(0, len(text), 10_000):
+                await out.write(text[start : start + 10_000])
                 await trio.sleep(1)
 
     async with staged() as stage, stage.account(long):
@@ -187,6 +189,8 @@ async def test_an_answer_of_31_kb_is_a_card_and_a_message(autojump_clock: MockCl
         assert len(stage.messages) == 1
         assert (stage.card.text + "\n\n" + stage.messages[0]).split() == text.split()
         assert len(stage.card.text) > 20_000
+        assert [len(shown) for shown in stage.card.texts[1:3]] == [10_000, 20_000]
+        assert len(stage.card.texts[3]) > 25_000
 
 
 async def test_what_feishu_finds_too_large_all_the_same_is_cut_in_half(autojump_clock: MockClock) -> None:
@@ -221,6 +225,22 @@ async def test_an_answer_that_takes_long_goes_on_growing(pace: float, count: int
         assert stage.messages == []
 
 
+async def test_the_last_words_after_a_long_silence_are_not_trusted_to_a_stream(autojump_clock: MockClock) -> None:
+    """Feishu has been seen to take a text that it expects no more, and not to show it."""
+
+    async def slow(message: Message) -> None:
+        async with message.stream() as out:
+            await out.write("first")
+            await trio.sleep(590)
+            await out.write(" and last")
+
+    async with staged() as stage, stage.account(slow):
+        await stage.feishu.say("go")
+        await stage.answered()
+        assert stage.card.text == "first and last"
+        assert stage.card.calls == {"create": 1, "send": 1, "stream": 1, "replace": 1}
+
+
 async def test_feishu_that_expects_no_text_any_more_is_told_to(autojump_clock: MockClock) -> None:
     """Its ten minutes were shorter than ours."""
     async with staged(streaming_life=2.5) as stage, stage.account(counts):
@@ -250,10 +270,14 @@ async def test_a_lost_answer_to_showing_a_card_shows_it_once(autojump_clock: Moc
         assert stage.messages == []
 
 
-async def test_a_card_that_is_perhaps_seen_points_to_the_message_that_follows(autojump_clock: MockClock) -> None:
+@pytest.mark.parametrize("no", [throttled(1), refused(230001)], ids=["throttled", "refused"])
+async def test_a_card_that_is_perhaps_seen_points_to_the_message_that_follows(
+    no: Answer, autojump_clock: MockClock
+) -> None:
+    """No later refusal says that it was not shown."""
     async with staged() as stage, stage.account(counts):
         stage.rest.scripts.swallow(SEND)
-        stage.rest.scripts.add(SEND, throttled(1), times=4)
+        stage.rest.scripts.add(SEND, no, times=4)
         await stage.feishu.say("count")
         await stage.answered(2)
         assert stage.card.text == "↓"
@@ -343,6 +367,16 @@ async def test_a_lost_answer_to_the_last_call_does_not_make_it_a_message(autojum
         assert stage.messages == []
 
 
+async def test_a_call_that_feishu_knows_was_made(autojump_clock: MockClock) -> None:
+    async with staged() as stage, stage.account(counts):
+        stage.rest.scripts.add(SETTINGS, Script(answer=refused(200770), carried_out=True))
+        await stage.feishu.say("count")
+        await stage.answered()
+        assert stage.card.ended
+        assert stage.card.calls["settings"] == 1
+        assert stage.card.calls["replace"] == 0
+
+
 async def test_a_card_that_can_t_be_told_to_rest_is_written_anew(autojump_clock: MockClock) -> None:
     async with staged() as stage, stage.account(counts):
         stage.rest.scripts.add(SETTINGS, refused(10002))
@@ -367,6 +401,9 @@ async def test_the_end_of_the_quota_in_the_middle_is_one_message_and_the_card_is
             await stage.answered()
             assert stage.messages == ["1 2 3 4 5 "]
             assert not stage.card.ended
+            await stage.feishu.say("again")
+            await stage.answered(2)
+            assert stage.rest.calls[CREATE] == 1  # no more cards for now
         stage.calm()
         async with stage.account(None, store=store):
             await stage.until(lambda: stage.card.ended)
@@ -399,6 +436,7 @@ async def test_a_handler_that_never_succeeds_leaves_a_card_that_failed(autojump_
         assert stage.card.text == "so far\n\n⚠ (interrupted)"
         assert stage.card.ended
         assert stage.card.data["header"]["template"] == "red"
+        assert stage.card.calls["settings"] == 0
         assert stage.card.data["header"]["title"]["content"] == "Answer"
 
 

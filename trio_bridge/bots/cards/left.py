@@ -57,7 +57,7 @@ class Leftovers:
             if coming and not record.stuck:
                 return
             gone = row is None or row.state == "dead"
-            looks_busy = not record.ended and (record.stuck or gone)
+            looks_busy = bool(record.id) and not record.ended and (record.stuck or gone)
             if not looks_busy or await self._end(key, record, self._last_words(row, record)):
                 await self._records.forget(key)
         except BridgeError as error:

@@ -27,8 +27,6 @@ CONTENT: Final = "/cardkit/v1/cards/:card_id/elements/:element_id/content"
 LATER: Final = "/interactive/v1/card/update"
 
 OUT_OF_SEQUENCE: Final = 300317
-SENT_BEFORE: Final = 300315
-"""The card is shown already."""
 NOT_STREAMING: Final = frozenset({200850, 300309})
 """The card does not expect text any more."""
 
@@ -113,8 +111,6 @@ async def result_of(
     verdict = _CODES.get(outcome.code) or _CATEGORIES[outcome.category]
     if verdict == "ok":
         return OK, outcome
-    if verdict == "unknown" and repeatable:
-        verdict = "again"
     if verdict == "refused" and outcome.route == CARDS:
         verdict = "not_understood"  # It would not take the next one either.
     cause = failure(outcome)

@@ -21,7 +21,7 @@ from ..rest.codes import Outcome
 from ..sending.contents import Content
 from ..sending.messenger import Messenger
 from ..sending.targets import Target
-from .calls import NOT_STREAMING, SENT_BEFORE, CardCalls, result_of
+from .calls import NOT_STREAMING, CardCalls, result_of
 from .look import ELEMENT, card_of, for_card, summary_of
 from .sequences import Sequences
 
@@ -135,8 +135,6 @@ class FeishuCard(PlatformCard):
         if result.verdict == "ok" and outcome is not None:
             self._message = word(outcome.data.get("message_id"))
             return OK
-        if outcome is not None and outcome.code == SENT_BEFORE:
-            return OK
         self._perhaps_sent |= result.verdict == "unknown"  # No later refusal takes that back.
         return attrs.evolve(result, verdict="unknown") if self._perhaps_sent else result
 
@@ -174,21 +172,15 @@ class FeishuCard(PlatformCard):
     # Ending.
 
     async def show_whole(self, text: str, *, failed: bool) -> Result:
-        if not self.id:
-            return OK  # Nobody ever saw it.
         text = self._whole(text)
         if failed or trio.current_time() >= self._expects_text_until:
             return await self._replace(text, failed=failed)
         if text == self._shown:
             return OK
-        result, outcome = await self._stream(text)
-        if outcome is not None and outcome.code in NOT_STREAMING:
-            return await self._replace(text, failed=failed)
+        result, _ = await self._stream(text)
         return result
 
     async def close(self, text: str, *, failed: bool, hasty: bool = False) -> Result:
-        if not self.id:
-            return OK
         text = self._whole(text)
         if text != self._shown:
             return await self._replace(text, failed=failed and not hasty)
@@ -206,8 +198,6 @@ class FeishuCard(PlatformCard):
         result, _ = await result_of(lambda: self._cards.calls.replace(self.id, card))
         self._rests = result.verdict == "ok"
         self._shown = text if self._rests else None
-        if self._rests:
-            self._expects_text_until = -math.inf
         return result
 
     def _whole(self, text: str) -> str:
