@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.bots.media import mp4, opus, wav
+from tests.bots.media import box, mp4, opus, wav
 from trio_bridge.bots.media.durations import seconds_of_mp4, seconds_of_opus, seconds_of_wav
 
 
@@ -55,6 +55,7 @@ def test_a_video_that_does_not_tell_has_no_time() -> None:
     assert seconds_of_mp4(mp4(0)) is None
     assert seconds_of_mp4(mp4(3).replace(b"mvhd", b"free")) is None
     assert seconds_of_mp4(mp4(3)[:-10]) is None
+    assert seconds_of_mp4(box(b"moov", box(b"mvhd", b"\0"))) is None
 
 
 @given(st.binary(max_size=200), st.integers(0, 300))

@@ -23,6 +23,7 @@ def webp(kind: bytes, body: bytes) -> bytes:
         ("gif", gif(300, 200)),
         ("jpeg", jpeg(300, 200)),
         ("jpeg, padded", jpeg(300, 200).replace(b"\xff\xc0", b"\xff\xff\xff\xc0")),
+        ("jpeg, tables first", jpeg(300, 200).replace(b"\xff\xc0", b"\xff\xc4\0\6\0\1\0\2\xff\xc0")),
         ("bmp", b"BM" + b"\0" * 16 + struct.pack("<ii", 300, 200)),
         ("bmp from the top", b"BM" + b"\0" * 16 + struct.pack("<ii", 300, -200)),
         ("webp, lossy", webp(b"VP8 ", b"\0" * 6 + struct.pack("<HH", 300, 200))),

@@ -39,6 +39,14 @@ async def test_a_text_is_said_as_an_answer_would_be(autojump_clock: object) -> N
         assert feishu.sent[2].chat_id != feishu.sent[0].chat_id
 
 
+async def test_a_chat_gets_no_more_than_it_may(autojump_clock: object) -> None:
+    async with simulated() as feishu, feishu.open_account() as account:
+        began = trio.current_time()
+        for _ in range(9):
+            await account.api.send(GROUP, "again")
+        assert trio.current_time() - began == pytest.approx(2.0, abs=0.1)
+
+
 async def test_a_long_text_is_said_in_pieces_and_files_come_after_it(autojump_clock: object, tmp_path: Path) -> None:
     (tmp_path / "a.pdf").write_bytes(PDF)
     (tmp_path / "a.png").write_bytes(PNG)
@@ -154,14 +162,16 @@ async def test_a_message_of_a_person_is_read_with_its_files(autojump_clock: obje
 async def test_messages_that_were_forwarded_together_are_told_with_the_one_that_holds_them(
     autojump_clock: object,
 ) -> None:
-    mention = {"key": "@_user_1", "id": "ou_tom", "id_type": "open_id", "name": "Tom"}
+    tom = {"key": "@_user_1", "id": "ou_tom", "id_type": "open_id", "name": "Tom"}
+    bot = {"key": "@_user_2", "id": "", "id_type": "open_id", "name": "Helper"}
     child = {
         "message_id": "om_2", "upper_message_id": "om_1", "msg_type": "text", "create_time": "1795161745640",
-        "body": {"content": '{"text": "@_user_1 hi"}'}, "mentions": [mention], "thread_id": "omt_1",
+        "body": {"content": '{"text": "@_user_2 @_user_1 hi"}'}, "mentions": [tom, bot], "thread_id": "omt_1",
     }  # fmt: skip
     whole = {"message_id": "om_1", "msg_type": "merge_forward", "body": {"content": "Merged and Forwarded Message"}}
     items = [whole, child, 7, {"sender": 7, "body": [], "mentions": {}}]
     async with simulated() as feishu, feishu.open_account() as account:
+        bot["id"] = (await account.api.bot()).open_id
         feishu.rest.scripts.add(READ, Answer(body=json.dumps({"code": 0, "data": {"items": items}})))
         first, second, third = await account.api.message("om_1")
         assert (first.id, first.type) == ("om_1", "merge_forward")
@@ -215,6 +225,13 @@ async def test_what_may_be_asked_again_is_no_unknown_outcome(autojump_clock: obj
                 await repeatable
         with pytest.raises(OutcomeUnknown):
             await api.reply(sent.message_id, "x")
+        feishu.rest.scripts.swallow(REPLY)
+        feishu.rest.scripts.swallow(BOT, times=2)
+        for question in (api.bot(), api.call("GET", "/bot/v3/info")):
+            with pytest.raises(ConnectionLost):
+                await question
+        with pytest.raises(OutcomeUnknown):
+            await api.call("POST", "/im/v1/messages/:message_id/reply", {}, ids=[sent.message_id])
 
 
 async def test_any_other_call_is_made_with_the_accounts_token(autojump_clock: object) -> None:

@@ -36,6 +36,7 @@ async def test_the_status_tells_facts_and_no_secrets(autojump_clock: object) -> 
         assert status.bot_open_id == (await api.bot()).open_id != ""
         assert status.token_age == pytest.approx(10)
         assert (status.throttles, status.throttled_at, status.quota_gone_at, status.hints) == (0, None, None, ())
+        assert api.webhook is None
         told = f"{status!r} {attrs.asdict(status)}"
         assert "secret" not in told
         assert "t-" not in told
