@@ -77,7 +77,7 @@ async def test_what_somebody_says_is_answered(autojump_clock: object, cloud: Fei
         assert (await deliver(account, message("hello"))).status == 200
         assert (await cloud.next_reply()).text == "you said hello"
     assert heard.texts == ["hello"]
-    assert cloud.opened == []
+    assert not cloud.opened
 
 
 async def test_an_event_that_comes_again_is_handled_once_also_after_a_restart(
@@ -192,3 +192,85 @@ async def test_while_there_is_no_connection_calls_are_still_taken(
             assert (await deliver(account, message("hello"))).json == {}
             await trio.sleep(1)
             assert heard.texts == ["hello"]
+
+
+# Called by a simulated Feishu, which shares no code with what it calls.
+
+KEYS = {"encrypt_key": KEY, "verification_token": TOKEN}
+
+
+async def test_while_handlers_take_their_time_every_event_is_taken_at_once(
+    autojump_clock: object, cloud: FeishuSimulator
+) -> None:
+    async def think(message: tb.Message) -> str:
+        await trio.sleep(4)
+        return "done"
+
+    async with running(cloud, think) as account, cloud.webhook(feishu.webhook(account), **KEYS):
+        pushed = [await cloud.say(f"hello {number}", sender=f"ou_{number}") for number in range(40)]
+        for each in pushed:
+            await cloud.wait_replied(each)
+    summary = cloud.ledger.summary()
+    assert (summary.acked, summary.answered, summary.redelivered, summary.answered_twice) == (40, 40, 0, 0)
+    taken = [ack.at - record.deliveries[0].at for record in map(cloud.ledger.record, pushed) for ack in record.acks]
+    assert max(taken) < 0.25
+
+
+async def test_what_comes_while_the_account_is_stopped_comes_again(
+    autojump_clock: object, cloud: FeishuSimulator
+) -> None:
+    heard = Heard()
+    config = cloud.config("hr", app_id=APP, mode="webhook", listen="", **KEYS)
+    async with (
+        tb.open_bridge([config], heard, environment=cloud.environment) as bridge,
+        cloud.webhook(feishu.webhook(bridge.account("hr")), **KEYS),
+    ):
+        await bridge.stop("hr")
+        pushed = await cloud.say("hello")
+        await trio.sleep(1)
+        await bridge.start("hr")
+        await cloud.wait_replied(pushed)
+    assert heard.texts == ["hello"]
+    assert len(cloud.ledger.record(pushed).deliveries) == 2
+
+
+async def test_a_press_is_seen_to_be_answered(autojump_clock: object, cloud: FeishuSimulator) -> None:
+    async def on_card_action(action: feishu.CardAction) -> feishu.CardUpdate | None:
+        if action.value == "wait":
+            await trio.sleep(60)
+        return feishu.CardUpdate(toast=feishu.Toast("done"))
+
+    async with (
+        running(cloud, on_card_action=on_card_action) as account,
+        cloud.webhook(feishu.webhook(account), **KEYS),
+    ):
+        assert (await cloud.press("om_card", "go")).toast == "done"
+        late = await cloud.press("om_card", "wait")
+        assert (late.code, late.toast) == (0, "")
+
+
+async def test_from_a_connection_to_calls_nothing_is_lost(autojump_clock: object, cloud: FeishuSimulator) -> None:
+    """The subscription is changed while both ways are open; then the connection goes."""
+    heard, connection = Heard(), cloud.config("hr", app_id=APP, listen="", **KEYS)
+
+    async with tb.open_bridge([connection], heard, environment=cloud.environment) as bridge:
+
+        async def application(*request: Any) -> None:
+            await feishu.webhook(bridge.account("hr"))(*request)
+
+        async def say(text: str) -> None:
+            await cloud.wait_replied(await cloud.say(text))
+
+        async def change(mode: str) -> None:
+            await bridge.remove("hr")
+            await (await bridge.add(attrs.evolve(connection, mode=mode))).wait_ready()
+
+        await say("connected")
+        await change("both")
+        await say("connected as well")
+        async with cloud.webhook(application, **KEYS):
+            await say("called as well")
+            await change("webhook")
+            await say("called")
+        assert not cloud.connections
+    assert heard.texts == ["connected", "connected as well", "called as well", "called"]

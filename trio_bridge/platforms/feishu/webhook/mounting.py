@@ -34,7 +34,8 @@ def webhook(account: Account) -> Application:
     """An ASGI application that hears what Feishu calls an account for: to be mounted in another one, or served alone.
 
     It may be made before the account runs, and outlives its restarts. While the account does not run, calls are
-    answered with 503. Whatever serves the application has to do so on Trio, in the program that runs the account.
+    answered with 503; and an account that was removed does not come back, also if another one gets its name. Whatever
+    serves the application has to do so on Trio, in the program that runs the account.
 
     Raises:
       ConfigError: the account is none of Feishu's, or its ``mode`` says that nobody calls.
