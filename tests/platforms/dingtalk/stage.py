@@ -117,9 +117,10 @@ def tasks_of(account: str) -> list[str]:
     """The names of the tasks that serve an account."""
     root = trio.lowlevel.current_root_task()
     assert root is not None
+    ours = (f"dingtalk:{account}", f"feishu:{account}", f"{account}/")
     found, tasks = list[str](), [root]
     while tasks:
         task = tasks.pop()
-        found += [task.name] if task.name.startswith((f"dingtalk:{account}", f"{account}/")) else []
+        found += [task.name] if task.name.startswith(ours) else []
         tasks += [child for nursery in task.child_nurseries for child in nursery.child_tasks]
     return sorted(found)
