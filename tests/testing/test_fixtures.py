@@ -31,7 +31,7 @@ def project(folder: Path, test: str, conftest: str = "") -> Path:
 def test_the_project_in_the_documentation_passes(tmp_path: Path) -> None:
     done = run_pytest(copytree(EXAMPLE, tmp_path / "project"))
     assert done.returncode == 0, done.stdout
-    assert "10 passed" in done.stdout
+    assert "12 passed" in done.stdout
 
 
 def test_a_failure_tells_what_happened_and_no_mode_is_needed(tmp_path: Path) -> None:
@@ -55,10 +55,13 @@ def test_a_failure_tells_what_happened_and_no_mode_is_needed(tmp_path: Path) -> 
 
         async def test_time_that_jumps_with_sockets(autojump_clock, dingtalk_on_loopback):
             raise AssertionError("not reached")
+
+        async def test_the_same_with_feishu(autojump_clock, feishu_on_loopback):
+            raise AssertionError("not reached")
         """
     done = run_pytest(project(tmp_path, test))
     assert done.returncode == 1
-    assert "4 failed" in done.stdout
+    assert "5 failed" in done.stdout
     for said in (
         "the bot did not answer within 100 s",
         "message 0 'tea, please': once delivered, acknowledged, never answered",
@@ -67,6 +70,7 @@ def test_a_failure_tells_what_happened_and_no_mode_is_needed(tmp_path: Path) -> 
         "no bot connected within 100 s",
         "the test did not end within 300,000 s. A clock that jumps waits for no thread",
         "the fixture 'dingtalk_on_loopback' needs real time",
+        "the fixture 'feishu_on_loopback' needs real time",
     ):
         assert said in done.stdout
 

@@ -196,7 +196,7 @@ class SimulatedPeer(abc.ABC, Generic[AnyState]):
             frames: list[Frame] = []
             with trio.CancelScope() as self._listening:
                 # Whoever drops us, or makes us deaf, may have cancelled the scope of the turn before.
-                if self._ending is None and self._hearing.is_set():
+                if self._hearing.is_set() and self._ending is None:
                     try:
                         frames = await websocket.receive_batch()
                     except PeerClosed as closed:

@@ -6,7 +6,7 @@
         async with dingtalk.open_account(my_handler):
             assert await dingtalk.ask("hello") == "you said hello"
 
-They need pytest-trio. Without its ``trio_mode`` a test says ``@pytest.mark.trio``.
+``feishu`` is the same for Feishu. They need pytest-trio. Without its ``trio_mode`` a test says ``@pytest.mark.trio``.
 """
 
 from __future__ import annotations
@@ -14,14 +14,18 @@ from __future__ import annotations
 import importlib.util
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
 
 import pytest
 import trio
 from trio.testing import MockClock
 
-from ..platforms.dingtalk.gateway.model import Rules
+from ..platforms.dingtalk.gateway.model import Rules as DingTalkRules
+from ..platforms.feishu.gateway.model import Rules as FeishuRules
 from ..transport.memory import MemoryNetwork
 from .dingtalk import DingTalkSimulator
+from .feishu import FeishuSimulator
 
 LONGEST = 300_000.0
 """Seconds of virtual time: a test that hangs while connections beat fails after them, which takes moments."""
@@ -32,10 +36,11 @@ HUNG = (
 REAL_PATIENCE = 30.0
 """Seconds, where they are real."""
 
-Simulated = Callable[[], AsyncIterator[DingTalkSimulator]]
+AnySimulator = TypeVar("AnySimulator", DingTalkSimulator, FeishuSimulator)
+Simulated = Callable[[], AsyncIterator[AnySimulator]]
 
 
-def _fixture(simulated: Simulated) -> Callable[..., object]:
+def _fixture(simulated: Simulated[AnySimulator]) -> Callable[..., object]:
     """The generator as a fixture of pytest-trio. Where that is missing, who uses the fixture is told so."""
     if importlib.util.find_spec("pytest_trio") is not None:
         from pytest_trio import trio_fixture  # type: ignore[import-untyped]  # it has no stubs
@@ -49,18 +54,29 @@ def _fixture(simulated: Simulated) -> Callable[..., object]:
     return pytest.fixture(name=simulated.__name__)(missing)
 
 
-@_fixture
-async def dingtalk() -> AsyncIterator[DingTalkSimulator]:
-    """A DingTalk in memory, for bots in the same process. With ``autojump_clock`` a test takes no time."""
+@asynccontextmanager
+async def _in_memory(kind: type[AnySimulator]) -> AsyncIterator[AnySimulator]:
     begun, born = trio.current_time(), time.time()
     with trio.move_on_after(LONGEST) as limit:
         # Without a seed: ids that come again in each run would be duplicates to a bot that keeps its store.
-        async with DingTalkSimulator(
-            network=MemoryNetwork(), wall=lambda: born + trio.current_time() - begun
-        ) as simulator:
+        async with kind(network=MemoryNetwork(), wall=lambda: born + trio.current_time() - begun) as simulator:
             yield simulator
     if limit.cancelled_caught:
         pytest.fail(HUNG, pytrace=False)
+
+
+def _need_real_time(name: str) -> None:
+    if isinstance(trio.lowlevel.current_clock(), MockClock):
+        pytest.fail(
+            f"the fixture '{name}_on_loopback' needs real time: take '{name}', or leave the clock out", pytrace=False
+        )
+
+
+@_fixture
+async def dingtalk() -> AsyncIterator[DingTalkSimulator]:
+    """A DingTalk in memory, for bots in the same process. With ``autojump_clock`` a test takes no time."""
+    async with _in_memory(DingTalkSimulator) as simulator:
+        yield simulator
 
 
 @_fixture
@@ -69,7 +85,24 @@ async def dingtalk_on_loopback() -> AsyncIterator[DingTalkSimulator]:
 
     ``dingtalk_on_loopback.url`` is their endpoint. Time is real, so an answer is waited for half a minute only.
     """
-    if isinstance(trio.lowlevel.current_clock(), MockClock):
-        pytest.fail("the fixture 'dingtalk_on_loopback' needs real time: take 'dingtalk', or leave the clock out")
-    async with DingTalkSimulator(rules=Rules(any_credentials=True), patience=REAL_PATIENCE) as simulator:
+    _need_real_time("dingtalk")
+    async with DingTalkSimulator(rules=DingTalkRules(any_credentials=True), patience=REAL_PATIENCE) as simulator:
+        yield simulator
+
+
+@_fixture
+async def feishu() -> AsyncIterator[FeishuSimulator]:
+    """A Feishu in memory, for bots in the same process. With ``autojump_clock`` a test takes no time."""
+    async with _in_memory(FeishuSimulator) as simulator:
+        yield simulator
+
+
+@_fixture
+async def feishu_on_loopback() -> AsyncIterator[FeishuSimulator]:
+    """A Feishu on a port of this machine that lets any credentials in, for bots in processes of their own.
+
+    ``feishu_on_loopback.url`` is their domain. Time is real, so an answer is waited for half a minute only.
+    """
+    _need_real_time("feishu")
+    async with FeishuSimulator(rules=FeishuRules(any_credentials=True), patience=REAL_PATIENCE) as simulator:
         yield simulator
