@@ -27,7 +27,7 @@ from trio_bridge.platforms.feishu.cards.face import FeishuCards
 from trio_bridge.platforms.feishu.cards.sequences import Sequences
 from trio_bridge.platforms.feishu.config import Feishu
 from trio_bridge.platforms.feishu.gateway.gateway import Gateway
-from trio_bridge.platforms.feishu.gateway.message import Message
+from trio_bridge.platforms.feishu.gateway.letters import letter_of
 from trio_bridge.platforms.feishu.gateway.rest import RestGateway
 from trio_bridge.platforms.feishu.media.downloads import Downloads
 from trio_bridge.platforms.feishu.media.uploads import Uploads, open_upload_client
@@ -79,22 +79,22 @@ class Office:
 
     def received(self, kind: str, content: dict[str, Any], message_id: str = "om_1") -> str:
         """A message of a person is in the chat."""
-        self.rest.messages.known[message_id] = Message(
-            id=message_id,
-            app_id="",
-            sender_id=PERSON,
-            chat=self.gateway.directory.chat_for(APP, "chat_id", CHAT),
-            msg_type=kind,
-            content=json.dumps(content),
-            at=0.0,
-            updated_at=0.0,
-        )
+        message = {"message_id": message_id, "chat_id": CHAT, "chat_type": "group", "message_type": kind}
+        header = {"event_id": f"of-{message_id}", "event_type": "im.message.receive_v1", "app_id": APP}
+        event = {
+            "sender": {"sender_id": {"open_id": PERSON}, "sender_type": "user"},
+            "message": {**message, "content": json.dumps(content)},
+        }
+        letter = letter_of({"schema": "2.0", "header": header, "event": event})
+        self.gateway.push(APP, letter, trio.current_time())
         return message_id
 
-    def shared(self, content: bytes, name: str = "", kind: str = "file") -> Attachment:
+    def shared(self, content: bytes, name: str = "") -> Attachment:
         """A file that a person sent, as our message has it."""
         key = self.rest.files.put(content, name)
-        message_id = self.received("image" if not name else kind, {"file_key" if name else "image_key": key})
+        message_id = self.received(
+            "file" if name else "image", {"file_key" if name else "image_key": key}, f"om_of_{key}"
+        )
         source = {"message_id": message_id, "file_key": key, "type": "file" if name else "image"}
         return Attachment(kind="file" if name else "image", name=name, source=source)
 
