@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Literal
 
@@ -39,6 +39,8 @@ class Answer:
     status: int = 200
     body: str | bytes | Iterable[bytes] = attrs.field(default="", repr=False)
     pace: float = 0.0
+    delay: float = 0.0
+    """Seconds before any of it is sent."""
     content_type: str = "application/json;charset=utf-8"
     headers: Mapping[str, str] = attrs.field(factory=dict)
     ending: Ending = "answer"
@@ -48,8 +50,21 @@ class Answer:
 class Script:
     """How a call ends instead of as usual. ``carried_out``: it is done all the same, though the client is not told."""
 
-    answer: Answer
+    answer: Answer | None
+    """``None``: the usual one."""
     carried_out: bool = False
+    delay: float = 0.0
+    """Seconds that the answer takes longer."""
+
+    def answer_to(self, usual: Callable[[], Answer]) -> Answer:
+        """What the client gets. ``usual`` carries the call out."""
+        if self.answer is None:
+            answer = usual()
+        else:
+            answer = self.answer
+            if self.carried_out:
+                usual()
+        return attrs.evolve(answer, delay=answer.delay + self.delay)
 
 
 @attrs.define
@@ -90,6 +105,10 @@ class Scripts:
     def hang(self, path: str, *, times: int = 1, carried_out: bool = False) -> None:
         """Leave the next calls of this path without an answer, their connections open."""
         self.add(path, Script(answer=Answer(ending="hang"), carried_out=carried_out), times=times)
+
+    def slow(self, path: str, seconds: float, *, times: int = 1) -> None:
+        """Carry out the next calls of this path at once, and answer them so much later."""
+        self.add(path, Script(answer=None, delay=seconds), times=times)
 
     def every(self, count: int, path: str, script: Script | Answer) -> None:
         """Have each ``count``-th call of this path end like this, counted from the next one."""

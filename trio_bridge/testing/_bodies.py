@@ -14,6 +14,8 @@ async def response_to(
     answer: Answer, headers: Sequence[tuple[str, str]] = ()
 ) -> HttpResponse | HttpStreamResponse | None:
     """What the client gets; ``None``: nothing, and its connection is closed. Does not return where it gets silence."""
+    if answer.delay:
+        await trio.sleep(answer.delay)
     fields = [("Content-Type", answer.content_type), *headers, *answer.headers.items()]
     body = answer.body
     if not isinstance(body, str | bytes):

@@ -139,6 +139,18 @@ def test_a_call_may_be_carried_out_though_nobody_is_told() -> None:
     assert [sent.text for sent in world.rest.sent] == ["hi"]
 
 
+def test_a_call_may_be_answered_late_though_it_is_carried_out_at_once() -> None:
+    world = World()
+    world.rest.scripts.slow(SEND, 2.5)
+    assert code(world.send()) == 0
+    assert (world.answer.delay, len(world.rest.sent)) == (2.5, 1)
+    world.rest.scripts.add(SEND, Script(answer=Answer(delay=1.0, body="{}"), delay=2.0))
+    world.send()
+    assert (world.answer.delay, len(world.rest.sent)) == (3.0, 1)
+    assert code(world.send()) == 0
+    assert world.answer.delay == 0.0
+
+
 @pytest.mark.parametrize(
     ("answer", "status", "number", "wait"),
     [

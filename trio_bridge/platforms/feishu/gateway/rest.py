@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 import attrs
@@ -93,10 +94,8 @@ class RestGateway:
         call = found.call
         self.calls[call.route] += 1
         script = self.scripts.next_for(attrs.evolve(call, path=call.route.partition(" ")[2]))
-        if script is None or script.carried_out:
-            answer = self._carry_out(found.route, call, now)
-        if script is not None:
-            answer = script.answer
+        usual = partial(self._carry_out, found.route, call, now)
+        answer = usual() if script is None else script.answer_to(usual)
         log_id = f"{self.desk.milliseconds(now)}{self.calls.total():019d}"
         return attrs.evolve(answer, headers={"X-Tt-Logid": log_id, **answer.headers})
 
