@@ -115,13 +115,14 @@ async def test_a_card_is_changed_after_the_press_that_asked_for_it_was_answered(
         except RequestFailed as error:
             early.append(error.code)
         await trio.sleep(0.5)
+        assert (action.owner, action.operator.open_id) == ("ou_tom", "ou_anna")
         return CardUpdate(toast="at once")
 
     async with staged() as stage, trio.open_nursery() as nursery:
         async with stage.account(streams, on_card_action=pressed) as account:
-            await stage.feishu.say("go")
+            await stage.feishu.say("go", sender="ou_tom")
             await stage.answered()
-            seen = await stage.feishu.press(stage.rest.sent[0], {"cmd": "more"})
+            seen = await stage.feishu.press(stage.rest.sent[0], {"cmd": "more"}, sender="ou_anna")
             assert seen.toast == "at once"
             await stage.until(lambda: stage.card.text == "another")
     assert early == ["press_unanswered"]
