@@ -182,8 +182,8 @@ class Doorstep(Door):
         await trio.lowlevel.checkpoint()
         if self.storing is not None and not await self.storing():
             return False
-        known = any(delivery.key == one.key for one in self.taken)
-        (self.duplicates.append(delivery.key) if known else self.taken.append(delivery))
+        known = event_id(delivery) in names(self.taken)
+        (self.duplicates.append(event_id(delivery)) if known else self.taken.append(delivery))
         return True
 
     async def answer(self, delivery: Delivery) -> str | None:
@@ -209,5 +209,13 @@ def _bytes(value: str | bytes) -> bytes:
     return value if isinstance(value, bytes) else value.encode()
 
 
+def event_id(delivery: Delivery) -> str:
+    """Which event it is."""
+    said = json.loads(delivery.data)
+    found: str = said["header"]["event_id"] if "header" in said else said["uuid"]
+    return found
+
+
 def names(deliveries: Iterable[Delivery]) -> list[str]:
-    return [delivery.key for delivery in deliveries]
+    """Which events they are."""
+    return [event_id(delivery) for delivery in deliveries]

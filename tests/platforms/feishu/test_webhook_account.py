@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -135,6 +136,23 @@ async def test_a_press_that_nobody_answers_in_time_gets_the_empty_answer(
         assert (await deliver(account, press("fail", "e1"))).json == {}
         assert (await deliver(account, press("wait", "e2"))).json == {}
         assert trio.current_time() == began + 1.5
+
+
+async def test_debugging_shows_what_was_said_and_no_secret(
+    autojump_clock: object, cloud: FeishuSimulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def on_card_action(action: feishu.CardAction) -> feishu.CardUpdate:
+        return feishu.CardUpdate(toast=feishu.Toast("thanks"))
+
+    with caplog.at_level(logging.DEBUG):
+        async with running(cloud, Heard(), on_card_action=on_card_action, debug=True) as account:
+            assert (await deliver(account, message("hello"))).json == {}
+            assert (await deliver(account, press("yes", "e2"))).status == 200
+    shown = [str(vars(record)["frame"]) for record in caplog.records if record.message.startswith("call ")]
+    assert ["hello" in shown[0], "thanks" in shown[3], len(shown)] == [True, True, 4]
+    everything = " ".join(str(vars(record)) for record in caplog.records)
+    assert TOKEN not in everything
+    assert KEY not in everything
 
 
 async def test_a_mounted_webhook_outlives_the_lives_of_its_account(

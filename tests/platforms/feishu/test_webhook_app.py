@@ -20,6 +20,7 @@ from tests.platforms.feishu.calls import (
     config,
     encrypted,
     event,
+    event_id,
     names,
     question,
     signed,
@@ -101,7 +102,7 @@ async def test_a_press_is_answered_with_what_its_handler_says() -> None:
 
 async def test_a_press_whose_handler_fails_or_is_late_gets_the_empty_answer(autojump_clock: object) -> None:
     async def fail(delivery: Delivery) -> str:
-        if delivery.key == "e1":
+        if event_id(delivery) == "e1":
             raise RuntimeError
         await trio.sleep_forever()
         return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -95,6 +96,15 @@ async def test_a_library_that_is_missing_is_named_when_it_is_needed(
     with pytest.raises(AccountRefused, match=rf"pip install 'trio-bridge\[{extra}\]'"):
         async with open_webhook(settings, webhook(settings), Doorstep()):
             pytest.fail("it opened")
+
+
+def test_nothing_of_it_is_loaded_before_it_is_needed() -> None:
+    script = (
+        "import sys, trio_bridge.feishu, trio_bridge.platforms.feishu.platform;"
+        "print(*{'hypercorn', 'starlette', 'cryptography'} & {name.partition('.')[0] for name in sys.modules})"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == ""
 
 
 async def test_what_is_not_needed_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -189,7 +189,7 @@ async def open_feishu(config: Feishu, services: Services) -> AsyncIterator[Platf
         cards = Cards(of_feishu, manner, services.store, SCOPE, nursery, config.labels)
         await cards.open()
         gate = FeishuGate(config, services, lambda: bot.open_id)
-        webhook, health = Webhook(config, wall, arriving), Health(config, rest, bot, wall)
+        webhook, health = Webhook(config, wall, arriving, network.log), Health(config, rest, bot, wall)
         downloads = Downloads(config, rest, environment.files)
         mounted = webhook if config.is_called else None
         api = api_for(config, rest, CardsById(of_feishu, presses), gate.pairing, downloads, uploads, health, mounted)

@@ -19,6 +19,7 @@ from ....engine.answers import NotAnswered
 from ....engine.platform import Door
 from ....errors import ConfigError
 from ....transport.asgi import Receive, Scope, Send
+from ....transport.wirelog import WireLog
 from ....wire.protocol import Delivery
 from ..arriving import Arriving
 from ..config import Feishu
@@ -44,6 +45,7 @@ class Webhook:
     _config: Feishu
     _wall: Callable[[], float]
     _arriving: Arriving
+    _log: WireLog | None = None
     _replays: Replays = attrs.field(factory=Replays, init=False)
     _complaints: Complaints = attrs.field(init=False)
     _door: Door | None = attrs.field(default=None, init=False)
@@ -83,6 +85,14 @@ class Webhook:
             return Answer.plain(503)
         if isinstance(said, Question):
             return Answer.json(json.dumps({"challenge": said.challenge}))
+        if self._log is None:
+            return await self._take(door, said)
+        self._log.frames("call received", [said.text])
+        answer = await self._take(door, said)
+        self._log.frames("call answered", [answer.body])
+        return answer
+
+    async def _take(self, door: Door, said: Called) -> Answer:
         delivery = self._arriving.delivery(said.envelope, said.payload, said.text)
         if delivery is None:
             door.unwanted()
