@@ -148,7 +148,7 @@ async def test_whatever_happens_what_is_acknowledged_is_handled_once(seed: int, 
             statistics = account.statistics()
             assert statistics.inbox_depth == statistics.outbox_depth == statistics.draining_generations == 0
     summary = feishu.ledger.summary()
-    delivered = {record.pushed.key for record in feishu.ledger.records() if record.deliveries}
+    delivered = {record.pushed.letter.message_id for record in feishu.ledger.records() if record.deliveries}
     assert summary.unacked == summary.undelivered == 0
     assert handled == dict.fromkeys(delivered, 1)
     assert summary.answered_twice == summary.unmatched_replies == 0

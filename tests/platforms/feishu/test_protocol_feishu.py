@@ -78,7 +78,7 @@ def test_an_acknowledgement_is_the_frame_with_another_payload() -> None:
     sent = event_frame(EVENT)
     batch = side.receive(sent)
     [delivery] = batch.deliveries
-    assert (delivery.key, delivery.alias, delivery.lane) == ("e1", "m:om_1", "oc_1")
+    assert (delivery.key, delivery.alias, delivery.lane) == ("om_1", "e:e1", "oc_1")
     assert json.loads(delivery.data) == EVENT
     side.now += 0.012
     ack = side.acked(delivery)

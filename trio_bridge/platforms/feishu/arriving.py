@@ -28,7 +28,7 @@ class Arriving:
 
     1. What is about another app is for nobody; so is what nobody handles.
     2. A message that is too old when it arrives is for nobody. Once it is stored it can't become too old any more.
-    3. The same event has the same key each time, and the same message a second one: either is enough to know it by.
+    3. A message is known by its own id and by that of its event: either is enough, whichever of them comes again.
     """
 
     def __init__(self, config: Feishu, wall: Callable[[], float]) -> None:
@@ -79,8 +79,9 @@ class Arriving:
         if self._is_stale(said_at):
             logger.info("too old, and passed over", extra={**self._config.labels, "message": message_id})
             return None
-        alias = f"m:{message_id}" if message_id else None
-        return Delivery(key, self._scope(payload) or key, envelope.event_type, text, ack, alias)
+        # Messages have been seen to come again as another event: what people know is the message.
+        known_by = (message_id, f"e:{key}") if message_id else (key, None)
+        return Delivery(known_by[0], self._scope(payload) or key, envelope.event_type, text, ack, known_by[1])
 
     def _is_stale(self, said_at: str) -> bool:
         limit = self._config.stale_after
