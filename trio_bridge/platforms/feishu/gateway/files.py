@@ -95,6 +95,7 @@ class Files:
 
     def __init__(self, desk: Desk) -> None:
         self.known: dict[str, Medium] = {}
+        """By key."""
         self.uploaded: list[Medium] = []
         """What bots uploaded, in order."""
         self.find: Finder
