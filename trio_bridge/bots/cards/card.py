@@ -28,8 +28,7 @@ LONGEST_TRY: Final = 20.0
 PATIENCE: Final = 1.0
 """Seconds that the end of a card waits for its beginning before it is tried later."""
 FITS: Final = 3000
-"""Characters of a card, for when a platform says that a text is too large and no longer one was taken. DingTalk
-advises as many."""
+"""Characters of a card, for when a platform says that a text is too large and no longer one was taken."""
 AGAIN: Final = frozenset[Verdict]({"again"})
 """What another try may cure."""
 KEYED_AGAIN: Final = frozenset[Verdict]({"again", "unknown"})
