@@ -109,7 +109,14 @@ async def test_who_is_being_answered_is_answered_though_the_server_is_cancelled(
     assert answers[0].endswith(b"hello")
 
 
-async def test_nobody_holds_the_server_up() -> None:
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that waits less when it ends."""
+    monkeypatch.setattr(asgi, "GRACE", 0.05)
+    monkeypatch.setattr(asgi, "CLOSING", 0.05)
+
+
+async def test_nobody_holds_the_server_up(impatient: None) -> None:
     hello = Hello(trio.sleep_forever)
     with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as visitors:
@@ -121,7 +128,7 @@ async def test_nobody_holds_the_server_up() -> None:
             visitors.cancel_scope.cancel()
 
 
-async def test_an_application_that_will_not_end_is_left() -> None:
+async def test_an_application_that_will_not_end_is_left(impatient: None) -> None:
     with trio.fail_after(PATIENCE):
         async with serve_asgi(Hello(before_the_end=trio.sleep_forever), HOST, 0) as port:
             assert (await ask(port)).endswith(b"hello")

@@ -259,7 +259,7 @@ async def test_the_log_says_why_once_a_minute_and_never_what_was_said(
     await trio.sleep(EVERY)
     await knock(body, hook=hook)
     told = [record for record in caplog.records if record.levelno >= logging.WARNING]
-    assert [(vars(record)["status"], vars(record)["untold"]) for record in told] == [(403, 0), (403, 2)]
+    assert [(vars(record)["status"], vars(record).get("untold")) for record in told] == [(403, None), (403, 2)]
     assert vars(told[0])["reason"] == "it has another verification_token"
     shown = " ".join(str(vars(record)) for record in caplog.records)
     assert not any(secret in shown for secret in ("canary", KEY, "om_e1", str(int(NOW))))

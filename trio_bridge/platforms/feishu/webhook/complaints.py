@@ -34,6 +34,6 @@ class Complaints:
         if now - kind.told_at < EVERY:
             kind.untold += 1
             return
-        fields = {**self._labels, "status": status, "reason": reason, "untold": kind.untold}
-        self._logger.warning(what, extra=fields)
+        fields = {**self._labels, "status": status, "reason": reason}
+        self._logger.warning(what, extra={**fields, "untold": kind.untold} if kind.untold else fields)
         kind.told_at, kind.untold = now, 0
