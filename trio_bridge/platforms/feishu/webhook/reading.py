@@ -102,7 +102,7 @@ def read_call(keys: Keys, headers: Headers, body: bytes, now: float) -> Question
     if len(proof) == len(PROOF):
         timestamp, nonce, signature = proof
         if not is_timely(timestamp, now, keys.window):
-            raise CallRefused(401, "its time is not ours")
+            raise CallRefused(401, "it was signed at another time than now")
         if not is_signed(body, timestamp, nonce, signature, keys.encrypt_key):
             raise CallRefused(401, "it is signed with another encrypt_key, or was changed on its way")
         return _understand(keys, body)
@@ -113,7 +113,7 @@ def read_call(keys: Keys, headers: Headers, body: bytes, now: float) -> Question
             said = None
         if isinstance(said, Question) and said.encrypted:
             return said
-    raise CallRefused(401, "it is not signed")
+    raise CallRefused(401, "it is not signed, and no question that was encrypted with encrypt_key")
 
 
 def _understand(keys: Keys, body: bytes) -> Question | Called:
