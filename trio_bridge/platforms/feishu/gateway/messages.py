@@ -3,7 +3,7 @@
 Rules, as the platform keeps them:
 
 1. A message that comes with the ``uuid`` of another one within the hour is not sent: it is answered as that was.
-2. A reply names its message. In a thread its parent is the root, as is the root of every other tree.
+2. A reply names the message that is its parent, and has the root of that. In a thread the root is the parent, too.
 3. A bot changes and takes back what it sent itself: texts and posts by ``PUT``, twenty times, cards by ``PATCH``, for
    14 days, if everybody sees the same card before and afterwards.
 4. A chat takes so many messages a second from all its bots together, and a card as many changes.
