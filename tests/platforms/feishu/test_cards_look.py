@@ -22,6 +22,8 @@ TABLE = "| a | b |\n|---|---|\n| 1 | 2 |"
         ("```md\n![a](https://x.invalid/a.png)\n```", "```md\n![a](https://x.invalid/a.png)\n```"),
         ("![key](img_v3_0001)", "![key](img_v3_0001)"),
         ("<at id=all></at> look", "@all look"),
+        ("<at ids=ou_1,all></at> look", "@all look"),
+        ("<at ids=ou_1,ou_all></at> look", "<at ids=ou_1,ou_all></at> look"),
         ("half \ud83d", "half \ufffd"),
         (TABLE, TABLE),
         (f"```\n{TABLE}\n```", f"```\n{TABLE}\n```"),

@@ -26,7 +26,8 @@ _RULE = re.compile(r" {0,3}(?:(?:-[ \t]*){3,}|(?:\*[ \t]*){3,}|(?:_[ \t]*){3,})"
 _ITEM = re.compile(r"(?P<space>[ \t]*)(?P<sign>[-*+]|\d{1,9}[.)])[ \t]+(?P<words>.*)")
 _PICTURE = re.compile(r"!(?P<link>\[[^\[\]\n]*\]\(https?://[^()\s]+\))", re.IGNORECASE)
 _EVERYBODY = re.compile(
-    r"<at\s[^<>]{0,200}?\b\w{0,10}id\s{0,5}=\s{0,5}[\"']?all\b[^<>]{0,200}>(?:[^<>]{0,100}</at>)?", re.IGNORECASE
+    r"<at\s[^<>]{0,200}?\b\w{0,10}ids?\s{0,5}=\s{0,5}[\"']?(?:[^<>\"'\s]{0,200},)?all\b[^<>]{0,200}>(?:[^<>]{0,100}</at>)?",
+    re.IGNORECASE,
 )
 _TABLE_RULE: Final = frozenset(" \t\r:|-")
 
