@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import trio
 
 import trio_bridge as tb
 from tests.bots.media import PDF, PNG, mp4, opus
@@ -93,3 +94,24 @@ async def test_a_sticker_is_seen_and_can_not_be_fetched(autojump_clock: object) 
     async with simulated() as feishu, feishu.open_account(fetch):
         await feishu.wait_replied(await feishu.send("sticker", {"file_key": "file_v3_0005"}))
         assert feishu.sent[0].text == "sticker"
+
+
+async def test_a_message_of_nothing_but_pictures_may_have_words_put_in_its_mouth(autojump_clock: object) -> None:
+    heard: list[tuple[str, int]] = []
+
+    async def hear(message: tb.Message) -> None:
+        heard.append((message.text, len(message.attachments)))
+
+    async with simulated() as feishu, feishu.open_account(hear, picture_prompt="What is this?"):
+        picture = {"tag": "img", "image_key": "img_1"}
+        said = [
+            await feishu.send_file(PNG),
+            await feishu.send("post", {"content": [[picture, picture]]}),
+            await feishu.send("post", {"content": [[{"tag": "text", "text": "mine"}, picture]]}),
+            await feishu.send("sticker", {"file_key": "file_1"}),
+            await feishu.send_file(PDF, "a.pdf"),
+        ]
+        for pushed in said:
+            await feishu.wait_acked(pushed)
+        await trio.sleep(1)
+    assert heard == [("What is this?", 1), ("What is this?", 2), ("mine", 1), ("", 1), ("", 1)]

@@ -81,8 +81,8 @@ class FeishuApi:
         return await self._speaker.reply(message_id, message, title, key, in_thread=in_thread)
 
     async def edit(self, message_id: str, message: str | Reply | Content) -> None:
-        """Have a text or post of the bot's say something else. Feishu does not let that be done often.
-        Cards are changed by :meth:`patch_card`. Harmless to repeat."""
+        """Have a text or post of the bot's say something else. Feishu lets that be done a few times only, and cards are
+        changed by :meth:`patch_card`. Harmless to repeat."""
         content = self._speaker.edited(message)
         body = {"msg_type": content.type, "content": content.json}
         await answer_of(self._rest.call("PUT", MESSAGE, body, ids=[message_id]), repeatable=True)
@@ -94,7 +94,7 @@ class FeishuApi:
     async def message(self, message_id: str) -> tuple[StoredMessage, ...]:
         """A message as it is now, and behind it those that were forwarded in it."""
         answer = await answer_of(self._rest.call("GET", MESSAGE, ids=[message_id]), repeatable=True)
-        return tuple(read_stored(item, self._health.status().bot_open_id) for item in as_objects(answer.get("items")))
+        return tuple(read_stored(item, self._health.bot_open_id) for item in as_objects(answer.get("items")))
 
     async def patch_card(self, message_id: str, card: Card) -> None:
         """Put another card in the place of one that was sent as JSON in the last 14 days, for everybody who sees it.

@@ -40,6 +40,10 @@ class Health:
     _presses: int = attrs.field(default=0, init=False)
     _first_card_at: float | None = attrs.field(default=None, init=False)
 
+    @property
+    def bot_open_id(self) -> str:
+        return self._bot.open_id
+
     def sent_card(self) -> None:
         """A card was sent on which there may be something to press."""
         self._cards += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ....messages import Conversation, Message, MessageContext, Quote, Sender
+from ....messages import Attachment, Conversation, Message, MessageContext, Quote, Sender
 from ....wire.jsontext import parse
 from ....wire.protocol import Delivery
 from ..config import Feishu
@@ -33,7 +33,7 @@ def message_of(config: Feishu, delivery: Delivery, bot_open_id: str, context: Me
         id=delivery.key,
         conversation=Conversation(chat_id, "group" if is_group else "direct"),
         sender=Sender(who, known_as=tuple(others)),
-        text=said.text,
+        text=said.text or (config.picture_prompt if _is_pictures(said.media) else ""),
         attachments=said.media,
         mentioned=not is_group or said.mentions_bot,
         reply_to=Quote(id=parent) if parent else None,
@@ -42,3 +42,8 @@ def message_of(config: Feishu, delivery: Delivery, bot_open_id: str, context: Me
         raw=data,
         context=context,
     )
+
+
+def _is_pictures(media: tuple[Attachment, ...]) -> bool:
+    """Whether there are pictures, which can be looked at, and nothing else: nobody can fetch a sticker."""
+    return bool(media) and all(each.source.get("type") == "image" for each in media)
