@@ -301,11 +301,12 @@ def test_a_message_of_a_strange_sender_can_be_answered(world: World, event: dict
 
 def test_texts_and_posts_are_edited_and_the_ledger_has_the_newer_words(world: World) -> None:
     pushed = world.said()
+    world.send("another", to="oc_elsewhere")
     message_id = world.reply("om_of_tom", "one")["data"]["message_id"]
     world.now = 2.0
     told = world.about("PUT", message_id, {"msg_type": "post", "content": json.dumps(POST)})["data"]
     assert (told["updated"], told["update_time"], told["msg_type"]) == (True, "1790000002000", "post")
-    assert [sent.text for sent in world.rest.sent] == ["Title\none two\n"]
+    assert [sent.text for sent in world.rest.sent] == ["another", "Title\none two\n"]
     assert [(sent.text, sent.at) for sent in world.rest.reworded] == [("Title\none two\n", 2.0)]
     [reply] = world.gateway.ledger.record(pushed).replies
     assert reply.text == "Title\none two\n"
