@@ -17,7 +17,11 @@ async def test_it_sells_on_feishu_too(autojump_clock, feishu):
 
 
 async def test_a_bot_in_a_process_of_its_own(feishu_on_loopback):
-    url = feishu_on_loopback.url
-    bot = tb.Feishu(name="shop", app_id="cli_0123456789abcdef", app_secret="any", domain=url)
+    bot = tb.Feishu(
+        name="shop",
+        app_id="cli_0123456789abcdef",
+        app_secret="any",
+        domain=feishu_on_loopback.url,
+    )
     async with tb.open_account(bot, shop.answer):
         assert await feishu_on_loopback.ask("Tea") == "Tea is 3 coins"
