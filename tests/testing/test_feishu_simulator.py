@@ -203,6 +203,16 @@ async def test_an_event_is_pushed_acknowledged_and_counted(world):
     assert world.faults() == []
 
 
+async def test_what_was_acknowledged_never_comes_again(autojump_clock):
+    async with simulated() as world, world.connected() as websocket:
+        pushed = await world.sim.say("hello")
+        (frame,) = await read(websocket)
+        await websocket.send_batch([frame.ack()])
+        await trio.sleep(100_000)
+    record = world.sim.ledger.record(pushed)
+    assert (len(record.deliveries), record.given_up) == (1, False)
+
+
 async def test_a_frame_has_its_headers_in_order_and_numbers_that_need_all_their_bits(autojump_clock):
     async with simulated(wall=lambda: 1_795_161_745.0 + trio.current_time()) as world, world.connected() as websocket:
         for _ in range(20):

@@ -219,6 +219,8 @@ async def test_fragments_stop_when_the_connection_does(autojump_clock):
             (frame,) = await read(websocket)
             await websocket.send_batch([frame.ack()])
             await world.sim.wait_acked(pushed)
+    sent = [line.connection for line in world.sim.transcript.lines if line.what == "sent"]
+    assert [sent.count(each.id) for each in world.sim.opened] == [1, 1]
     assert world.faults() == []
 
 

@@ -198,6 +198,7 @@ async def test_a_press_is_answered_in_the_acknowledgement(world, answer, toast, 
     [
         (lambda frame: frame.ack(), 200340),
         (lambda frame: frame.ack(500), 200340),
+        (lambda frame: frame.ack(500, data={}), 200340),
         (lambda frame: frame.ack(data=b"not json"), 200672),
         (lambda frame: frame.ack(data=[1]), 200672),
         (lambda frame: frame.ack(data="explained"), 200672),
@@ -209,7 +210,7 @@ async def test_a_press_is_answered_in_the_acknowledgement(world, answer, toast, 
         (lambda frame: frame.ack(data={"card": {"type": "raw", "data": "{}"}}), 200672),
         (lambda frame: frame.ack(data={"card": {"type": "template", "data": {}}}), 200672),
     ],
-    ids=range(12),
+    ids=range(13),
 )
 async def test_who_presses_sees_what_went_wrong(world, answer, code):
     async with world.connected() as websocket:

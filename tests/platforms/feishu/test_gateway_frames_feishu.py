@@ -53,6 +53,12 @@ def test_every_recorded_bad_frame_is_refused_with_a_reason(row):
         decode(bytes.fromhex(row["hex"]))
 
 
+def test_a_number_has_64_bits_and_what_is_in_a_group_is_passed_over():
+    rest = encode(Frame())[2:]
+    assert decode(b"\x08" + b"\xff" * 9 + b"\x7f" + rest).seq_id == 2**64 - 1
+    assert decode(encode(Frame()) + b"\x53\x08\x05\x54") == Frame()
+
+
 def test_groups_may_be_nested_but_not_without_end():
     whole = encode(Frame())
     assert decode(whole + b"\x53" * 50 + b"\x54" * 50) == Frame()
@@ -135,7 +141,7 @@ def test_headers_may_come_with_the_code():
     assert read_ack(attrs.evolve(SENT, payload=b'{"code":200,"headers":{},"data":null}')) == Ack("m", 200, None)
 
 
-@pytest.mark.parametrize("data", ["not base64!", "bm90IGpzb24="], ids=["no-base64", "no-json"])
+@pytest.mark.parametrize("data", ["not base64!", "e3!0=", "bm90IGpzb24="], ids=["no-base64", "almost", "no-json"])
 def test_an_answer_that_cannot_be_read_is_told_from_none(data):
     assert answer_in(None) is None
     assert answer_in("") is None

@@ -56,7 +56,7 @@ def read_ack(frame: Frame) -> Ack:
     if not isinstance(said, dict) or not said.keys() <= KEYS:
         raise BadAck("expected an object with code, and perhaps data and headers")
     code, data = said.get("code"), said.get("data")
-    if isinstance(code, bool) or code not in (OK, AGAIN):
+    if code not in (OK, AGAIN):
         raise BadAck(f"code: expected {OK} or {AGAIN}, not {code!r}")
     if not isinstance(data, str | None):
         raise BadAck("data: expected a text")
