@@ -19,12 +19,12 @@ import attrs
 
 from ....gateways.timetable import Appointment
 from .acks import AGAIN, Ack, BadAck, answer_in, differences, read_ack, same_log_id
+from .callbacks import LATE, MISSHAPEN, UNANSWERED, Callback, verdict_on
 from .connection import GatewayConnection, Message
 from .fragments import WHOLE, Fragments, Piece, is_complete
 from .frames import DATA, BadFrame, Frame, decode, encode
 from .ledger import Acked, Entry, FaultKind, Pushed, Verdict
 from .letters import Kind, Letter, letter_of
-from .callbacks import LATE, MISSHAPEN, UNANSWERED, Callback, verdict_on
 
 if TYPE_CHECKING:
     from .gateway import Gateway
