@@ -63,8 +63,11 @@ async def test_cards_that_nobody_presses_may_have_no_subscription(autojump_clock
         api: FeishuApi = account.api
         await api.send(GROUP, CARD)
         assert (api.status().cards_sent, api.status().hints) == (1, ())
+        feishu.rules = attrs.evolve(feishu.rules, callbacks_off=True)
+        assert (await feishu.press(feishu.sent[0], {"ok": True})).code == 200340
         await trio.sleep(UNPRESSED + 1)
         assert api.status().hints == (NO_PRESSES,)
+        feishu.rules = attrs.evolve(feishu.rules, callbacks_off=False)
         await feishu.press(feishu.sent[0], {"ok": True})
         assert (api.status().presses, api.status().hints) == (1, ())
 
