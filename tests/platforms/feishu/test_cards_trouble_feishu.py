@@ -101,6 +101,18 @@ async def test_a_card_that_is_perhaps_seen_points_to_the_message_that_follows(
         assert stage.messages == ["1 2 3 4 5 "]
 
 
+async def test_a_card_that_is_perhaps_seen_is_ended_when_that_can_be_done(autojump_clock: MockClock) -> None:
+    async with staged() as stage, stage.account(counts):
+        stage.rest.scripts.swallow(SEND)
+        stage.rest.scripts.add(SEND, refused(230001), times=4)
+        stage.rest.scripts.add(REPLACE, throttled(1), times=2)
+        await stage.feishu.say("count")
+        await stage.answered(2)
+        assert stage.messages == ["1 2 3 4 5 "]
+        assert stage.card.text == "…"
+        assert stage.card.ended
+
+
 async def test_a_death_between_making_and_showing_a_card_shows_it_once(autojump_clock: MockClock) -> None:
     store = MemoryStore()
     async with staged() as stage:

@@ -59,6 +59,8 @@ class Card:
             self.made.set()
         self.trouble: Result | None = None
         """Why there is no card, or why it no longer grows."""
+        self.may_look_busy = False
+        """Nobody knows whether it is shown, and it could not be told to rest."""
         self._cards = cards
         self._manner = manner
         self._calling = trio.StrictFIFOLock()
@@ -96,7 +98,8 @@ class Card:
         delivered = await self._patiently(self.face.deliver, again)
         if delivered.verdict == "unknown":
             # It may be seen, and then must not look busy. The answer goes as a message, to be seen for certain.
-            await self.face.close(ELSEWHERE, failed=False)
+            closed = await self.face.close(ELSEWHERE, failed=False)
+            self.may_look_busy = closed.verdict != "ok"
         return delivered
 
     def give_up(self) -> None:

@@ -167,7 +167,7 @@ class Cards:
                 await self._records.forget(key)
             else:
                 await self._records.put(key, attrs.evolve(record, stuck=True))
-                if card is None or card.trouble is None:
+                if card is None or card.trouble is None or card.may_look_busy:
                     self._left.sweep([key])
         except StoreUnavailable as error:
             logger.warning("a card could not be forgotten", extra={**self._labels, "cause": str(error)})
@@ -228,7 +228,7 @@ class Cards:
                 await self._records.put(key, attrs.evolve(record, delivered=True))
             else:
                 self._note_trouble(card)
-                if earlier is None:  # Else an earlier life may have made it.
+                if earlier is None and not card.may_look_busy:  # Else it may be there.
                     await self._records.forget(key)
         except StoreUnavailable as error:  # What is known is enough: that there may be a card.
             fields = {**self._labels, "card": card.face.id, "cause": str(error)}
