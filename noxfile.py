@@ -14,6 +14,8 @@ import nox
 # figure is worth something only beside the figure of a named version.
 PYTHON_SDK = "dingtalk-stream==0.24.3"
 NODE_SDK = {"dingtalk-stream": "2.1.5"}
+LARK_PYTHON_SDK = ("lark-oapi==1.7.5", "websockets==15.0.1", "setuptools<81")  # it needs pkg_resources and says not so
+LARK_NODE_SDK = {"@larksuiteoapi/node-sdk": "1.74.0"}
 NODE_MAJOR = 24
 ARCHITECTURES = {"x86_64": "x64", "aarch64": "arm64"}  # what Node calls them
 
@@ -47,6 +49,19 @@ def install_peers(session: nox.Session, packages: dict[str, str]) -> dict[str, s
     session.run("npm", "install", "--prefix", str(home), *quietly, *impatiently, external=True)
     modules = home / "node_modules"
     return {"TRIO_BRIDGE_NODE": str(modules / node / "bin" / "node"), "TRIO_BRIDGE_NODE_MODULES": str(modules)}
+
+
+def install_lark(session: nox.Session) -> dict[str, str]:
+    """Feishu's SDK for Python is installed. Returns the environment that finds it.
+
+    It has one of its own: it can't do with the version of websockets that we need.
+    """
+    home = Path(session.virtualenv.location, "lark")
+    python = home / "bin" / "python"
+    if not python.exists():
+        session.run("python", "-m", "venv", str(home))
+    session.run(str(python), "-m", "pip", "install", "--quiet", *LARK_PYTHON_SDK, external=True)
+    return {"TRIO_BRIDGE_LARK_PYTHON": str(python)}
 
 
 @nox.session
@@ -103,7 +118,8 @@ def soak(session: nox.Session) -> None:
 def interop(session: nox.Session) -> None:
     """The official SDKs, unmodified, as clients of our simulator; and real OpenClaw Gateways, killed where it hurts."""
     install(session)
-    peers = install_peers(session, {**NODE_SDK, **GATEWAYS})  # 1.3 GB, most of it the gateways
+    peers = install_peers(session, {**NODE_SDK, **LARK_NODE_SDK, **GATEWAYS})  # 1.3 GB, most of it the gateways
+    peers |= install_lark(session)
     limit = ["-o", "faulthandler_timeout=400"]  # for a test that hangs
     session.run("pytest", "-m", "interop", *limit, *(session.posargs or ["tests/interop"]), env=peers)
 
