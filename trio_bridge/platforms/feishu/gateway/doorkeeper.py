@@ -94,8 +94,7 @@ class Doorkeeper:
         """The app and the device that connect with this query.
 
         Raises:
-          HandshakeRefused: the ticket is unknown, used, another device's or too old, or the app has too many connections
-            already.
+          HandshakeRefused: the ticket is unknown, used, too old or another device's, or it is one connection too many.
         """
         ticket = self._tickets.pop(query.get("ticket", ""), None)
         if ticket is None or now >= ticket.expires_at or ticket.device_id != query.get("device_id"):
