@@ -19,8 +19,9 @@ from .environment import Environment
 from .groups import most_telling
 from .life import Life
 from .platform import PlatformConfig, Services
-from .states import AccountState, Alarm
-from .statistics import AccountStatistics, Counters, LastError
+from .policy import Begin
+from .states import AccountState, Alarm, Trouble
+from .statistics import AccountStatistics, ConnectionStatistics, Counters, LastError
 from .store import AccountStore
 from .turns import wait_turn
 
@@ -73,6 +74,8 @@ class Account:
         self._nursery = nursery
         self._durable = durable
         self._wanted = False
+        self._first_after = 0.0
+        """Seconds before the very first attempt."""
         self._kept = False
         """A task sees to it that the account runs."""
         self._bell = Bell()
@@ -81,7 +84,9 @@ class Account:
         self._abandoned: set[_Tenure] = set()
         self._life: Life | None = None
         self._refusal: AccountRefused | None = None
-        self._error: BridgeError | None = None
+        self._trouble: Trouble | None = None
+        self.remembering = trio.Lock()
+        """Held by whoever writes down what is wished of it, or whose it is."""
         self._state = AccountState.STOPPED
         self._since = environment.wall()
         self._number = 0
@@ -98,6 +103,11 @@ class Account:
     def state(self) -> AccountState:
         """Where the account is now."""
         return self._state
+
+    @property
+    def wanted(self) -> bool:
+        """Whether it is to run, as was said last."""
+        return self._wanted
 
     @property
     def alarms(self) -> frozenset[Alarm]:
@@ -183,7 +193,8 @@ class Account:
         life, offset = self._life, self._environment.wall() - trio.current_time()
         current = None if life is None else life.supervisor.current
         retry_at = None if current is None else current.retry_at
-        pong_at = None if current is None else current.last_pong_at
+        pulse = None if current is None else current.pulse
+        pong_at = None if pulse is None else pulse.last_pong_at
         return AccountStatistics(
             name=self.name,
             platform=self.config.platform,
@@ -194,7 +205,7 @@ class Account:
             generation=self._number,
             attempt=0 if life is None else life.supervisor.attempt,
             next_retry_at=None if retry_at is None or retry_at == float("inf") else retry_at + offset,
-            last_error=_shown(self._error),
+            last_error=_shown(self._trouble, offset),
             last_inbound_at=None if life is None else life.inbox.last_arrival_at,
             last_outbound_at=None if life is None else life.outbox.last_sent_at,
             last_pong_at=None if pong_at is None else pong_at + offset,
@@ -206,21 +217,61 @@ class Account:
             counters=attrs.evolve(self.counters),
         )
 
+    def connection(self) -> ConnectionStatistics:
+        """The connection of the account at this moment, or its attempts at one."""
+        now, wall = trio.current_time(), self._environment.wall()
+        supervisor = None if self._life is None else self._life.supervisor
+        serving = None if supervisor is None else supervisor.serving
+        pulse = None if serving is None else serving.pulse
+        pong_at = None if pulse is None else pulse.last_pong_at
+        failing_since = None if supervisor is None else supervisor.failing_since
+        connecting = self._state is AccountState.CONNECTING and supervisor is not None and supervisor.attempting
+
+        def on_wall(at: float | None) -> float | None:
+            return None if at is None else at - now + wall
+
+        return ConnectionStatistics(
+            step=self._life.platform.step if self._life is not None and connecting else "",
+            id="" if serving is None else serving.connection_id,
+            connected_at=None if pulse is None else on_wall(pulse.ready_at),
+            failing_for=0.0 if failing_since is None else now - failing_since,
+            last_ping_at=None if pulse is None else on_wall(pulse.last_ping_at),
+            last_pong_at=on_wall(pong_at),
+            pong_age=None if pong_at is None else now - pong_at,
+        )
+
     # Wishes. They are plain calls, so that their order is the order of the calls.
 
-    def wish_running(self, *, afresh: bool = False) -> None:
-        """Run from now on. An account that waits tries at once; ``afresh`` ends what runs."""
+    def wish_running(self, *, afresh: bool = False, after: float = 0.0) -> None:
+        """Run from now on. An account that waits tries at once; ``afresh`` ends what runs.
+
+        One that does not run yet makes its first attempt ``after`` seconds.
+        """
         self._wanted = True
         if not self._kept:
             self._kept = True
+            self._first_after = after
             self._move(AccountState.CONNECTING)
             self._nursery.start_soon(self._keep, name=f"{self.config.platform}:{self.name}/keeper")
         elif self._tenure is None:
+            self._move(AccountState.CONNECTING)
             self._bell.ring()
         elif afresh:
             self._tenure.end(0.0)
         elif self._life is not None:
             self._life.supervisor.nudge()
+
+    def configure(self, config: PlatformConfig) -> None:
+        """Have other values. What runs with the old ones is ended, and begun anew if the account is to run.
+
+        Whose it is, and whether it starts with its bridge, is nothing that runs.
+        """
+        before, self.config = self.config, config
+        if attrs.evolve(before, owner=config.owner, enabled=config.enabled) == config:
+            return
+        if self._tenure is not None:
+            self._tenure.end(0.0)
+        self._bell.ring()
 
     def wish_stopped(self, grace: float = 0.0) -> None:
         """Stop: handlers get ``grace`` seconds to finish."""
@@ -288,14 +339,16 @@ class Account:
     async def _live(self, tenure: _Tenure) -> None:
         """One life. A wall: what fails in here is this account's trouble, and no other account's."""
         life: Life | None = None
-        fields = self.config.labels
+        config = self.config  # it may be given another one meanwhile, for its next life
+        fields = config.labels
+        first, self._first_after = Begin(self._first_after, "connecting"), 0.0
         logger.info("started", extra=fields)
         try:
             with tenure.scope:
-                services = Services.of(self.config, self._environment, self._store)
-                async with self.config.open_platform(services) as platform:
+                services = Services.of(config, self._environment, self._store)
+                async with config.open_platform(services) as platform:
                     life = self._life = Life(
-                        self.config,
+                        config,
                         platform,
                         self._handler,
                         self._store,
@@ -304,6 +357,7 @@ class Account:
                         self._new_number,
                         self._follow,
                         durable=self._durable,
+                        first=first,
                     )
                     self._changes.unpark_all()
                     await life.run(tenure.ending)
@@ -313,7 +367,7 @@ class Account:
         except* Exception as errors:
             logger.exception("the account failed and will be restarted", exc_info=errors, extra=fields)
             error = most_telling(errors)
-            self._error = BridgeError(f"{type(error).__name__}: {error}")
+            self._trouble = Trouble(BridgeError(f"{type(error).__name__}: {error}"), trio.current_time())
             tenure.failed = True
         finally:
             logger.info("stopped", extra=fields)
@@ -331,12 +385,12 @@ class Account:
     def _refused(self, refusals: BaseExceptionGroup[Exception]) -> None:
         error = most_telling(refusals)
         refusal = error if isinstance(error, AccountRefused) else AccountRefused(str(error), kind="misconfigured")
-        self._refusal = self._error = refusal
+        self._refusal, self._trouble = refusal, Trouble(refusal, trio.current_time())
         logger.error("refused", extra={**self.config.labels, "cause": str(error)})
 
     async def _pause(self, failures: int) -> None:
         """Wait after a life that failed: for other credentials, a wish, or the next try."""
-        refused = self._error is self._refusal
+        refused = self._trouble is not None and self._trouble.error is self._refusal
         self._move(AccountState.QUARANTINED if refused else AccountState.WAITING)
         delay = self._probe_after() if refused else RESTARTS.delay(failures, self._environment.rand)
         until = trio.current_time() + delay
@@ -365,8 +419,8 @@ class Account:
             return
         if life.supervisor.refusal is not None:
             self._refusal = life.supervisor.refusal
-        if life.supervisor.last_error is not None:
-            self._error = life.supervisor.last_error
+        if life.supervisor.trouble is not None:
+            self._trouble = life.supervisor.trouble
         self._move(AccountState.DRAINING if life.draining else AccountState(life.supervisor.phase))
 
     def _move(self, state: AccountState) -> None:
@@ -380,7 +434,15 @@ class Account:
         return self._number
 
 
-def _shown(error: BridgeError | None) -> LastError | None:
-    if error is None:
+def _shown(trouble: Trouble | None, offset: float) -> LastError | None:
+    if trouble is None:
         return None
-    return LastError(type(error).__name__, str(getattr(error, "code", "") or ""), str(error))
+    error = trouble.error
+    return LastError(
+        type(error).__name__,
+        str(getattr(error, "code", "") or ""),
+        str(error),
+        at=trouble.at + offset,
+        step=trouble.step,
+        severity=trouble.severity,
+    )

@@ -49,6 +49,10 @@ class Bridge:
         """The account of that name; KeyError if there is none."""
         return self._accounts[name]
 
+    def wall(self) -> float:
+        """The clock of all times that are shown or stored: seconds since the epoch."""
+        return self._environment.wall()
+
     def statistics(self) -> BridgeStatistics:
         """All accounts at this moment."""
         return BridgeStatistics(
@@ -59,8 +63,9 @@ class Bridge:
 
     async def start(self, name: str) -> None:
         """Run an account, now and after every restart of the process. Idempotent."""
-        self._accounts[name].wish_running()
-        await self._store.want(name, "running")
+        account = self._accounts[name]
+        account.wish_running()
+        await self._keep_wish(account)
 
     async def stop(self, name: str, grace: float = 0.0) -> None:
         """Stop an account, now and after every restart of the process, until it is started. Idempotent.
@@ -69,16 +74,19 @@ class Bridge:
         """
         account = self._accounts[name]
         account.wish_stopped(grace)
-        await self._store.want(name, "stopped")
+        await self._keep_wish(account)
         await account.wait_stopped(grace + STOP_LIMIT)
 
     async def restart(self, name: str) -> None:
         """Stop what runs of an account and begin anew. Idempotent."""
-        self._accounts[name].wish_running(afresh=True)
-        await self._store.want(name, "running")
+        account = self._accounts[name]
+        account.wish_running(afresh=True)
+        await self._keep_wish(account)
 
-    async def add(self, config: PlatformConfig) -> Account:
+    async def add(self, config: PlatformConfig, *, after: float = 0.0) -> Account:
         """Take an account in. It runs if the configuration enables it and nobody stopped it earlier.
+
+        Its first attempt comes ``after`` seconds: whoever adds many spreads them.
 
         Raises:
           ConfigError: there is an account of that name already.
@@ -87,7 +95,7 @@ class Bridge:
         async with self._adding:  # Of two calls with one name, only the first may find it free.
             if config.name in self._accounts:
                 raise ConfigError(f"accounts.{config.name}: there are two accounts of that name")
-            records = {record.name: record for record in await self._store.accounts()}
+            wanted = await self.is_wished(config.name, enabled=config.enabled)
             kept = await self._store.open_account(
                 config.name, platform=config.platform, owner=config.owner, enabled=config.enabled
             )
@@ -95,14 +103,48 @@ class Bridge:
                 config, self._handler, kept, self._environment, self._nursery, durable=self._store.durable
             )
             self._accounts[config.name] = account
-        # A start or stop of earlier holds, until somebody edits ``enabled`` in the configuration.
-        record = records.get(config.name)
-        wanted = "running" if config.enabled else "stopped"
-        if record is not None and record.enabled == config.enabled and record.wanted is not None:
-            wanted = record.wanted
-        if wanted == "running":
-            account.wish_running()
+        if wanted:
+            account.wish_running(after=after)
         return account
+
+    async def update(self, config: PlatformConfig) -> Account:
+        """Give the account of that name other values: what runs with the old ones is stopped, and begun anew.
+
+        Another ``enabled`` starts or stops it; another ``owner`` alone disturbs nothing. Idempotent. When this returns
+        nothing runs with the old values any more.
+
+        Raises:
+          ConfigError: it is of another platform: remove the account, and add it anew.
+          StoreUnavailable: the values hold, but the store could not keep whose the account is, or whether it runs.
+        """
+        account = self._accounts[config.name]
+        before = account.config
+        if config.platform != before.platform:
+            raise ConfigError(f"accounts.{config.name}: it is of {before.platform}, and can't become {config.platform}")
+        account.configure(config)
+        if config.enabled != before.enabled:
+            if config.enabled:
+                account.wish_running()
+            else:
+                account.wish_stopped()
+        async with account.remembering:  # Of several calls the last one writes the last values.
+            now = account.config
+            await self._store.open_account(now.name, platform=now.platform, owner=now.owner, enabled=now.enabled)
+        if config.enabled != before.enabled:
+            await self._keep_wish(account)
+        await account.wait_stopped(STOP_LIMIT)
+        return account
+
+    async def is_wished(self, name: str, *, enabled: bool) -> bool:
+        """Whether an account of that name is to run when it is added, as the store remembers it.
+
+        A start or stop of earlier holds, until somebody edits ``enabled`` in the configuration.
+        """
+        records = {record.name: record for record in await self._store.accounts()}
+        record = records.get(name)
+        if record is None or record.enabled != enabled or record.wanted is None:
+            return enabled
+        return record.wanted == "running"
 
     async def remove(self, name: str) -> None:
         """Stop an account and take it out. What it kept stays in the store for when it is added again. Idempotent."""
@@ -135,6 +177,11 @@ class Bridge:
             for account in self._accounts.values():
                 stopping.start_soon(stop, account)
         return left
+
+    async def _keep_wish(self, account: Account) -> None:
+        """Remember what is wished of an account now. Of several calls the last one writes the last wish."""
+        async with account.remembering:
+            await self._store.want(account.name, "running" if account.wanted else "stopped")
 
     def check_life(self) -> None:
         """The clock jumped: find out at once which connections are still alive."""

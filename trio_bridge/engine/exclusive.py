@@ -42,6 +42,15 @@ def _open(name: str) -> int | None:
     return None
 
 
+def is_held_elsewhere(key: str | None) -> bool:
+    """Whether another process of this machine holds ``key`` at this moment."""
+    try:
+        with hold_exclusively(key):
+            return False
+    except AccountRefused:
+        return True
+
+
 @contextmanager
 def hold_exclusively(key: str | None) -> Iterator[None]:
     """Hold ``key`` for this process while the block runs; ``None`` holds nothing.

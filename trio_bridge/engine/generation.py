@@ -85,9 +85,14 @@ class Generation:
         return self._pulse is not None and not self.retired
 
     @property
-    def last_pong_at(self) -> float | None:
-        """When the peer last answered a ping, by :func:`trio.current_time`."""
-        return None if self._pulse is None else self._pulse.last_pong_at
+    def pulse(self) -> Pulse | None:
+        """What is known of its connection's life; ``None`` before there is one."""
+        return self._pulse
+
+    @property
+    def connection_id(self) -> str:
+        """What the peer calls its connection, if that is known."""
+        return "" if self._wiring is None else self._wiring.connection.id
 
     async def run(self) -> None:
         """Serve one connection, then let the workers finish what they hold."""
@@ -184,7 +189,10 @@ class Generation:
             raise HandshakeFailed(f"not connected within {ATTEMPT_LIMIT:g} s", stage="handshake")
 
     async def _serve(self, connection: Connection) -> None:
-        pulse = Pulse(ready_at=trio.current_time())
+        now = trio.current_time()
+        pulse = Pulse(ready_at=now)
+        if connection.answered:
+            pulse.last_ping_at = pulse.last_pong_at = now
         try:
             async with trio.open_nursery() as io:
                 self._io, self._pulse = io, pulse

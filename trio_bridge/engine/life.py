@@ -23,7 +23,7 @@ from .inbox import Inbox
 from .minutes import Minutes
 from .outbox import Outbox
 from .platform import Platform, PlatformConfig
-from .policy import RestartPolicy
+from .policy import Begin, RestartPolicy
 from .states import Alarm, Fed, News
 from .statistics import Counters
 from .store import AccountStore
@@ -51,6 +51,7 @@ class Life:
         on_change: Callable[[], None],
         *,
         durable: bool,
+        first: Begin,
     ) -> None:
         self.platform = platform
         self.draining = False
@@ -91,7 +92,7 @@ class Life:
             hold_credentials=self._hold_credentials,
             door=self._door,
         )
-        self.supervisor = Supervisor(workshop, self.policy, on_change)
+        self.supervisor = Supervisor(workshop, self.policy, on_change, first)
 
     async def run(self, ending: trio.Event) -> None:
         """Live until ``ending`` is set, then finish what is in hand. The caller cancels what takes too long."""

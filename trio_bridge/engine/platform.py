@@ -79,6 +79,10 @@ class Connection:
     """What arrived right behind the handshake, or in the middle of it: it is read first."""
     requests: Requests | None = attrs.field(default=None, kw_only=True)
     """What is written on behalf of an application."""
+    id: str = attrs.field(default="", kw_only=True)
+    """What the peer calls it, where that may be shown."""
+    answered: bool = attrs.field(default=False, kw_only=True)
+    """Whether a ping of the platform's own kind was answered on it already."""
     meaning: Callable[[PeerClosed], BridgeError] = attrs.field(default=as_it_is, kw_only=True)
     """What it means on this platform that the peer closed: the error that decides what follows."""
     watch: Callable[[], Awaitable[None]] | None = attrs.field(default=None, kw_only=True)
@@ -134,6 +138,11 @@ class Platform(abc.ABC):
     def wishes(self) -> ReturnWishes:
         """What the server asked of us about coming back."""
         return NO_WISHES
+
+    @property
+    def step(self) -> str:
+        """Where the attempt under way is, or where the last one was when it ended; empty: there is nothing to tell."""
+        return ""
 
     def open_door(self, door: Door) -> AbstractAsyncContextManager[None] | None:
         """Have what comes by calls to us handed in at ``door`` while the block runs. ``None``: nothing comes that way.
@@ -307,6 +316,16 @@ class PlatformConfig(AccountConfig, abc.ABC):
 
     known_by: ClassVar[Sequence[str]] = ()
     """Scopes of the small state that say who the account is to its platform: who tries it out is given a copy."""
+
+    @property
+    def mode(self) -> str:
+        """How messages come, in the platform's word for it."""
+        return "websocket"
+
+    @property
+    def connects(self) -> bool:
+        """Whether the account has a connection of its own."""
+        return True
 
     @abc.abstractmethod
     def open_platform(self, services: Services) -> AbstractAsyncContextManager[Platform]:

@@ -60,6 +60,7 @@ class Pulse:
     ready_at: float
     last_delivery_at: float | None = None
     deliveries: int = 0
+    last_ping_at: float | None = None
     last_pong_at: float | None = None
 
 
@@ -372,6 +373,7 @@ class _Heartbeat:
     async def _ping(self, *, loudly: bool = False) -> float:
         """Ask for a sign of life; ``loudly`` also in the platform's own words, for a peer that knows no others."""
         asked_at, protocol = trio.current_time(), self.wiring.protocol
+        self.wiring.pulse.last_ping_at = asked_at
         self.wiring.link.ping()
         await self.outgoing.send([protocol.beat()] if loudly and protocol.beat_interval is not None else [])
         return asked_at
@@ -391,19 +393,20 @@ class _Beat:
     outgoing: trio.MemorySendChannel[Frames]
 
     async def run(self) -> None:
-        protocol, link = self.wiring.protocol, self.wiring.link
+        protocol, link, pulse = self.wiring.protocol, self.wiring.link, self.wiring.pulse
         beaten_at = trio.current_time()
         with self.outgoing:
             while (interval := protocol.beat_interval) is not None:
                 await self.wiring.beat_changed.wait_until(beaten_at + interval)
                 if trio.current_time() < beaten_at + interval:
                     continue
-                beaten_at = trio.current_time()
+                beaten_at = pulse.last_ping_at = trio.current_time()
                 await self.outgoing.send([protocol.beat()])
                 patience = min(self.wiring.config.pong_timeout, interval / 2)
                 await trio.sleep_until(beaten_at + patience)
                 if link.last_received < beaten_at:
                     raise PeerSilent(f"a ping of the platform's own kind was not answered within {patience:g} s")
+                pulse.last_pong_at = link.last_received
 
 
 def _gathered(channel: trio.MemoryReceiveChannel[list[Any]]) -> list[Any]:

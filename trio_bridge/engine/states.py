@@ -127,5 +127,27 @@ class Ended:
     outcome: Outcome
 
 
+@attrs.frozen
+class Trouble:
+    """Something that went wrong with an account. Times by :func:`trio.current_time`."""
+
+    error: BridgeError
+    at: float
+    step: str = ""
+    """Where the attempt was, in the platform's word for it; ``stream`` if the connection had been ready."""
+
+    @property
+    def severity(self) -> Severity:
+        """What is to be expected: that trying again helps, that it helps some time, or that it does not."""
+        error = self.error
+        if isinstance(error, ConfigError):
+            return "stop"
+        if not isinstance(error, AccountRefused):
+            return "retry"
+        return "slow" if error.kind == "limited" or error.probe is not None else "stop"
+
+
+STREAM = "stream"
+Severity = Literal["retry", "slow", "stop"]
 News = Ready | Fed | Proven | Leaving | Ended
 Phase = Literal["connecting", "ready", "waiting", "quarantined", "standby", "parked"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from .states import AccountState, Alarm
+from .states import AccountState, Alarm, Severity
 
 
 @attrs.define
@@ -63,6 +63,29 @@ class LastError:
     """The platform's code, or empty."""
     message: str
     """What it said, without secrets."""
+    at: float = 0.0
+    """When, in wall seconds since the epoch."""
+    step: str = ""
+    """How far the attempt had come, in the platform's word for it; ``stream`` if the connection had been ready."""
+    severity: Severity = "retry"
+    """``retry``: trying again helps. ``slow``: some time it will. ``stop``: somebody has to do something."""
+
+
+@attrs.frozen(kw_only=True)
+class ConnectionStatistics:
+    """The connection of an account at one moment, or its attempts at one. Times are wall seconds since the epoch."""
+
+    step: str
+    """Where the attempt under way is, in the platform's word for it; empty if none is, or there is none."""
+    id: str
+    """What the peer calls the connection, where that may be shown; else empty."""
+    connected_at: float | None
+    failing_for: float
+    """Seconds since the first attempt failed of those since it was connected, or since somebody wanted one."""
+    last_ping_at: float | None
+    last_pong_at: float | None
+    pong_age: float | None
+    """Seconds since the last sign of life that had been asked for."""
 
 
 @attrs.frozen

@@ -16,8 +16,9 @@ from ..errors import AccountRefused, BridgeError, PeerStarting
 from .generation import Generation, Workshop
 from .governor import connect_governor
 from .policy import Begin, RestartPolicy
-from .states import Ended, Fed, Leaving, News, Outcome, Phase, Proven, Ready, Replaced, Stopped
+from .states import STREAM, Ended, Fed, Leaving, News, Outcome, Phase, Proven, Ready, Replaced, Stopped, Trouble
 
+FIRST = Begin(0.0)
 TOLD_AT_FIRST = 3
 TOLD_EVERY = 20
 """Of attempts that fail alike, the log tells the first 3 and then each 20th: a peer may be away for days."""
@@ -28,7 +29,10 @@ logger = logging.getLogger(__name__)
 class Supervisor:
     """Begins generations and hears how they went."""
 
-    def __init__(self, workshop: Workshop, policy: RestartPolicy, on_change: Callable[[], None]) -> None:
+    def __init__(
+        self, workshop: Workshop, policy: RestartPolicy, on_change: Callable[[], None], first: Begin = FIRST
+    ) -> None:
+        self._first = first
         self._workshop = workshop
         self._policy = policy
         self._on_change = on_change
@@ -36,7 +40,10 @@ class Supervisor:
         self._current: Generation | None = None
         self._older: dict[int, Generation] = {}
         self._running: set[Generation] = set()
-        self.last_error: BridgeError | None = None
+        self.trouble: Trouble | None = None
+        """The last thing that went wrong."""
+        self.failing_since: float | None = None
+        """When the first attempt failed since the account was ready, or an operator wanted one."""
         self.refusal: AccountRefused | None = None
         """Why the account is in quarantine, while it is."""
         self.attempt = 0
@@ -47,7 +54,7 @@ class Supervisor:
     async def run(self, news: trio.MemoryReceiveChannel[News]) -> None:
         """Supervise until cancelled."""
         async with trio.open_nursery() as generations:
-            self._begin(generations, Begin(0.0))
+            self._begin(generations, self._first)
             async for item in news:
                 if self.frozen:
                     continue
@@ -62,6 +69,19 @@ class Supervisor:
         return "connecting" if self._current is None else self._current.phase
 
     @property
+    def serving(self) -> Generation | None:
+        """The newest generation whose connection is up."""
+        for generation in (self._current, *reversed(self._older.values())):
+            if generation is not None and generation.serving:
+                return generation
+        return None
+
+    @property
+    def attempting(self) -> bool:
+        """Whether an attempt is under way: one that waits its turn is none."""
+        return self._current is not None and self._current.phase == "connecting" and self._current.retry_at is None
+
+    @property
     def current(self) -> Generation | None:
         """The newest generation."""
         return self._current
@@ -74,6 +94,7 @@ class Supervisor:
     def nudge(self) -> None:
         """An operator wants an attempt now."""
         self._policy.forgive()
+        self.failing_since = None
         if self._current is not None:
             self._current.nudge()
 
@@ -105,6 +126,7 @@ class Supervisor:
     def _ready(self) -> None:
         assert self._current is not None
         self.attempt = 0
+        self.failing_since = None
         self.refusal = None
         self._workshop.counters.generations += 1
         self._policy.ready()
@@ -133,7 +155,7 @@ class Supervisor:
         else:
             begin = self._policy.ended(outcome, herd=outcome.was_run and connect_governor().lost())
         fields = self._fields(number, cause=self._shown(outcome.cause), again_in=round(begin.delay, 2))
-        if isinstance(outcome.cause, PeerStarting) and isinstance(self.last_error, PeerStarting):
+        if isinstance(outcome.cause, PeerStarting) and isinstance(self._last_error, PeerStarting):
             logger.debug("still starting", extra=fields)
         elif not isinstance(outcome.cause, BridgeError):
             logger.error("a connection failed unexpectedly", exc_info=outcome.cause, extra=fields)
@@ -154,16 +176,24 @@ class Supervisor:
 
     def _weight_of(self, cause: BaseException) -> int:
         """How much one more attempt says that failed: little, where it failed like the last ones."""
-        news = self.attempt <= TOLD_AT_FIRST or self.attempt % TOLD_EVERY == 0 or str(cause) != str(self.last_error)
+        news = self.attempt <= TOLD_AT_FIRST or self.attempt % TOLD_EVERY == 0 or str(cause) != str(self._last_error)
         return logging.INFO if news else logging.DEBUG
 
     def _note(self, outcome: Outcome) -> None:
         self.refusal = outcome.refusal
         cause = outcome.cause
-        if isinstance(cause, BridgeError) and not isinstance(cause, (Replaced, Stopped)):
-            self.last_error = cause
-        elif not isinstance(cause, BridgeError):
-            self.last_error = BridgeError(f"{type(cause).__name__} in the connection: see the log")
+        if isinstance(cause, (Replaced, Stopped)):
+            return
+        if not isinstance(cause, BridgeError):
+            cause = BridgeError(f"{type(cause).__name__} in the connection: see the log")
+        step = self._workshop.platform.step if outcome.ready_at is None else STREAM
+        self.trouble = Trouble(cause, outcome.ended_at, step)
+        if self.failing_since is None:
+            self.failing_since = outcome.ended_at
+
+    @property
+    def _last_error(self) -> BridgeError | None:
+        return None if self.trouble is None else self.trouble.error
 
     def _begin(self, generations: trio.Nursery, begin: Begin) -> None:
         generation = Generation(self._workshop, begin, None if self._current is None else self._current.tried)

@@ -45,6 +45,8 @@ class Login:
     _standing: Standing = attrs.field(factory=Standing)
     _refusal: tuple[int, str] = (0, "")
     _repeated: int = 0
+    step: str = attrs.field(default="", init=False)
+    """What the last attempt did at its end, or the present one does now."""
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[Connection]:
@@ -55,6 +57,7 @@ class Login:
           AccountRefused: the credentials are wrong, or forbidden three times in the same words.
           ConfigError: the secret can't be read.
         """
+        self.step = "discovering"
         try:
             self._standing.check()
         except NotSent as error:
@@ -63,6 +66,7 @@ class Login:
         if outcome.category != "ok":
             raise open_failure(outcome, repeated=self._repetitions(outcome))
         self._refusal, self._repeated = (0, ""), 0
+        self.step = "handshaking"
         async with open_websocket(
             socket_url(outcome),
             network=self._network,

@@ -71,6 +71,10 @@ class DingTalkPlatform(Platform):
         self.notices = self._manners.notices
         self.shares_memory = self._config.shared_memory_across_conversations
 
+    @property
+    def step(self) -> str:
+        return self._login.step
+
     def connect(self) -> AbstractAsyncContextManager[Connection]:
         return self._login.connect()
 

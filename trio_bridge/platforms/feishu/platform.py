@@ -91,6 +91,10 @@ class FeishuPlatform(Platform):
     def wishes(self) -> ReturnWishes:
         return self._terms.wishes
 
+    @property
+    def step(self) -> str:
+        return self._login.step
+
     def connect(self) -> AbstractAsyncContextManager[Connection]:
         return self._login.connect()
 

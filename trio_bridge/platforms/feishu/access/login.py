@@ -26,7 +26,7 @@ from .refusals import Refusals
 logger = logging.getLogger(__name__)
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class Login:
     """Opens the connections of one account."""
 
@@ -36,6 +36,8 @@ class Login:
     _refusals: Refusals
     _terms: Terms
     _arriving: Arriving
+    step: str = attrs.field(default="", init=False)
+    """What the last attempt did at its end, or the present one does now."""
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[Connection]:
@@ -46,14 +48,17 @@ class Login:
           AccountRefused: don't, or much later.
           ConfigError: the secret can't be read.
         """
+        self.step = "discovering"
         place = await self._discovery.ask()
         self._terms.heed(place.said)
+        self.step = "handshaking"
         async with self._open(place) as link:
+            self.step = "awaiting_pong"
             protocol = FeishuProtocol(place.service, self._arriving, self._terms, self._fragments(), trio.current_time)
             early = await self._first_frames(link, protocol.beat())
             self._refusals.forget()
             logger.debug("connected", extra={**self._config.labels, "device_id": place.device_id})
-            yield Connection(link, protocol, early=early)
+            yield Connection(link, protocol, early=early, id=place.device_id, answered=True)
 
     @asynccontextmanager
     async def _open(self, place: Place) -> AsyncIterator[Websocket]:
