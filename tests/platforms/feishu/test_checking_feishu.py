@@ -139,7 +139,7 @@ async def test_every_answer_about_the_bot_is_judged(
     autojump_clock: object, answer: Answer, verdict: Verdict, advice: str
 ) -> None:
     async with simulated() as feishu:
-        feishu.rest.scripts.add(BOT, answer, times=2)  # the platform itself asks too
+        feishu.rest.scripts.add(BOT, answer, times=2)
         findings = await check(feishu)
         bot = findings.pop("bot")
         assert findings == {"credentials": GOOD["credentials"], "connection": GOOD["connection"]}
@@ -189,7 +189,7 @@ async def test_too_many_connections_are_somebody_elses(autojump_clock: object) -
         assert "another process" in connection.advice
 
 
-async def test_who_would_never_be_heard_and_what_is_missing(autojump_clock: object, tmp_path: Path) -> None:
+async def test_who_would_never_be_heard_and_what_is_missing(tmp_path: Path) -> None:  # a program is run: in real time
     async with simulated() as feishu:
         folders = {"media_roots": [tmp_path], "media_cover": sys.executable}
         assert await check(feishu, **folders) == GOOD

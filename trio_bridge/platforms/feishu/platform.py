@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import attrs
+import trio
 
 from ...bots.cards.card import Manner
 from ...bots.cards.deck import Cards
@@ -82,6 +83,8 @@ class FeishuPlatform(Platform):
     _cards: Cards
     _health: Health
     _webhook: Webhook
+    _nursery: trio.Nursery
+    _begun: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.notices = self._manners.notices
@@ -96,10 +99,14 @@ class FeishuPlatform(Platform):
         return self._login.step
 
     def connect(self) -> AbstractAsyncContextManager[Connection]:
+        self._begin()
         return self._login.connect()
 
     def open_door(self, door: Door) -> AbstractAsyncContextManager[None] | None:
-        return open_webhook(self._config, self._webhook, door) if self._config.is_called else None
+        if not self._config.is_called:
+            return None
+        self._begin()
+        return open_webhook(self._config, self._webhook, door)
 
     def message(self, delivery: Delivery, context: MessageContext) -> Message | None:
         return message_of(self._config, delivery, self._bot.open_id, context)
@@ -154,6 +161,12 @@ class FeishuPlatform(Platform):
     async def check(self, hosts: Hosts) -> list[Finding]:
         return await AccountCheck(self._config, self._discovery, self._rest, self._webhook, hosts).run()
 
+    def _begin(self) -> None:
+        """Messages may come from now on: find out who the bot is. Whoever only tries the account asks by himself."""
+        if not self._begun:
+            self._begun = True
+            self._nursery.start_soon(self._bot.run, name=f"{self._config.platform}:{self._config.name}/bot")
+
 
 class CalledFeishuPlatform(FeishuPlatform, CalledPlatform):
     """One account that Feishu calls. It has no connection, and is ready while it can be called."""
@@ -179,7 +192,6 @@ async def open_feishu(config: Feishu, services: Services) -> AsyncIterator[Platf
         rest = Rest(config, http, TenantToken(config, http), Limits(config.send_rate_per_chat), standing)
         bot = BotIdentity(config, rest, services.store, environment.rand)
         await bot.load()
-        nursery.start_soon(bot.run, name=f"{config.platform}:{config.name}/bot")
         terms, refusals, arriving = Terms(config), Refusals(config), Arriving(config, wall)
         discovery = Discovery(config, http, refusals)
         login = Login(config, network, discovery, refusals, terms, arriving)
@@ -214,6 +226,7 @@ async def open_feishu(config: Feishu, services: Services) -> AsyncIterator[Platf
                 cards,
                 health,
                 webhook,
+                nursery,
             )
         finally:
             await cards.pause()
