@@ -18,10 +18,11 @@ from .dispatch import Handler
 from .environment import Environment
 from .groups import most_telling
 from .life import Life
+from .pictures import connection_of, error_of
 from .platform import PlatformConfig, Services
 from .policy import Begin
 from .states import AccountState, Alarm, Trouble
-from .statistics import AccountStatistics, ConnectionStatistics, Counters, LastError
+from .statistics import AccountStatistics, ConnectionStatistics, Counters
 from .store import AccountStore
 from .turns import wait_turn
 
@@ -190,7 +191,8 @@ class Account:
 
     def statistics(self) -> AccountStatistics:
         """The account at this moment."""
-        life, offset = self._life, self._environment.wall() - trio.current_time()
+        life, wall = self._life, self._environment.wall()
+        offset = wall - trio.current_time()
         current = None if life is None else life.supervisor.current
         retry_at = None if current is None else current.retry_at
         pulse = None if current is None else current.pulse
@@ -205,7 +207,7 @@ class Account:
             generation=self._number,
             attempt=0 if life is None else life.supervisor.attempt,
             next_retry_at=None if retry_at is None or retry_at == float("inf") else retry_at + offset,
-            last_error=_shown(self._trouble, offset),
+            last_error=error_of(self._trouble, wall=wall),
             last_inbound_at=None if life is None else life.inbox.last_arrival_at,
             last_outbound_at=None if life is None else life.outbox.last_sent_at,
             last_pong_at=None if pong_at is None else pong_at + offset,
@@ -219,26 +221,8 @@ class Account:
 
     def connection(self) -> ConnectionStatistics:
         """The connection of the account at this moment, or its attempts at one."""
-        now, wall = trio.current_time(), self._environment.wall()
-        supervisor = None if self._life is None else self._life.supervisor
-        serving = None if supervisor is None else supervisor.serving
-        pulse = None if serving is None else serving.pulse
-        pong_at = None if pulse is None else pulse.last_pong_at
-        failing_since = None if supervisor is None else supervisor.failing_since
-        connecting = self._state is AccountState.CONNECTING and supervisor is not None and supervisor.attempting
-
-        def on_wall(at: float | None) -> float | None:
-            return None if at is None else at - now + wall
-
-        return ConnectionStatistics(
-            step=self._life.platform.step if self._life is not None and connecting else "",
-            id="" if serving is None else serving.connection_id,
-            connected_at=None if pulse is None else on_wall(pulse.ready_at),
-            failing_for=0.0 if failing_since is None else now - failing_since,
-            last_ping_at=None if pulse is None else on_wall(pulse.last_ping_at),
-            last_pong_at=on_wall(pong_at),
-            pong_age=None if pong_at is None else now - pong_at,
-        )
+        connecting = self._state is AccountState.CONNECTING
+        return connection_of(self._life, connecting=connecting, wall=self._environment.wall())
 
     # Wishes. They are plain calls, so that their order is the order of the calls.
 
@@ -432,17 +416,3 @@ class Account:
     def _new_number(self) -> int:
         self._number += 1
         return self._number
-
-
-def _shown(trouble: Trouble | None, offset: float) -> LastError | None:
-    if trouble is None:
-        return None
-    error = trouble.error
-    return LastError(
-        type(error).__name__,
-        str(getattr(error, "code", "") or ""),
-        str(error),
-        at=trouble.at + offset,
-        step=trouble.step,
-        severity=trouble.severity,
-    )

@@ -1,0 +1,48 @@
+"""What an account shows of itself at one moment, besides its state."""
+
+from __future__ import annotations
+
+import trio
+
+from .life import Life
+from .states import Trouble
+from .statistics import ConnectionStatistics, LastError
+
+
+def connection_of(life: Life | None, *, connecting: bool, wall: float) -> ConnectionStatistics:
+    """The connection of an account's life, or its attempts at one; ``wall`` is what the wall clock says now."""
+    now = trio.current_time()
+    supervisor = None if life is None else life.supervisor
+    serving = None if supervisor is None else supervisor.serving
+    pulse = None if serving is None else serving.pulse
+    pong_at = None if pulse is None else pulse.last_pong_at
+    failing_since = None if supervisor is None else supervisor.failing_since
+    attempting = connecting and supervisor is not None and supervisor.attempting
+
+    def on_wall(at: float | None) -> float | None:
+        return None if at is None else at - now + wall
+
+    return ConnectionStatistics(
+        step=life.platform.step if life is not None and attempting else "",
+        id="" if serving is None else serving.connection_id,
+        connected_at=None if pulse is None else on_wall(pulse.ready_at),
+        failing_for=0.0 if failing_since is None else now - failing_since,
+        last_ping_at=None if pulse is None else on_wall(pulse.last_ping_at),
+        last_pong_at=on_wall(pong_at),
+        pong_age=None if pong_at is None else now - pong_at,
+    )
+
+
+def error_of(trouble: Trouble | None, *, wall: float) -> LastError | None:
+    """The last thing that went wrong with an account, as it may be shown."""
+    if trouble is None:
+        return None
+    error = trouble.error
+    return LastError(
+        type(error).__name__,
+        str(getattr(error, "code", "") or ""),
+        str(error),
+        at=trouble.at - trio.current_time() + wall,
+        step=trouble.step,
+        severity=trouble.severity,
+    )
