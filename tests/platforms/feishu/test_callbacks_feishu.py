@@ -30,6 +30,7 @@ from trio_bridge.feishu import (
     Toast,
 )
 from trio_bridge.platforms.feishu.events.callbacks import Callbacks
+from trio_bridge.platforms.feishu.events.card_action import card_reply
 from trio_bridge.platforms.feishu.settings.callbacks import CallbackSettings
 from trio_bridge.wire.protocol import Delivery
 
@@ -137,7 +138,7 @@ async def test_what_the_card_gives_along_is_looked_into_safely(name: str, params
                 "card": {"type": "template", "data": {"template_id": "AAq1", "template_variable": {}}},
             },
         ),
-        (CardUpdate(toast="a \ud83d b"), {"toast": {"type": "info", "content": "a \ud83d b"}}),
+        (CardUpdate(toast="a \ud83d b"), {"toast": {"type": "info", "content": "a \ufffd b"}}),
     ],
 )
 async def test_what_the_function_returns_is_the_answer(update: Any, answer: Any) -> None:
@@ -157,6 +158,10 @@ async def test_what_the_function_returns_is_the_answer(update: Any, answer: Any)
 async def test_what_people_would_see_as_an_error_is_the_failure_of_the_function(update: Any, said: str) -> None:
     with pytest.raises((TypeError, ValueError), match=said):
         await answered(update)
+
+
+def test_chinese_takes_three_bytes_and_not_six_of_those_that_a_card_may_have() -> None:
+    assert card_reply(CardUpdate(toast="好")) == '{"toast":{"type":"info","content":"好"}}'
 
 
 def test_a_toast_that_feishu_would_refuse_is_none() -> None:

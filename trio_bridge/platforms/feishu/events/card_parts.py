@@ -8,6 +8,8 @@ from typing import Any, Final, Literal, get_args
 
 import attrs
 
+from ....wire.jsontext import encodable
+
 ToastType = Literal["info", "success", "warning", "error"]
 
 NOTHING_CHANGES: Final = "{}"
@@ -67,4 +69,4 @@ def reply_text(parts: Mapping[str, Any]) -> str:
     Raises:
       TypeError, ValueError: it holds what is not JSON.
     """
-    return json.dumps(parts, allow_nan=False, separators=(",", ":"))
+    return encodable(json.dumps(parts, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
