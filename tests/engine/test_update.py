@@ -160,15 +160,15 @@ async def test_an_account_says_how_its_connection_is(autojump_clock: MockClock, 
         seen = account.connection()
         assert seen.connected_at == 1_790_000_100.0
         assert (seen.last_ping_at, seen.last_pong_at, seen.pong_age) == (None, None, None)
-        await trio.sleep(40)
+        await trio.sleep(41)
         seen = account.connection()
         assert (seen.last_ping_at, seen.last_pong_at) == (1_790_000_140.0, 1_790_000_120.0)
-        assert seen.pong_age == 20
+        assert seen.pong_age == 21
         link.lose(PeerClosed(1006))
         await wait_all_tasks_blocked()
         error = account.statistics().last_error
         assert error is not None
-        assert (error.kind, error.step, error.at) == ("PeerClosed", "stream", 1_790_000_140.0)
+        assert (error.kind, error.step, error.at) == ("PeerClosed", "stream", 1_790_000_141.0)
 
 
 @pytest.mark.parametrize(
