@@ -128,5 +128,7 @@ def interop(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """What a message costs, beside the official SDKs. Other scenarios and sizes: ``nox -s bench -- flood --help``."""
     install(session)
-    asked = session.posargs or ["flood", "--repeat", "5"]
-    session.run("python", "-m", "benchmarks", *asked, env=install_peers(session, NODE_SDK))
+    peers = install_peers(session, {**NODE_SDK, **LARK_NODE_SDK}) | install_lark(session)
+    everything = [["flood", "--repeat", "5"], ["feishu-flood", "--repeat", "5"], ["imports"]]
+    for asked in [session.posargs] if session.posargs else everything:
+        session.run("python", "-m", "benchmarks", *asked, env=peers)

@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from .flood.frames import Flood
+from .flood.flood import Flood
 from .flood.run import Run
 
 YARDSTICKS = ("python-sdk", "floor")
@@ -100,10 +100,10 @@ def line(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def as_json(flood: Flood, runs: Sequence[Run]) -> dict[str, Any]:
+def as_json(scenario: str, flood: Flood, runs: Sequence[Run]) -> dict[str, Any]:
     """Everything that was measured, and where."""
     return {
-        "scenario": "flood",
+        "scenario": scenario,
         "flood": attrs.asdict(flood),
         "machine": {"system": platform.system(), "cores": os.cpu_count(), "python": platform.python_version()},
         "figures": {name: attrs.asdict(figures) for name, figures in summarize(runs).items()},

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 import attrs
+
+from .platforms import Platform
 
 TEXT, BINARY, CLOSE, PING, PONG = 0x81, 0x82, 0x88, 0x89, 0x8A
 """First bytes of whole frames. No client that is measured sends its acknowledgements in pieces."""
@@ -15,9 +16,12 @@ TEXT, BINARY, CLOSE, PING, PONG = 0x81, 0x82, 0x88, 0x89, 0x8A
 class Acks:
     """What a client has sent. Frames are kept as they came, with the moment at which they did."""
 
+    platform: Platform
     count: int = 0
     pings: list[bytes] = attrs.field(factory=list)
     """What the pings said that nobody has answered yet."""
+    beats: int = 0
+    """Pings of the platform's own kind that nobody has answered yet."""
     _rest: bytes = b""
     _kept: list[tuple[int, bytes, bytes]] = attrs.field(factory=list)
 
@@ -26,7 +30,9 @@ class Acks:
         data, at = self._rest + data, 0
         while (parts := split(data, at)) is not None:
             kind, mask, payload, at = parts
-            if kind in (TEXT, BINARY):
+            if kind in (TEXT, BINARY) and len(payload) < self.platform.shortest_ack:
+                self.beats += 1
+            elif kind in (TEXT, BINARY):
                 self._kept.append((now, mask, payload))
             elif kind == PING:
                 self.pings.append(unmask(mask, payload))
@@ -38,10 +44,7 @@ class Acks:
     def read(self) -> Iterator[tuple[int, str]]:
         """When each message was acknowledged. Raises ``ValueError`` for what is no good acknowledgement."""
         for moment, mask, payload in self._kept:
-            ack = json.loads(unmask(mask, payload))
-            if ack["code"] != 200:
-                raise ValueError(f"acknowledged with code {ack['code']}")
-            yield moment, ack["headers"]["messageId"]
+            yield moment, self.platform.acknowledged(unmask(mask, payload))
 
 
 def split(data: bytes, at: int) -> tuple[int, bytes, bytes, int] | None:

@@ -15,10 +15,11 @@ from typing import Any
 import attrs
 
 from ..measure import Usage, peak_memory
-from .frames import Flood, Frames
+from .flood import Flood
+from .frames import Frames
 from .reports import Reports
 from .server import FloodServer, Sending
-from .subjects import Subject
+from .subject import Subject
 
 ROOT = Path(__file__).parents[2]
 LAST_WORDS = 2000
@@ -60,7 +61,7 @@ def run_subject(subject: Subject, flood: Flood, frames: Frames, folder: Path) ->
     """Measure one subject once; what it stores lies in ``folder`` meanwhile. Raises :class:`SubjectFailed`."""
     with (
         tempfile.TemporaryDirectory(prefix="flood-", dir=folder.resolve()) as own_folder,
-        FloodServer() as server,
+        FloodServer(frames.platform) as server,
         started(subject, server.host, flood, Path(own_folder)) as (pid, reports),
     ):
         try:
@@ -97,6 +98,7 @@ def started(subject: Subject, host: str, flood: Flood, folder: Path) -> Generato
 
 def measure(subject: Subject, sending: Sending, pid: int) -> Run:
     """Flood a subject that has connected, and look at what that cost it."""
+    sending.wait_ready()
     begin, own_begin = Usage.of(pid), time.process_time_ns()
     sending.run()
     end, own_end = Usage.of(pid), time.process_time_ns()

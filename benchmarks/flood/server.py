@@ -1,4 +1,4 @@
-"""The least of a DingTalk: it lets one client in and then sends as fast as that one takes it.
+"""The least of a chat platform: it lets one client in and then sends as fast as that one takes it.
 
 Plain blocking sockets and no library, because whatever this process uses of the machine is taken from what it measures.
 """
@@ -18,7 +18,9 @@ from typing import Self
 import attrs
 
 from .acks import PONG, Acks
-from .frames import Flood, Frames
+from .flood import Flood
+from .frames import Frames
+from .platforms import Platform
 from .reports import Reports
 
 PATIENCE = 30.0
@@ -36,7 +38,8 @@ WEBSOCKET_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 class FloodServer:
     """Listens on a port of the loopback interface while the block runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.host = f"127.0.0.1:{self._listener.getsockname()[1]}"
 
@@ -76,7 +79,7 @@ class FloodServer:
         return None
 
     def _where_to_connect(self) -> bytes:
-        body = json.dumps({"endpoint": f"ws://{self.host}/connect", "ticket": "flood"}).encode()
+        body = json.dumps(self._platform.where_to_connect(self.host)).encode()
         head = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
         return b"HTTP/1.1 200 OK\r\n" + head.encode() + body
 
@@ -118,7 +121,7 @@ class Sending:
     frames: Frames
     reports: Reports
     """What the subject itself says."""
-    acks: Acks = attrs.field(factory=Acks)
+    acks: Acks = attrs.field(init=False)
     aim: int = 0
     """The number of messages that may be sent by now."""
     sent: int = 0
@@ -126,10 +129,20 @@ class Sending:
     handed_over: list[tuple[int, int]] = attrs.field(factory=list)
     """After each write: how many bytes it were by then, and when."""
 
+    @acks.default
+    def _no_acks(self) -> Acks:
+        return Acks(self.frames.platform)
+
     @property
     def target(self) -> int:
         """The byte up to which may be sent: where a message ends."""
         return self.frames.ends[self.aim - 1] if self.aim else 0
+
+    def wait_ready(self) -> None:
+        """Wait for the first ping, where clients send any: some lose what comes before they listen."""
+        if self.frames.platform.pong:
+            while not self.acks.beats:
+                self.acks.take(receive(self.connection), time.perf_counter_ns())
 
     def run(self) -> None:
         """Send everything. Returns when all of it is acknowledged, and reported to be handled and marked done."""
@@ -157,6 +170,9 @@ class Sending:
             pongs = [bytes((PONG, len(said))) + said for said in self.acks.pings]
             self.connection.sendall(b"".join(pongs))
             self.acks.pings.clear()
+        if self.acks.beats:
+            self.connection.sendall(self.frames.platform.pong * self.acks.beats)
+            self.acks.beats = 0
         done = self.acks.count if self.flood.burst else min(self.acks.count, self.reports.handled)
         until = min(self.flood.count, done + self.flood.window)
         if until - self.aim >= min(self.flood.worth_sending, self.flood.count - self.aim):

@@ -10,20 +10,26 @@ import attrs
 import pytest
 
 from benchmarks.__main__ import choose, main
-from benchmarks.flood.frames import Flood, Frames
+from benchmarks.flood.flood import Flood
+from benchmarks.flood.frames import Frames
+from benchmarks.flood.platforms import PLATFORMS
 from benchmarks.flood.run import Run, SubjectFailed, run_subject
-from benchmarks.flood.subjects import Subject
+from benchmarks.flood.subject import Subject
 
 SMALL = Flood(count=200, window=50)
 
 
-def test_a_small_flood_is_acknowledged_handled_and_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("scenario", "size"), [("flood", 1024), ("feishu-flood", 800)])
+def test_a_small_flood_is_acknowledged_handled_and_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], scenario: str, size: int
+) -> None:
     written = tmp_path / "figures.json"
     asked = ["--subjects", "floor,memory", "--count", "200", "--window", "50"]
-    assert main(["flood", *asked, "--folder", str(tmp_path), "--json", str(written)]) == 0
+    assert main([scenario, *asked, "--folder", str(tmp_path), "--json", str(written)]) == 0
 
     figures = json.loads(written.read_text())
-    assert figures["flood"] == {**attrs.asdict(SMALL), "burst": False}
+    assert figures["scenario"] == scenario
+    assert figures["flood"] == {**attrs.asdict(SMALL), "size": size, "burst": False}
     floor, memory = figures["runs"]
     assert (floor["subject"], memory["subject"]) == ("floor", "memory")
     assert set(floor) == {field.name for field in attrs.fields(Run)}
@@ -55,20 +61,27 @@ def test_a_subject_that_fails_has_no_figure(
 ) -> None:
     subject = Subject("broken", "broken", lambda: [sys.executable, "-c", f"from sys import argv as a; {code}"])
     with pytest.raises(SubjectFailed, match=f"broken: {said}"):
-        run_subject(subject, SMALL, Frames.of(SMALL), tmp_path)
+        run_subject(subject, SMALL, Frames.of(PLATFORMS["dingtalk"](), SMALL), tmp_path)
     assert ("no such luck" in capsys.readouterr().err) == ("luck" in code)
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("platform", PLATFORMS)
 def test_what_is_not_installed_is_left_out_unless_it_was_asked_for(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], platform: str
 ) -> None:
     monkeypatch.setenv("TRIO_BRIDGE_NODE", "node")
     monkeypatch.delenv("TRIO_BRIDGE_NODE_MODULES", raising=False)
-    assert "node-sdk" not in [subject.name for subject in choose(None)]
+    assert "node-sdk" not in [subject.name for subject in choose(platform, None)]
     assert "left out: node-sdk" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="TRIO_BRIDGE_NODE_MODULES"):
-        choose(["node-sdk"])
+        choose(platform, ["node-sdk"])
+
+
+def test_an_sdk_may_have_an_interpreter_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRIO_BRIDGE_LARK_PYTHON", "/lark/bin/python")
+    [subject] = choose("feishu", ["python-sdk"])
+    assert subject.command() == ["/lark/bin/python", "-m", "benchmarks.flood.subjects.feishu_sdk"]
 
 
 @pytest.mark.parametrize(

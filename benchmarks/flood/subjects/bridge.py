@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import attrs
 import trio
@@ -17,7 +18,7 @@ LOOK_AGAIN = 0.005
 """Seconds between looks at whether the last completion is committed."""
 
 
-async def main(store: str, task: Task) -> None:
+async def main(platform: str, store: str, task: Task) -> None:
     progress, last = Progress(task), trio.Event()
 
     async def handle(message: tb.Message) -> None:
@@ -25,7 +26,10 @@ async def main(store: str, task: Task) -> None:
             last.set()
 
     url = f"sqlite:{task.folder / 'flood.db'}" if store == "sqlite" else "memory:"
-    async with tb.open_account(account(store, task), handle, store=url) as running:
+    account = ACCOUNTS[platform](f"http://{task.host}")
+    if store == "memory":  # where it would shed, there is room for the whole flood; all else is as it is by default
+        account = attrs.evolve(account, queue_size=max(256, task.count), queue_bytes=ROOM)
+    async with tb.open_account(account, handle, store=url) as running:
         await last.wait()
         while running.statistics().inbox_depth:  # noqa: ASYNC110 - it is committed once, and nobody is told
             await trio.sleep(LOOK_AGAIN)
@@ -36,17 +40,17 @@ async def main(store: str, task: Task) -> None:
         await trio.sleep_forever()
 
 
-def account(store: str, task: Task) -> tb.DingTalk:
-    """The account under its defaults; but in memory, where it would shed, the queue has room for the whole flood."""
-    plain = tb.DingTalk(
-        name="flood",
-        client_id="dingfloodexample0001",
-        client_secret="flood",
-        endpoint=f"http://{task.host}",
-        oapi_endpoint=f"http://{task.host}",
+def dingtalk(url: str) -> tb.DingTalk:
+    return tb.DingTalk(
+        name="flood", client_id="dingfloodexample0001", client_secret="flood", endpoint=url, oapi_endpoint=url
     )
-    return plain if store == "sqlite" else attrs.evolve(plain, queue_size=max(256, task.count), queue_bytes=ROOM)
 
+
+def feishu(url: str) -> tb.Feishu:
+    return tb.Feishu(name="flood", app_id="cli_f100df100df100d0", app_secret="flood", domain=url)
+
+
+ACCOUNTS: dict[str, Callable[[str], tb.DingTalk | tb.Feishu]] = {"dingtalk": dingtalk, "feishu": feishu}
 
 if __name__ == "__main__":
-    trio.run(main, sys.argv[1], Task.given())
+    trio.run(main, sys.argv[1], sys.argv[2], Task.given())

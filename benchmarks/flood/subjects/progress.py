@@ -6,13 +6,12 @@ import json
 import os
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import attrs
 
-
-@attrs.frozen
+@dataclass(frozen=True)  # not attrs: an SDK may run where there are none
 class Task:
     """What the harness asks of a subject: the last arguments of its command line."""
 

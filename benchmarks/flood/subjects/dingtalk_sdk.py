@@ -1,4 +1,4 @@
-"""The official Python SDK, unmodified, with a handler that does nothing."""
+"""The official Python SDK for DingTalk, unmodified, with a handler that does nothing."""
 
 from __future__ import annotations
 
