@@ -119,6 +119,21 @@ async def test_of_many_wishes_at_once_the_last_one_is_remembered(autojump_clock:
             assert (record.wanted == "running") is bridge.account("a").wanted
 
 
+async def test_an_end_in_the_middle_of_a_wish_does_not_become_one(
+    autojump_clock: MockClock, server: FakeServer
+) -> None:
+    store = MemoryStore()
+    async with bridge_of(Fake(server=server, name="a"), store=store) as bridge:
+        account = bridge.account("a")
+        await bridge.stop("a")
+        async with trio.open_nursery() as nursery, account.remembering:
+            nursery.start_soon(bridge.start, "a")
+            await wait_all_tasks_blocked()
+            await bridge.drain()
+        assert account.wanted
+        assert [record.wanted for record in await store.accounts()] == ["running"]
+
+
 async def test_the_first_attempt_of_an_added_account_can_come_later(
     autojump_clock: MockClock, server: FakeServer
 ) -> None:

@@ -74,7 +74,9 @@ class Account:
         self._environment = environment
         self._nursery = nursery
         self._durable = durable
+        self._wished = False
         self._wanted = False
+        """It is to run at this moment: as it is wished, unless its bridge is left."""
         self._first_after = 0.0
         """Seconds before the very first attempt."""
         self._kept = False
@@ -107,8 +109,8 @@ class Account:
 
     @property
     def wanted(self) -> bool:
-        """Whether it is to run, as was said last."""
-        return self._wanted
+        """Whether it is to run, as was said last; its bridge's end changes nothing about that."""
+        return self._wished
 
     @property
     def alarms(self) -> frozenset[Alarm]:
@@ -231,7 +233,7 @@ class Account:
 
         One that does not run yet makes its first attempt ``after`` seconds.
         """
-        self._wanted = True
+        self._wished = self._wanted = True
         if not self._kept:
             self._kept = True
             self._first_after = after
@@ -259,6 +261,11 @@ class Account:
 
     def wish_stopped(self, grace: float = 0.0) -> None:
         """Stop: handlers get ``grace`` seconds to finish."""
+        self._wished = False
+        self.leave(grace)
+
+    def leave(self, grace: float = 0.0) -> None:
+        """The same, because whoever runs the account goes: what is wished of it stays."""
         self._wanted = False
         if self._tenure is not None:
             self._tenure.end(grace)

@@ -152,7 +152,7 @@ class Bridge:
         await trio.lowlevel.checkpoint()
         # Somebody may start it meanwhile: nothing that runs may be taken out, for nobody could stop it any more.
         while account is not None and self._accounts.get(name) is account:
-            account.wish_stopped()
+            account.leave()
             await account.wait_stopped(STOP_LIMIT)
             if account.state is AccountState.STOPPED:
                 del self._accounts[name]
@@ -167,7 +167,7 @@ class Bridge:
 
         async def stop(account: Account) -> None:
             interrupted = account.counters.interrupted
-            account.wish_stopped(grace)
+            account.leave(grace)
             if not await account.wait_stopped(grace + CLEAN_UP):
                 left.append(f"{account.name}: a handler ignores its cancellation")
             if cut_off := account.counters.interrupted - interrupted:
