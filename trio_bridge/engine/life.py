@@ -76,7 +76,8 @@ class Life:
         self.policy = RestartPolicy(config, environment.rand, lambda: platform.wishes)
         self._locks = ExitStack()
         self._credentials_held = False
-        # Unbounded: at most a few items for each generation, and the policy bounds those.
+        # Unbounded: a few items for each generation and one for each call at the door, and its reader never waits
+        # between two of them.
         self._tell, self._news = trio.open_memory_channel[News](float("inf"))
         self._door = AccountDoor(self.inbox, self.answers.answer, counters, lambda: self._tell.send_nowait(Fed(0)))
         workshop = Workshop(
