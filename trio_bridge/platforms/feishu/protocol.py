@@ -11,7 +11,7 @@ import base64
 import hashlib
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -44,15 +44,22 @@ class _Echo:
 
 
 class FeishuProtocol:
-    """Feishu's frames on one connection."""
+    """Feishu's frames on one connection. ``labels`` say in logs whose it is."""
 
     def __init__(
-        self, service: int, arriving: Arriving, terms: Terms, fragments: Fragments, clock: Callable[[], float]
+        self,
+        service: int,
+        arriving: Arriving,
+        terms: Terms,
+        fragments: Fragments,
+        clock: Callable[[], float],
+        labels: Mapping[str, Any],
     ) -> None:
         self._arriving = arriving
         self._terms = terms
         self._fragments = fragments
         self._clock = clock
+        self._labels = labels
         self._beat = frames.encode(frames.Frame(0, 0, service, CONTROL, (("type", "ping"),)))
         self._through: OrderedDict[str, tuple[float, bytes | None]] = OrderedDict()
         """Of events in fragments, by their ids: until when we know of them, and with what they were acknowledged."""
@@ -76,7 +83,8 @@ class FeishuProtocol:
             except BadFrame as error:
                 batch.bad += 1
                 digest = hashlib.sha256(raw).hexdigest()[:12]
-                logger.info("no frame", extra={"cause": str(error), "bytes": len(raw), "sha256": digest})
+                fields = {**self._labels, "cause": str(error), "bytes": len(raw), "sha256": digest}
+                logger.info("no frame", extra=fields)
                 continue
             if frame.method == DATA:
                 self._take_data(frame, batch)
@@ -147,7 +155,7 @@ class FeishuProtocol:
             whole = self._fragments.add(message_id, _number(count), _number(index), piece, self._now)
         except BadFragment as error:
             batch.bad += 1
-            logger.info("no fragment", extra={"cause": str(error)})
+            logger.info("no fragment", extra={**self._labels, "cause": str(error)})
             return None
         if whole is not None:
             self._remember(message_id, None)
@@ -188,7 +196,7 @@ class FeishuProtocol:
         """Once for each connection: something came that nobody knows, and it is passed over."""
         if not self._surprised:
             self._surprised = True
-            logger.warning("not understood, and passed over", extra={"what": what})
+            logger.warning("not understood, and passed over", extra={**self._labels, "what": what})
 
 
 def _with_data(answer: str) -> bytes:

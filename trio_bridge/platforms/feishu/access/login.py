@@ -54,7 +54,7 @@ class Login:
         self.step = "handshaking"
         async with self._open(place) as link:
             self.step = "awaiting_pong"
-            protocol = FeishuProtocol(place.service, self._arriving, self._terms, self._fragments(), trio.current_time)
+            protocol = self._protocol(place.service)
             early = await self._first_frames(link, protocol.beat())
             self._refusals.forget()
             logger.debug("connected", extra={**self._config.labels, "device_id": place.device_id})
@@ -87,6 +87,9 @@ class Login:
                     return frames
         raise PeerSilent(f"connected, and nothing was heard within {patience:g} s")
 
-    def _fragments(self) -> Fragments:
+    def _protocol(self, service: int) -> FeishuProtocol:
         config = self._config
-        return Fragments(most_pieces=config.max_fragments, most_bytes=config.max_event_bytes, ttl=config.fragment_ttl)
+        fragments = Fragments(
+            most_pieces=config.max_fragments, most_bytes=config.max_event_bytes, ttl=config.fragment_ttl
+        )
+        return FeishuProtocol(service, self._arriving, self._terms, fragments, trio.current_time, config.labels)
