@@ -9,7 +9,7 @@ from .config import Secret
 from .engine.account import Account
 from .engine.bridge import Bridge
 from .engine.states import AccountState, Alarm
-from .engine.statistics import AccountStatistics, BridgeStatistics, Counters, LastError
+from .engine.statistics import AccountStatistics, BridgeStatistics, ConnectionStatistics, Counters, LastError
 from .errors import (
     AccountRefused,
     AccountStopped,
@@ -60,6 +60,7 @@ __all__ = [
     "BridgeStatistics",
     "ConfigError",
     "ConnectionLost",
+    "ConnectionStatistics",
     "Conversation",
     "Counters",
     "DingTalk",

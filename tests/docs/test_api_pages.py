@@ -9,7 +9,7 @@ import pytest
 
 import trio_bridge
 from tests.docs.conftest import DOCS
-from trio_bridge import agents, dingtalk, feishu, openclaw, testing
+from trio_bridge import agents, dingtalk, feishu, manager, openclaw, testing
 from trio_bridge.testing import openai
 
 DOCUMENTED = re.compile(r"^\.\. (?:auto(?:class|exception|function|data)|data):: ([\w.]+)", re.MULTILINE)
@@ -22,6 +22,7 @@ DOCUMENTED = re.compile(r"^\.\. (?:auto(?:class|exception|function|data)|data)::
         (agents, "api-agents.rst"),
         (dingtalk, "api-dingtalk.rst"),
         (feishu, "api-feishu.rst"),
+        (manager, "api-manager.rst"),
         (openclaw, "api-openclaw.rst"),
         (testing, "api-testing.rst"),
         (openai, "api-testing.rst"),

@@ -10,7 +10,7 @@ Conflict = Literal["disabled", "wrong_mode", "held_elsewhere", "disconnected"]
 
 
 class ManagerError(BridgeError):
-    """Something is not done, and nothing has changed. ``code`` says why, for programs."""
+    """Something is not done. ``code`` says why, for programs."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
