@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import attrs
 
+from ...transport.wirelog import WireLog
 from ...wire.fragments import BadFragment, Fragments
 from ...wire.jsontext import parse
 from ...wire.protocol import Batch, Delivery, Frame
@@ -54,12 +55,14 @@ class FeishuProtocol:
         fragments: Fragments,
         clock: Callable[[], float],
         labels: Mapping[str, Any],
+        log: WireLog | None = None,
     ) -> None:
         self._arriving = arriving
         self._terms = terms
         self._fragments = fragments
         self._clock = clock
         self._labels = labels
+        self._log = log
         self._beat = frames.encode(frames.Frame(0, 0, service, CONTROL, (("type", "ping"),)))
         self._through: OrderedDict[str, tuple[float, bytes | None]] = OrderedDict()
         """Of events in fragments, by their ids: until when we know of them, and with what they were acknowledged."""
@@ -175,6 +178,8 @@ class FeishuProtocol:
             text = payload.decode(errors="backslashreplace")
             batch.deliveries.append(self._arriving.unreadable(NOT_JSON, text, echo))
             return
+        if self._log is not None:  # Of frames it knows the size alone: they are no text.
+            self._log.frames("event received", [text])
         delivery = self._arriving.of(said, text, echo)
         if delivery is not None:
             batch.deliveries.append(delivery)

@@ -88,8 +88,8 @@ class Login:
         raise PeerSilent(f"connected, and nothing was heard within {patience:g} s")
 
     def _protocol(self, service: int) -> FeishuProtocol:
-        config = self._config
+        config, log = self._config, self._network.log
         fragments = Fragments(
             most_pieces=config.max_fragments, most_bytes=config.max_event_bytes, ttl=config.fragment_ttl
         )
-        return FeishuProtocol(service, self._arriving, self._terms, fragments, trio.current_time, config.labels)
+        return FeishuProtocol(service, self._arriving, self._terms, fragments, trio.current_time, config.labels, log)
