@@ -33,9 +33,7 @@ async def test_one_token_serves_many_calls_until_five_minutes_before_its_end(
     assert desk.cloud.rest.calls[TOKEN] == 2
 
 
-@pytest.mark.parametrize(
-    ("life", "seconds"), [(400, 200), (1000, 700), (0, 300), ("soon", 300), (None, 300), (-5, 300), (10**400, 300)]
-)
+@pytest.mark.parametrize(("life", "seconds"), [(400, 200), (1000, 700), (None, 300)])
 async def test_a_short_or_unsaid_life_is_used_with_care(
     autojump_clock: trio.abc.Clock, desk: Desk, life: Any, seconds: float
 ) -> None:
@@ -124,7 +122,7 @@ async def test_what_a_refused_token_was_wanted_for_was_not_refused(
     autojump_clock: trio.abc.Clock, desk: Desk, answer: Answer
 ) -> None:
     desk.cloud.rest.scripts.add(TOKEN, answer)
-    with pytest.raises(NotSent, match="no access token: 403"):
+    with pytest.raises(NotSent, match="no access token: .* 403"):
         await send(desk)
     await send(desk)
 

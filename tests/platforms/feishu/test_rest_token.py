@@ -52,9 +52,7 @@ async def test_one_token_serves_many_calls_until_half_an_hour_before_its_end(
     assert len(house.rest.tokens.granted) == 2
 
 
-@pytest.mark.parametrize(
-    ("life", "seconds"), [(3600, 1810), (1700, 850), (0, 300), ("soon", 300), (None, 300), (-5, 300), (10**400, 300)]
-)
+@pytest.mark.parametrize(("life", "seconds"), [(3600, 1810), (1700, 850), (None, 300)])
 async def test_a_short_or_unsaid_life_is_used_with_care(
     autojump_clock: trio.abc.Clock, house: House, account: Account, life: Any, seconds: float
 ) -> None:
