@@ -2,19 +2,7 @@
 
 from __future__ import annotations
 
-import attrs
-
-
-@attrs.frozen
-class Difference:
-    """``where``: the kind of frame that is answered, or the call and what of it. ``…`` is a version or a token."""
-
-    sdk: str
-    where: str
-    ours: str
-    theirs: str
-    why: str = attrs.field(default="", eq=False)
-
+from tests.interop.comparing import Difference
 
 NOTHING = "nothing"
 ABSENT = "null"

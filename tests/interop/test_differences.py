@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.interop.differences import MEANT, Difference
+from tests.interop.comparing import Difference, facts, unequal
+from tests.interop.differences import MEANT
 from tests.interop.recorded import EXPECTED, FRAMES, Recorded, recorded
 from tests.interop.stage import APP, SECRET, Stage, open_stage
-from tests.interop.wiretap import Request
 from trio_bridge.messages import Message
 from trio_bridge.opening import open_account
 from trio_bridge.platforms.dingtalk.gateway.model import Rules
@@ -146,23 +144,3 @@ async def calls(stage: Stage) -> dict[str, dict[str, Any]]:
         "reply": facts(reply),
         "group reply": json.loads(group_reply.body),
     }
-
-
-def facts(request: Request) -> dict[str, Any]:
-    """What a request says, without what is different each time."""
-    passing = {"host", "content-length", "sec-websocket-key"}
-    headers = {f"header {name.lower()}": value for name, value in request.headers if name.lower() not in passing}
-    line = re.sub(r"(?<=ticket=|ession=)[\w-]+", "…", request.line)
-    return {"line": line, **headers, **(json.loads(request.body) if request.body else {})}
-
-
-def unequal(ours: dict[str, Any], theirs: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
-    for name in ours.keys() | theirs.keys():
-        if ours.get(name) != theirs.get(name):
-            yield name, shown(ours.get(name)), shown(theirs.get(name))
-
-
-def shown(value: Any) -> str:
-    """The value as the table writes it: versions and tokens are whatever they are today."""
-    text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
-    return re.sub(r"(?<=[A-Za-z]/)v?[\d.]+\d|token-[\w-]+|^\d+\.\d+\.\d+\.\d+$", "…", text)

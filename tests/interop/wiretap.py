@@ -61,7 +61,7 @@ class Wire:
             line, *lines = head.decode().split("\r\n")
             request = Request(line, tuple(tuple(each.split(": ", 1)) for each in lines), "")
             length = int(request.header("Content-Length") or 0)
-            requests.append(attrs.evolve(request, body=after[:length].decode()))
+            requests.append(attrs.evolve(request, body=after[:length].decode(errors="replace")))
             rest = after[length:]
         return requests, rest
 

@@ -12,7 +12,7 @@ const { DWClient, EventAck, TOPIC_AI_GRAPH_API, TOPIC_CARD, TOPIC_ROBOT } = requ
 
 const [clientId, clientSecret, handlers] = process.argv.slice(2);
 const say = (facts) => process.stdout.write(`${JSON.stringify(facts)}\n`);
-const hear = ({ headers, data }) => say({ got: headers.topic, message_id: headers.messageId, data });
+const hear = ({ headers, data }) => say({ got: headers.topic, key: headers.messageId, data });
 
 process.stdin.on('end', () => process.exit(0)).resume();
 

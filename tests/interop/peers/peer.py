@@ -30,7 +30,7 @@ def say(**facts: Any) -> None:
 
 
 def hear(message: sdk.CallbackMessage | sdk.EventMessage) -> None:
-    say(got=message.headers.topic, message_id=message.headers.message_id, data=message.data)
+    say(got=message.headers.topic, key=message.headers.message_id, data=message.data)
 
 
 class LogLines(logging.Handler):
