@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
 from typing import Any
 
 import attrs
@@ -41,6 +41,10 @@ class Mischief:
             for connection in self._chosen(client_id):
                 stack.enter_context(connection.deaf())
             yield
+
+    def away(self) -> AbstractAsyncContextManager[None]:
+        """Within the block it is as if its process had been killed: every connection is over, the port is closed."""
+        return self._server.away()
 
     @contextmanager
     def refusing(self, status: int = 401, body: str = "", *, content_type: str | None = None) -> Iterator[None]:

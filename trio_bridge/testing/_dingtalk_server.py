@@ -25,9 +25,9 @@ from ..transport.server import (
     serve_stream,
 )
 from ._bodies import response_to
-from ._clockwork import Clockwork
 from ._dingtalk_connection import SimulatedConnection
 from ._peer import Ending, Manners
+from ._reception import Reception
 from .dingtalk_story import story_of
 
 SOCKET_PATH = "/connect"
@@ -46,7 +46,7 @@ class CallManners:
     clock_ahead: float = 0.0
 
 
-class DingTalkServer(Clockwork):
+class DingTalkServer(Reception):
     """Serves a gateway and its REST side. Whatever changes is told to those who wait."""
 
     def __init__(self, gateway: Gateway, rest: RestGateway, *, compression: bool, transport: Transport) -> None:
@@ -57,18 +57,6 @@ class DingTalkServer(Clockwork):
         self.calls = CallManners(compression=compression, transport=transport)
         self.opened: list[SimulatedConnection] = []
         self._peers: dict[str, SimulatedConnection] = {}
-
-    async def run(
-        self,
-        listener: trio.abc.Listener[trio.abc.HalfCloseableStream],
-        *,
-        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
-    ) -> None:
-        """Serve until cancelled. A bug in here ends it, and the test that stands on it."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self.keep_time)
-            await nursery.start(trio.serve_listeners, self._meet_client, [listener])
-            task_status.started()
 
     @property
     def connections(self) -> tuple[SimulatedConnection, ...]:

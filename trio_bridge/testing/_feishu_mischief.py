@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
 from typing import Any
 
 from ..gateways.calls import Answer, Script
@@ -53,6 +53,10 @@ class Mischief:
         """Within the block events are cut into frames like this: into three in order, if nothing else is said."""
         with changed(self._server.gateway.deliveries, fragments=fragments or Fragments()):
             yield
+
+    def away(self) -> AbstractAsyncContextManager[None]:
+        """Within the block it is as if its process had been killed: every connection is over, the port is closed."""
+        return self._server.away()
 
     # Discovery.
 

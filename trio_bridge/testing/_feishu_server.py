@@ -27,9 +27,9 @@ from ..transport.server import (
     serve_stream,
 )
 from ._bodies import response_to
-from ._clockwork import Clockwork
 from ._feishu_connection import SimulatedConnection
 from ._peer import Ending, Manners
+from ._reception import Reception
 from .feishu_story import story_of
 
 DISCOVER = f"POST {PATH}"
@@ -57,7 +57,7 @@ class CallManners:
     transport: Transport = "websockets"
 
 
-class FeishuServer(Clockwork):
+class FeishuServer(Reception):
     """Serves a gateway and its REST side. Whatever changes is told to those who wait."""
 
     def __init__(self, gateway: Gateway, *, compression: bool, transport: Transport) -> None:
@@ -71,18 +71,6 @@ class FeishuServer(Clockwork):
         """How the next upgrades are refused, one after another."""
         self.opened: list[SimulatedConnection] = []
         self._peers: dict[str, SimulatedConnection] = {}
-
-    async def run(
-        self,
-        listener: trio.abc.Listener[trio.abc.HalfCloseableStream],
-        *,
-        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
-    ) -> None:
-        """Serve until cancelled. A bug in here ends it, and the test that stands on it."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self.keep_time)
-            await nursery.start(trio.serve_listeners, self._meet_client, [listener])
-            task_status.started()
 
     @property
     def connections(self) -> tuple[SimulatedConnection, ...]:

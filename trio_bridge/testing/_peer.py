@@ -107,6 +107,11 @@ class SimulatedPeer(abc.ABC, Generic[AnyState]):
         return self.state.live
 
     @property
+    def hears(self) -> bool:
+        """Whether it is live and not deaf."""
+        return self.live and self._hearing.is_set()
+
+    @property
     def waiting(self) -> int:
         """Frames that the socket has not taken yet."""
         return len(self._queue)

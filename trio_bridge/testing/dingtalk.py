@@ -105,7 +105,7 @@ class DingTalkSimulator(CardTable, Mischief, Block):
         self._rest.socket_url = f"ws://{place}{SOCKET_PATH}"
         self._gateway.epoch = self._wall() - trio.current_time()
         async with open_background("the simulator is left") as nursery:
-            await nursery.start(self._server.run, listener, name="dingtalk-simulator")
+            await nursery.start(self._server.run, self._network, self._host, listener, name="dingtalk-simulator")
             yield
 
     # What happened.

@@ -101,7 +101,7 @@ class FeishuSimulator(People, Webhooks, Block):
         self._gateway.doorkeeper.socket_url = f"ws://{place}"
         self._gateway.epoch = self._wall() - trio.current_time()
         async with open_background("the simulator is left") as nursery:
-            await nursery.start(self._server.run, listener, name="feishu-simulator")
+            await nursery.start(self._server.run, self._network, self._host, listener, name="feishu-simulator")
             yield
 
     # What happened.
