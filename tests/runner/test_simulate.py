@@ -156,7 +156,7 @@ def test_a_person_at_a_terminal_gets_an_account_to_paste_and_a_hint() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["feishu"], "'feishu' is not one of 'dingtalk', 'openclaw'"),
+        (["bncr"], "'bncr' is not one of 'dingtalk', 'feishu', 'openclaw'"),
         ([], "Missing argument 'PLATFORM'"),
         (["dingtalk", "--port", "70000"], "70000 is not in the range"),
     ],
@@ -178,7 +178,7 @@ def test_mistakes_in_a_script_are_said_all_at_once(tmp_path: Path, monkeypatch: 
     ]
 
 
-@pytest.mark.parametrize("platform", ["dingtalk", "openclaw"])
+@pytest.mark.parametrize("platform", ["dingtalk", "feishu", "openclaw"])
 async def test_a_port_that_is_taken_is_named(platform: str, capsys: pytest.CaptureFixture[str]) -> None:
     simulated = SIMULATORS[platform]()
     shown = Shown(as_json=False, timed=False, chat=False)

@@ -30,7 +30,7 @@ from .text import one_line
 @click.option("--until-done", is_flag=True, help="End when all is said and answered: with 0 only if nothing is wrong.")
 @click.option("--json", "as_json", is_flag=True, help="Print what happens as JSON, an object in each line.")
 def simulate(platform: str, port: int, script: Path | None, until_done: bool, as_json: bool) -> None:
-    """Be PLATFORM (dingtalk or openclaw) on 127.0.0.1, and tell what happens, until SIGTERM or Ctrl-C.
+    """Be PLATFORM (dingtalk, feishu or openclaw) on 127.0.0.1, and tell what happens, until SIGTERM or Ctrl-C.
 
     The first line is the URL. Without steps in a script, each line of stdin is said to the bot, or to the agent.
     """

@@ -19,23 +19,9 @@ from trio_bridge.messages import Attachment, Message, Reply
 from trio_bridge.opening import open_account
 from trio_bridge.platforms.dingtalk.config import DingTalk
 from trio_bridge.platforms.dingtalk.gateway.model import Rules
+from trio_bridge.runner.simulating.chat_script import Drop, Duplicate, Event, Expect, Say, Send, Silence, Wait
 from trio_bridge.runner.simulating.dingtalk import SIMULATED
-from trio_bridge.runner.simulating.dingtalk_script import (
-    Client,
-    DingTalkScript,
-    Disconnect,
-    Drop,
-    Duplicate,
-    Event,
-    Expect,
-    Fail,
-    Press,
-    Push,
-    Say,
-    Send,
-    Silence,
-    Wait,
-)
+from trio_bridge.runner.simulating.dingtalk_script import Client, DingTalkScript, Disconnect, Fail, Press, Push
 from trio_bridge.runner.simulating.news import News
 from trio_bridge.runner.simulating.performance import Performance
 from trio_bridge.runner.simulating.platforms import Stage

@@ -16,8 +16,9 @@ from trio_bridge.errors import PeerClosed
 from trio_bridge.platforms.dingtalk.gateway.cards import CREATE_AND_DELIVER, INSTANCES, STREAMING
 from trio_bridge.platforms.dingtalk.gateway.frames import CARD, ROBOT
 from trio_bridge.platforms.dingtalk.gateway.rest import OPEN, TOKEN
+from trio_bridge.runner.simulating.chat_script import Expect, Say, Wait
 from trio_bridge.runner.simulating.dingtalk import SIMULATED
-from trio_bridge.runner.simulating.dingtalk_script import DingTalkScript, Expect, Fail, Press, Say, Wait
+from trio_bridge.runner.simulating.dingtalk_script import DingTalkScript, Fail, Press
 from trio_bridge.runner.simulating.news import News
 from trio_bridge.runner.simulating.performance import Performance
 from trio_bridge.runner.simulating.platforms import Stage

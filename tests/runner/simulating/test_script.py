@@ -8,7 +8,8 @@ import pytest
 
 from trio_bridge.errors import ConfigError
 from trio_bridge.platforms.dingtalk.gateway.frames import ROBOT
-from trio_bridge.runner.simulating.dingtalk_script import CALLS, VERBS, DingTalkScript, Fail, Push, Say, Wait
+from trio_bridge.runner.simulating.chat_script import Say, Wait
+from trio_bridge.runner.simulating.dingtalk_script import CALLS, VERBS, DingTalkScript, Fail, Push
 from trio_bridge.runner.simulating.script import load_script
 
 
@@ -88,8 +89,8 @@ def test_a_refusal_has_the_status_that_the_call_would_have(tmp_path: Path, call:
         (
             "steps = [{ after = 1 }]",
             [
-                "steps[0]: expected one of the keys say, send, push, event, press, duplicate, disconnect, drop, "
-                "silence, fail, wait, expect"
+                "steps[0]: expected one of the keys say, send, event, duplicate, drop, silence, away, wait, expect, "
+                "push, press, disconnect, fail"
             ],
         ),
         ("steps = [{ sya = 'x' }]", ["steps[0].sya: unknown key; did you mean say?"]),

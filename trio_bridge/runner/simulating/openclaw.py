@@ -6,7 +6,6 @@ import math
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from itertools import islice
 
 import trio
 
@@ -18,6 +17,7 @@ from ...platforms.openclaw.gateway.runs import Run
 from ...platforms.openclaw.gateway.script import Question, Reply
 from ...testing.openclaw import OpenClawSimulator
 from ...transport.network import Network
+from .holding import beginning, hold
 from .news import News, Tell
 from .openclaw_script import (
     KNOWN_PASSWORD,
@@ -42,10 +42,6 @@ from .openclaw_watch import Watcher, excerpt
 from .platforms import Simulated, Unmet
 from .script import Step
 
-REASONS = 5
-"""Reasons why a step may have waited in vain: they are told in one line."""
-TOLD = 20
-"""Questions without an answer that are named in the end; the others are counted."""
 ANSWERED = frozenset({"final", "silent", "merged"})
 
 INVITATION = """\
@@ -152,9 +148,7 @@ class OpenClawStage:
             for number, run in enumerate(self.runs, 1)
             if run.standing not in ANSWERED
         ]
-        if len(wrong) > TOLD:
-            wrong[TOLD:] = [f"{len(wrong) - TOLD} questions more"]
-        return wrong
+        return beginning(wrong, "questions")
 
     def summary(self) -> Mapping[str, int]:
         return {
@@ -242,11 +236,7 @@ class OpenClawStage:
         return False
 
     async def _hold(self, holds: Callable[[], bool], within: float) -> None:
-        """Return when it holds; if that takes too long, say why it may be so."""
-        with trio.move_on_after(within) as patience:
-            await self._gateway.wait_until(holds)
-        if patience.cancelled_caught:
-            raise Unmet("; ".join([f"not within {within:g} s", *islice(self._reasons(), REASONS)]))
+        await hold(self._gateway.wait_until, holds, within, self._reasons())
 
     def _reasons(self) -> Iterator[str]:
         if not any(each.ready for each in self._gateway.connections):

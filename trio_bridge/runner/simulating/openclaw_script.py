@@ -8,10 +8,9 @@ from typing import Any, Literal
 import attrs
 
 from ...config import Secret, positive
-from ...errors import ConfigError
 from ...testing.openclaw import PASSWORD, TOKEN
 from ..structure import Problem
-from .script import Script, Step, is_json
+from .script import Place, Script, Step, is_json, unreadable
 
 KNOWN_TOKEN, KNOWN_PASSWORD = Secret(text=TOKEN), Secret(text=PASSWORD)
 """What is asked for where a script names nothing else."""
@@ -174,18 +173,11 @@ class OpenClawScript(Script):
 
     def problems(self) -> list[Problem]:
         """Secrets that can't be read."""
-        return list(self._unreadable())
+        return list(unreadable(self._secrets()))
 
-    def _unreadable(self) -> Iterator[Problem]:
-        secrets: list[tuple[tuple[str | int, ...], Secret]] = [
-            (("token",), self.token),
-            (("password",), self.password),
-        ]
+    def _secrets(self) -> Iterator[tuple[Place, Secret]]:
+        yield ("token",), self.token
+        yield ("password",), self.password
         for index, step in enumerate(self.steps):
             if isinstance(step, Change):
-                secrets.append((("steps", index, "secret"), step.secret))
-        for place, secret in secrets:
-            try:
-                secret.read()
-            except ConfigError as error:
-                yield Problem(place, str(error))
+                yield ("steps", index, "secret"), step.secret

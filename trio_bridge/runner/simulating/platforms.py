@@ -69,6 +69,7 @@ def _later(module: str) -> Callable[[], Simulated]:
 
 SIMULATORS: Mapping[str, Callable[[], Simulated]] = {
     "dingtalk": _later(".dingtalk"),
+    "feishu": _later(".feishu"),
     "openclaw": _later(".openclaw"),
 }
 """Name → how to get at it."""

@@ -7,12 +7,13 @@ verb, the key that says what a step does.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import attrs
 
+from ...config import Secret
 from ...errors import ConfigError
 from ..loading import raise_if_any, read_toml
 from ..structure import Misfit, Problem, structure
@@ -48,6 +49,19 @@ def is_json(_step: Any, _key: attrs.Attribute[dict[str, Any]], table: dict[str, 
         json.dumps(table)
     except TypeError:
         raise ConfigError("expected no dates and no times: JSON has none") from None
+
+
+Place = tuple[str | int, ...]
+"""Where something stands in a file."""
+
+
+def unreadable(secrets: Iterable[tuple[Place, Secret]]) -> Iterator[Problem]:
+    """A problem for each secret that can't be read: a script that names one is not to fail in the middle."""
+    for place, secret in secrets:
+        try:
+            secret.read()
+        except ConfigError as error:
+            yield Problem(place, str(error))
 
 
 Verbs = Mapping[str, type[Step]]

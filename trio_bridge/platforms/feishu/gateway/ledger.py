@@ -13,7 +13,7 @@ Rules:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Literal
 
 import attrs
@@ -169,6 +169,14 @@ class Entry:
         return MessageRecord(self.pushed, self.deliveries, self.acks, self.replies, self.settled, self.given_up)
 
 
+Watch = Callable[[Pushed, Delivery | Acked | None], None]
+"""Told of every push, with ``None``, and of what comes after it."""
+
+
+def _unwatched(pushed: Pushed, note: Delivery | Acked | None) -> None:
+    """Nobody looks over the shoulder of whoever writes."""
+
+
 @attrs.define
 class _Tally:
     """One app's counts, kept as things happen: a live table asks for them more often than it can recount."""
@@ -200,6 +208,7 @@ class Ledger:
     def __init__(self) -> None:
         self.faults: list[Fault] = []
         """What clients did wrong, in order."""
+        self.watch: Watch = _unwatched
         self._entries: list[Entry] = []
         self._tallies: dict[str, _Tally] = {}
         self._by_message: dict[tuple[str, str], Entry] = {}
@@ -246,6 +255,7 @@ class Ledger:
         self._tally(app_id).pushed += 1
         if letter.wants_answer and letter.message_id:
             self._by_message[app_id, letter.message_id] = entry
+        self.watch(entry.pushed, None)
         return entry
 
     def delivered(self, entry: Entry, connection: str, message_id: str, now: float) -> None:
@@ -259,9 +269,11 @@ class Ledger:
             if entry.pushed.letter.wants_answer:
                 tally.unanswered += not entry.replies
                 self._expect_reply(entry)
+        self.watch(entry.pushed, entry.deliveries[-1])
 
     def acked(self, entry: Entry, acked: Acked) -> None:
         entry.acks += (acked,)
+        self.watch(entry.pushed, acked)
         tally = self._tally(entry.pushed.app_id)
         if not acked.rightly:
             tally.acked_on_wrong_connection += 1
