@@ -37,7 +37,9 @@ def test_messages_are_what_the_gateway_sends() -> None:
 
 
 def ack(feishu: Feishu, payload: bytes = TAKEN) -> bytes:
-    return answered(decode(feishu.message(FLOOD, 7)), ("biz_rt", "1"), payload)
+    came = decode(feishu.message(FLOOD, 7)).around
+    assert came
+    return answered(came, ("biz_rt", "1"), payload)
 
 
 def test_a_good_acknowledgement_names_its_message() -> None:

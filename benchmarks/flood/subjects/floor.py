@@ -62,7 +62,7 @@ def feishu(message: bytes) -> bytes | None:
         return None
     event = json.loads((frame.payload or b"").decode())
     json.loads(event["event"]["message"]["content"])
-    return frames.answered(frame, ("biz_rt", "0"), b'{"code":200}')
+    return frames.answered(frame.around or frame, ("biz_rt", "0"), b'{"code":200}')
 
 
 ACKNOWLEDGE: dict[str, Callable[[bytes], bytes | None]] = {"dingtalk": dingtalk, "feishu": feishu}

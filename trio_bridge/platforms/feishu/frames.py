@@ -25,6 +25,10 @@ DATA: Final = 1
 Headers = tuple[tuple[str, str], ...]
 """In their order, and twice what came twice."""
 
+Around = tuple[bytes, bytes]
+"""The bytes that came before a payload and behind it, where a header may be put between them. It takes less to keep
+these than a frame, and less to answer with them."""
+
 VARINT, FIXED64, BYTES, GROUP, END_GROUP, FIXED32 = range(6)
 DEEPEST: Final = 100
 """Groups within groups, a header counting as one."""
@@ -48,8 +52,7 @@ class Frame:
     payload_type: str | None = None
     payload: bytes | None = attrs.field(default=None, repr=False)
     log_id_new: str | None = None
-    around: tuple[bytes, bytes] | None = attrs.field(default=None, repr=False, eq=False)
-    """The bytes that came before the payload and behind it, where a header may be put between them."""
+    around: Around | None = attrs.field(default=None, repr=False, eq=False)
 
     def header(self, key: str) -> str | None:
         """The first header of that name."""
@@ -59,15 +62,16 @@ class Frame:
         return None
 
 
-def answered(frame: Frame, header: tuple[str, str], payload: bytes) -> bytes:
-    """The same frame as bytes, with one header more and another payload."""
-    if frame.around is None:
-        return encode(attrs.evolve(frame, headers=(*frame.headers, header), payload=payload))
-    head, tail = frame.around  # As it came: to write it anew would take longer than all the rest.
+def answered(came: Frame | Around, header: tuple[str, str], payload: bytes) -> bytes:
+    """A frame that came as bytes again, with one header more and another payload."""
+    if isinstance(came, Frame):
+        return encode(attrs.evolve(came, headers=(*came.headers, header), payload=payload))
+    head, tail = came
     out = bytearray(head)
     _put_header(out, header)
     _put_bytes(out, 0x42, payload)
-    return bytes(out + tail)
+    out += tail
+    return bytes(out)
 
 
 def decode(data: bytes) -> Frame:
@@ -86,6 +90,13 @@ def decode(data: bytes) -> Frame:
         while position < end:
             start = position
             tag = data[start]
+            # Most of a frame is headers of two short texts in their order: those are read at once.
+            if tag == 0x2A and 3 < (size := data[start + 1]) < 0x80 and start + size < end and data[start + 2] == 0x0A:
+                stop, middle = start + 2 + size, start + 4 + data[start + 3]
+                if middle + 1 < stop <= end and data[middle] == 0x12 and middle + 2 + data[middle + 1] == stop:
+                    headers.append((data[start + 4 : middle].decode(), data[middle + 2 : stop].decode()))
+                    position = stop
+                    continue
             position += 1
             if tag > 0x7F:
                 tag, position = _tag(data, start)
@@ -161,14 +172,8 @@ def encode(frame: Frame) -> bytes:
 
 
 def _header(data: bytes) -> tuple[str, str]:
-    # Nearly all are two short texts in their order: those are read at once.
-    size = len(data)
-    if size > 3 and data[0] == 0x0A:
-        middle = 2 + data[1]
-        if middle + 1 < size and data[1] < 0x80 and data[middle] == 0x12 and middle + 2 + data[middle + 1] == size:
-            return str(data[2:middle], "utf-8"), str(data[middle + 2 :], "utf-8")
     texts: dict[int, str] = {}
-    position = 0
+    position, size = 0, len(data)
     while position < size:
         tag, position = _tag(data, position)
         if tag in (0x0A, 0x12):

@@ -37,11 +37,12 @@ logger = logging.getLogger(__name__)
 
 @attrs.define
 class _Echo:
-    """What an acknowledgement repeats."""
+    """What an acknowledgement repeats. It is kept for as long as its delivery is: so it is little."""
 
-    frame: frames.Frame
+    came: frames.Frame | frames.Around
     came_at: float
-    in_fragments: bool = False
+    whole_of: str | None = None
+    """The id of the event in fragments that the frame ended."""
 
 
 class FeishuProtocol:
@@ -137,10 +138,10 @@ class FeishuProtocol:
             batch.unwanted += 1
             return
         payload, frame.payload = frame.payload or b"", None
-        echo = _Echo(frame, self._now)
+        echo = _Echo(frame.around or frame, self._now)
         if count is not None and count != "1":
-            echo.in_fragments = True
-            whole = self._put_together(echo, batch, message_id or "", count, index or "", payload)
+            echo.whole_of = message_id or ""
+            whole = self._put_together(echo, batch, echo.whole_of, count, index or "", payload)
             if whole is None:
                 return
             payload = whole
@@ -191,11 +192,10 @@ class FeishuProtocol:
         return self._written(delivery.ack, payload) if isinstance(delivery.ack, _Echo) else None
 
     def _written(self, echo: _Echo, payload: bytes) -> bytes:
-        frame = echo.frame
-        if echo.in_fragments:
-            self._remember(frame.header("message_id") or "", payload)
+        if echo.whole_of is not None:
+            self._remember(echo.whole_of, payload)
         took = f"{max(0.0, self._clock() - echo.came_at) * 1000:.0f}"
-        return frames.answered(frame, ("biz_rt", took), payload)
+        return frames.answered(echo.came, ("biz_rt", took), payload)
 
     def _wonder(self, what: str) -> None:
         """Once for each connection: something came that nobody knows, and it is passed over."""
