@@ -31,6 +31,7 @@ from trio_bridge.feishu import (
 )
 from trio_bridge.platforms.feishu.events.callbacks import Callbacks
 from trio_bridge.platforms.feishu.events.card_action import card_reply
+from trio_bridge.platforms.feishu.events.replays import Replays
 from trio_bridge.platforms.feishu.settings.callbacks import CallbackSettings
 from trio_bridge.wire.protocol import Delivery
 
@@ -293,3 +294,8 @@ def test_what_nobody_handles_calls_nobody(name: str) -> None:
 @pytest.mark.parametrize("name", ["text_p2p", "card_checker", "url_preview_get"])
 def test_messages_presses_and_previews_are_no_events(name: str) -> None:
     assert Callbacks(CallbackSettings(on_event=Ear())).of(delivery(payload(name))) is None
+
+
+def test_as_many_presses_are_remembered_as_a_signature_may_outlive() -> None:
+    replays = Replays(bound=3)
+    assert [replays.is_known(key) for key in "abcabcdbcda"] == [*[False] * 3, *[True] * 3, False, *[True] * 3, False]

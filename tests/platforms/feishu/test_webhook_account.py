@@ -120,6 +120,33 @@ async def test_a_press_changes_the_card_and_is_not_repeated(autojump_clock: obje
         again = sealed(press("yes", "e1"))
         assert (await call(feishu.webhook(account), *again)).json["toast"]["content"] == "done"
         assert (await call(feishu.webhook(account), *again)).json == {}
+        assert (await deliver(account, press("yes", "e1"))).json == {}
+    assert pressed == ["yes"]
+
+
+async def test_a_press_that_comes_both_ways_is_answered_once(autojump_clock: object, cloud: FeishuSimulator) -> None:
+    """While it is answered whoever brings it shares the answer; afterwards it has been answered, also for another."""
+    pressed = []
+
+    async def on_card_action(action: feishu.CardAction) -> feishu.CardUpdate:
+        pressed.append(action.value)
+        await trio.sleep(0.5)
+        return feishu.CardUpdate(toast=feishu.Toast("done"))
+
+    async with running(cloud, on_card_action=on_card_action, mode="both") as account:
+        said, answers = press("yes", "e1"), []
+
+        async def bring() -> None:
+            answers.append((await deliver(account, said)).json.get("toast", {}).get("content"))
+
+        pushed = cloud.push(said)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(bring)
+        await cloud.wait_acked(pushed)
+        await bring()
+        cloud.duplicate(pushed)
+        await trio.sleep(10)
+    assert answers == ["done", None]
     assert pressed == ["yes"]
 
 

@@ -30,7 +30,6 @@ from trio_bridge.config import Secret
 from trio_bridge.platforms.feishu.webhook.app import Webhook
 from trio_bridge.platforms.feishu.webhook.complaints import EVERY
 from trio_bridge.platforms.feishu.webhook.http import BODY_WITHIN
-from trio_bridge.platforms.feishu.webhook.replays import Replays
 from trio_bridge.transport.asgi import Event
 from trio_bridge.wire.protocol import Delivery
 
@@ -112,29 +111,6 @@ async def test_a_press_whose_handler_fails_or_is_late_gets_the_empty_answer(auto
     assert trio.current_time() == began
     assert (await knock(encrypted(event("e2", PRESS)), door, hook)).json == {}
     assert trio.current_time() == began + 2.0
-
-
-async def test_a_press_that_is_repeated_does_not_reach_its_handler_again(autojump_clock: object) -> None:
-    """Also while the first is being answered, and when it is signed anew."""
-
-    async def answer(delivery: Delivery) -> str:
-        await trio.sleep(1)
-        return '{"toast": {}}'
-
-    door, hook, body = Doorstep(answering=answer), webhook(), encrypted(event("e1", PRESS))
-    with hook.opened(door):
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(call, hook, body)
-            await trio.testing.wait_all_tasks_blocked()
-            assert (await call(hook, body)).json == {}
-        assert (await call(hook, body)).json == {}
-        assert (await call(hook, body, signed(body, nonce="another"))).json == {}
-    assert names(door.asked) == ["e1"]
-
-
-def test_as_many_presses_are_remembered_as_a_signature_may_outlive() -> None:
-    replays = Replays(bound=3)
-    assert [replays.is_known(key) for key in "abcabcdbcda"] == [*[False] * 3, *[True] * 3, False, *[True] * 3, False]
 
 
 # What is not Feishu's

@@ -16,6 +16,7 @@ from .card_action import CardHandler, card_reply, read_card_action
 from .event import EventHandler
 from .happened import read_event
 from .preview import PreviewHandler, preview_reply, read_preview_request
+from .replays import Replays
 from .topics import ANSWERED, CARD_ACTION, MESSAGES, URL_PREVIEW
 
 NO_EVENTS: Final = MESSAGES | ANSWERED
@@ -43,6 +44,7 @@ class Callbacks:
         if settings.on_url_preview is not None:
             self._by_type[URL_PREVIEW] = partial(_preview, settings.on_url_preview)
         self._others = None if settings.on_event is None else partial(_tell, settings.on_event)
+        self._replays = Replays()
 
     def of(self, delivery: Delivery) -> Callable[[], Awaitable[Any]] | None:
         """What to call for a delivery; ``None`` where it is a message, or nobody wants it.
@@ -52,7 +54,15 @@ class Callbacks:
         handle = self._by_type.get(delivery.topic)
         if handle is None and delivery.topic not in NO_EVENTS:
             handle = self._others
-        return None if handle is None else partial(handle, delivery.data)
+        if handle is None:
+            return None
+        if delivery.topic in ANSWERED:
+            return partial(self._answer, handle, delivery)
+        return partial(handle, delivery.data)
+
+    async def _answer(self, handle: Callable[[str], Awaitable[Any]], delivery: Delivery) -> Any:
+        """The answer, once: there is none for what was given to its handler before."""
+        return None if self._replays.is_known(delivery.key) else await handle(delivery.data)
 
 
 # The replies are written here: what can't be written is the handler's failure, and not that of the connection.

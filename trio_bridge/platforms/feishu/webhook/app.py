@@ -26,7 +26,6 @@ from ..config import Feishu
 from .complaints import Complaints
 from .http import Answer, headers_of, read_body, respond
 from .reading import Called, CallRefused, Keys, Question, read_call
-from .replays import Replays
 
 READERS: Final = frozenset({"GET", "HEAD"})
 GREETING: Final = "The webhook of a Feishu bot. Feishu calls it with POST, and nobody else needs to."
@@ -46,7 +45,6 @@ class Webhook:
     _wall: Callable[[], float]
     _arriving: Arriving
     _log: WireLog | None = None
-    _replays: Replays = attrs.field(factory=Replays, init=False)
     _complaints: Complaints = attrs.field(init=False)
     _door: Door | None = attrs.field(default=None, init=False)
     port: int | None = attrs.field(default=None, init=False)
@@ -116,8 +114,6 @@ class Webhook:
         return Answer.plain(500)
 
     async def _ask(self, door: Door, delivery: Delivery) -> Answer:
-        if self._replays.is_known(delivery.key):
-            return NOTHING
         try:
             reply = await door.answer(delivery)
         except NotAnswered:

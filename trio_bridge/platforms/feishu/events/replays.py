@@ -1,9 +1,9 @@
-"""Presses on cards: each reaches its handler once, however often its call comes.
+"""Presses on cards: each reaches its handler once, however often and whichever way it comes.
 
-Of stored events the store knows whether they came before, by their ids and for a day. So a call that is repeated while
-its signature is good changes nothing, and its nonce need not be remembered. A press on a card is not stored: whoever
-repeats a call that he overheard would press the button again. So the ids of presses are remembered here: a signature
-holds for a few minutes, and nobody makes more presses than this in that time.
+Of stored events the store knows whether they came before, by their ids and for a day. So a call to a webhook that is
+repeated while its signature is good changes nothing, and its nonce need not be remembered. A press on a card is not
+stored: whoever repeats a call that he overheard would press the button again. So the ids of presses are remembered
+here: a signature holds for a few minutes, and nobody makes more presses than this in that time.
 """
 
 from __future__ import annotations
