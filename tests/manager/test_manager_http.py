@@ -163,6 +163,26 @@ async def test_a_wait_ends_when_somebody_disconnects(autojump_clock: MockClock) 
         assert (code, body["error"]["code"]) == (409, "disconnected")
 
 
+async def test_who_waits_for_a_bot_that_is_given_away_is_not_told_how_it_went(autojump_clock: MockClock) -> None:
+    async with simulated() as feishu:
+        bot = feishu.config("a", owner="ann")
+        async with open_reception(feishu, bot) as there:
+            told: list[Any] = []
+
+            async def wait() -> None:
+                told.append(await there.post("a/connect?wait=30"))
+
+            async with trio.open_nursery() as nursery:
+                with feishu.late_upgrades(5.0):
+                    nursery.start_soon(wait)
+                    await trio.sleep(3)
+                    await there.manager.put(attrs.evolve(bot, owner="bob"))
+                    await trio.sleep(5)
+            [(code, body)] = told
+            assert (code, body["error"]["code"]) == (404, "unknown_bot")
+            assert len(feishu.opened) == 1
+
+
 @pytest.mark.parametrize("wait", ["", "soon", "nan", "-1", "inf"])
 async def test_a_wait_that_is_none_is_refused_before_anything_is_done(wait: str, autojump_clock: MockClock) -> None:
     async with simulated() as feishu, open_reception(feishu, feishu.config("a", owner="ann")) as there:

@@ -50,7 +50,9 @@ class Desk:
     async def wait_settled(self, bot_id: str) -> BotStatus:
         """As :meth:`BotManager.wait_settled`. Raises what :meth:`connect` does."""
         self._admit(bot_id)
-        return await self._manager.wait_settled(bot_id)
+        status = await self._manager.wait_settled(bot_id)
+        self._admit(bot_id)  # it may have become somebody else's meanwhile
+        return status
 
     def status(self, bot_id: str) -> BotStatus:
         """A bot of the caller's.
