@@ -38,12 +38,16 @@ class Key:
 
 
 def keys_of(cls: type[Any]) -> list[Key]:
-    """The keys that ``cls`` itself adds, in the order of its source. One that it only narrows is not added by it."""
+    """The keys that ``cls`` itself adds, in the order of its source, and those of others of which it says something."""
     body = class_body(cls)
     said, others = docstrings(body), stand_ins(body)
     known = {field.name for base in cls.__mro__[1:] if attrs.has(base) for field in attrs.fields(base)}
     fields = attrs.fields(attrs.resolve_types(cls))
-    own = [field for field in fields if field.init and not field.inherited and field.name not in known]
+    own = [
+        field
+        for field in fields
+        if field.init and not field.inherited and (field.name not in known or field.name in said)
+    ]
     return [_key(field, said.get(field.name, ""), others.get(field.name)) for field in own]
 
 

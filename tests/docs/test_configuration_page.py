@@ -80,6 +80,10 @@ def test_every_number_says_what_it_counts(extension: Import, name: str) -> None:
 class Base:
     name: str
     """Elsewhere."""
+    loud: bool = True
+    """Elsewhere, and mostly."""
+    groups: tuple[str, ...] = ()
+    """Elsewhere."""
 
 
 @attrs.frozen(kw_only=True)
@@ -103,6 +107,9 @@ class Table(Base):
     """Neither time nor rate."""
     names: tuple[str, ...] = ("a", "ü")
     """Some names."""
+    loud: bool = False
+    """Not here."""
+    groups: tuple[str, ...] = ("narrower",)
     silent: bool = False
     _inner: int = attrs.field(default=0, init=False)
 
@@ -118,6 +125,7 @@ def test_a_key_is_read_from_its_class_and_its_source(extension: Import) -> None:
         ("wait_timeout", None, "a number, in seconds", "May be left out."),
         ("heat", "1", "a number", "Neither time nor rate."),
         ("names", '["a", "ü"]', "a list of strings", "Some names."),
+        ("loud", "false", "true or false", "Not here."),
         ("silent", "false", "true or false", ""),
     ]
 
