@@ -74,3 +74,9 @@ def test_without_the_extra_the_standard_library_does_it(monkeypatch: pytest.Monk
 
 def test_with_the_extra_it_is_not_the_standard_library() -> None:
     assert jsontext.loads is not json.loads
+
+
+@pytest.mark.parametrize("text", ["", "no", "[]", "null", '"{}"', "[" * 9999, '{"a":'])
+def test_what_is_no_object_is_nothing(text: str) -> None:
+    assert jsontext.parse_object(text) is None
+    assert jsontext.parse_object('{"a":"\\ud800"}') == {"a": "\ufffd"}

@@ -50,6 +50,15 @@ def parse(text: str) -> Any:
         raise ValueError("nested too deeply") from None
 
 
+def parse_object(text: str) -> dict[str, Any] | None:
+    """The object that a JSON text says; ``None`` where it is anything else."""
+    try:
+        value = parse(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
 def scrub(value: Any) -> Any:
     """The same JSON value without lone surrogates."""
     if isinstance(value, str):

@@ -122,7 +122,7 @@ async def test_what_a_refused_token_was_wanted_for_was_not_refused(
     autojump_clock: trio.abc.Clock, desk: Desk, answer: Answer
 ) -> None:
     desk.cloud.rest.scripts.add(TOKEN, answer)
-    with pytest.raises(NotSent, match="no access token: .* 403"):
+    with pytest.raises(NotSent, match=r"no access token: .* 403"):
         await send(desk)
     await send(desk)
 

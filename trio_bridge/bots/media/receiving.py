@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 import attrs
 
-from ...errors import ConnectionLost, OutcomeUnknown, RequestFailed
+from ...errors import RequestFailed
 from ...messages import Attachment
 from ...transport.http import HttpStream
 from .formats import FORMATS
@@ -63,12 +61,3 @@ def name_of(attachment: Attachment, answer: HttpStream) -> str:
     """What the file is called: as its sender did, else by what it is."""
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     return attachment.name or attachment.kind + ENDINGS.get(kind, "")
-
-
-@contextmanager
-def harmless_to_repeat() -> Iterator[None]:
-    """What may have been carried out is of no concern in the block: nothing is changed by it."""
-    try:
-        yield
-    except OutcomeUnknown as error:
-        raise ConnectionLost(str(error)) from error

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 import attrs
 
 from ...transport.http import HttpReply
-from ...wire.jsontext import parse, word
+from ...wire.jsontext import parse_object, word
 from ...wire.redaction import HIDDEN
 
 Category = Literal[
@@ -157,7 +157,7 @@ def outcome_of(method: str, path: str, reply: HttpReply) -> Outcome:
 def classify(method: str, path: str, status: int, body: bytes, *, retry_after: float | None = None) -> Outcome:
     """What the answer to a call means. ``path`` is the API's, ``retry_after`` the header of that name, in seconds."""
     text = body.decode("utf-8", "replace")
-    payload = _object(text)
+    payload = parse_object(text)
     code = _code(payload)
     lost: Category = "retry" if method in ("GET", "PUT") or path in REPEATABLE else "unknown_outcome"
     category = _category(path, status, code, payload, lost)
@@ -223,14 +223,6 @@ def _of_success(path: str, code: str, payload: Mapping[str, Any] | None, lost: C
         return "bad_target"
     partial = any(payload.get(f"{why}StaffIdList") for why in ("invalid", "flowControlled", "filtered"))
     return "partial" if partial else "ok"
-
-
-def _object(text: str) -> Mapping[str, Any] | None:
-    try:
-        value = parse(text)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def _code(payload: Mapping[str, Any] | None) -> str:

@@ -10,9 +10,8 @@ from typing import Any
 
 import attrs
 
-from ...errors import ConnectionLost, OutcomeUnknown
+from ...bots.calls import given, harmless_to_repeat
 from ...transport.http import HttpClient
-from ...wire.jsontext import scrub
 from .codes import Outcome, outcome_of
 from .config import DingTalk
 from .failures import failure
@@ -55,7 +54,7 @@ class Rest:
         async def made(token: str) -> Outcome:
             headers = [("x-acs-dingtalk-access-token", token)]
             url = self._config.endpoint + path
-            reply = await self._http.request(method, url, headers=headers, **_given(json=body, params=params))
+            reply = await self._http.request(method, url, headers=headers, **given(json=body, params=params))
             return outcome_of(method, route or path, reply)
 
         return await self._with_token(self.token, made)
@@ -74,7 +73,7 @@ class Rest:
         async def made(token: str) -> Outcome:
             query = {"access_token": token, **(params or {})}
             url = self._config.oapi_endpoint + path
-            reply = await self._http.request(method, url, **_given(params=query, data=data, files=files))
+            reply = await self._http.request(method, url, **given(params=query, data=data, files=files))
             return outcome_of(method, path, reply)
 
         return await self._with_token(self.old_token, made)
@@ -90,11 +89,6 @@ class Rest:
         return outcome
 
 
-def _given(**parts: Any) -> Any:
-    """What is there of the parts of a request, without what UTF-8 can't say: answers and ids come from anywhere."""
-    return {name: value if name == "files" else scrub(value) for name, value in parts.items() if value is not None}
-
-
 async def answer_of(call: Awaitable[Outcome], *, repeatable: bool = False) -> Mapping[str, Any]:
     """What a call was answered with, if it succeeded. A ``repeatable`` one does no harm when it is made again.
 
@@ -103,12 +97,8 @@ async def answer_of(call: Awaitable[Outcome], *, repeatable: bool = False) -> Ma
       OutcomeUnknown: the same for any other.
       RequestFailed, RateLimited, NotSent, AccountRefused: it was not made, or answered with a no.
     """
-    try:
+    with harmless_to_repeat(repeatable):
         outcome = await call
-    except OutcomeUnknown as error:
-        if not repeatable:
-            raise
-        raise ConnectionLost(f"no answer: {error}") from error
     if outcome.category != "ok":
         raise failure(outcome)
     return outcome.payload

@@ -8,7 +8,8 @@ from typing import Final
 import attrs
 import trio
 
-from ....bots.media.receiving import AT_A_TIME, Received, harmless_to_repeat, name_of
+from ....bots.calls import harmless_to_repeat
+from ....bots.media.receiving import AT_A_TIME, Received, name_of
 from ....engine.files import Files
 from ....errors import ConnectionLost, RequestFailed
 from ....messages import Attachment, PathLike

@@ -15,7 +15,7 @@ import attrs
 
 from ....transport.http import HttpReply
 from ....wire.hints import retry_after
-from ....wire.jsontext import parse, word
+from ....wire.jsontext import parse_object, word
 from ....wire.redaction import HIDDEN
 
 Category = Literal["ok", "throttled", "token", "credentials", "permission", "quota", "refused", "server", "unknown"]
@@ -121,7 +121,7 @@ class Outcome:
 
 def outcome_of(method: str, route: str, reply: HttpReply) -> Outcome:
     """What an answer means."""
-    payload = _object(reply.text)
+    payload = parse_object(reply.text)
     code = _code(payload)
     lost: Category = "unknown" if method == "POST" and route not in REPEATABLE else "server"
     category = _category(route, reply.status, code, payload, lost)
@@ -171,14 +171,6 @@ def _in_place(said: Category, route: str) -> Category:
 def _has(payload: Mapping[str, Any], name: str) -> bool:
     data = payload.get("data")
     return any(isinstance(holder, dict) and bool(holder.get(name)) for holder in (payload, data))
-
-
-def _object(text: str) -> Mapping[str, Any] | None:
-    try:
-        value = parse(text)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def _code(payload: Mapping[str, Any] | None) -> int | None:

@@ -14,9 +14,10 @@ from urllib.parse import quote
 
 import attrs
 
-from ....errors import ConnectionLost, OutcomeUnknown, RequestFailed
+from ....bots.calls import given, harmless_to_repeat
+from ....errors import RequestFailed
 from ....transport.http import HttpClient, HttpReply, HttpStream
-from ....wire.jsontext import encodable, scrub
+from ....wire.jsontext import encodable
 from ..config import Feishu
 from .codes import Outcome, outcome_of
 from .failures import failure
@@ -69,11 +70,11 @@ class Rest:
           OutcomeUnknown: it was made, and no answer came.
         """
         url = self._url(path, ids)
-        given = _given(json=body, params=params, data=data, files=files)
+        handed = given(json=body, params=params, data=data, files=files)
 
         async def made(token: str) -> Outcome:
             await self.limits.take(method, path, chat)
-            reply = await self._http.request(method, url, headers=_bearer(token), **given)
+            reply = await self._http.request(method, url, headers=_bearer(token), **handed)
             return self._heeded(outcome_of(method, path, reply).without(token), chat)
 
         first = await self.token.get()
@@ -100,7 +101,7 @@ class Rest:
         while True:
             token = await self.token.get()
             await self.limits.take("GET", path)
-            async with self._http.stream("GET", url, headers=_bearer(token), **_given(params=params)) as answer:
+            async with self._http.stream("GET", url, headers=_bearer(token), **given(params=params)) as answer:
                 if _is_file(answer):
                     yield answer
                     return
@@ -129,11 +130,6 @@ def _bearer(token: str) -> list[tuple[str, str]]:
     return [("Authorization", f"Bearer {token}")]
 
 
-def _given(**parts: Any) -> Any:
-    """What is there of the parts of a request, without what UTF-8 can't say: answers and ids come from anywhere."""
-    return {name: value if name == "files" else scrub(value) for name, value in parts.items() if value is not None}
-
-
 def _is_file(answer: HttpStream) -> bool:
     """Whether an answer is what was asked for. Files of JSON have a name; errors have none, and may come inside 200."""
     ok = 200 <= answer.status < 300
@@ -154,12 +150,8 @@ async def accepted(call: Awaitable[Outcome], *, repeatable: bool = False) -> Out
       OutcomeUnknown: the same for any other.
       RequestFailed, RateLimited, NotSent, AccountRefused: it was not made, or answered with a no.
     """
-    try:
+    with harmless_to_repeat(repeatable):
         outcome = await call
-    except OutcomeUnknown as error:
-        if not repeatable:
-            raise
-        raise ConnectionLost(f"no answer: {error}") from error
     if outcome.category != "ok":
         raise failure(outcome)
     return outcome
