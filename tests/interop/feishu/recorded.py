@@ -12,7 +12,7 @@ from trio_bridge.platforms.feishu.gateway.frames import decode, encode
 DATA = Path(__file__).parents[2] / "data" / "feishu"
 
 NAMES = {"python": "py_", "node": "node_"}
-"""How the names of an SDK's rows begin. The versions are those that ``nox -s interop`` installs."""
+"""How the names of an SDK's rows begin."""
 
 
 @attrs.frozen
@@ -23,6 +23,8 @@ class Recording:
     acks: dict[str, bytes]
     """By the name of the frame that is answered. Of an event in fragments that is the last that came."""
     ping: bytes
+    version: str
+    """Of the SDK: what another one does need not be the same."""
 
 
 def recording(sdk: str) -> Recording:
@@ -42,6 +44,7 @@ def recording(sdk: str) -> Recording:
             if "answers" in row
         },
         ping=bytes.fromhex(frames["ping"]["hex"]),
+        version=frames["ping"]["sdk"].split()[-1],
     )
 
 

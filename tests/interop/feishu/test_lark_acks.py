@@ -6,6 +6,7 @@ import pytest
 
 from tests.interop.feishu.recorded import recording, steady
 from tests.interop.feishu.stage import open_stage
+from trio_bridge.platforms.feishu.gateway.doorkeeper import PATH
 from trio_bridge.platforms.feishu.gateway.frames import CONTROL
 from trio_bridge.platforms.feishu.gateway.model import Rules
 
@@ -18,6 +19,8 @@ async def test_every_frame_is_answered_as_it_was_when_recorded(sdk: str) -> None
         connection = await stage.connected()
         acks = await stage.play(connection, then.shown, len(then.acks))
         assert set(stage.received(CONTROL)) == {then.ping}
+        (discovery,) = stage.tap.requests(PATH)
+        assert (discovery.header("user-agent") or "").endswith(then.version)
         faults = stage.faults()
     assert {name: steady(ack) for name, ack in acks.items()} == {
         name: steady(ack) for name, ack in then.acks.items()
