@@ -17,7 +17,7 @@ from tests.engine.rival import Rival
 from tests.manager.reception import Exclusive, Reception, open_reception
 from tests.platforms.feishu.account_stage import hearing, simulated
 from trio_bridge.errors import ConfigError
-from trio_bridge.manager import BrokenBot
+from trio_bridge.manager import BotConflict, BrokenBot
 from trio_bridge.stores.memory import MemoryStore
 
 
@@ -328,6 +328,8 @@ async def test_trap_34_of_two_processes_with_one_app_one_is_connected(
                 assert status["last_error"]["class"] == "slow"
                 assert "another process" in status["last_error"]["message"]
                 assert not feishu.discoveries
+                with pytest.raises(BotConflict, match="another process"):
+                    await there.manager.wait_settled("a")
                 rival.kill()
                 await there.bridge.account("a").wait_ready()
                 assert len(feishu.opened) == 1
