@@ -20,7 +20,7 @@ from tests.manager.reception import Exclusive, open_reception
 from tests.platforms.feishu.account_stage import simulated
 from trio_bridge.config import Secret
 from trio_bridge.errors import ConfigError, StoreUnavailable
-from trio_bridge.manager import BrokenBot, Caller, manager_app
+from trio_bridge.manager import BotUnknown, BrokenBot, Caller, Desk, manager_app
 from trio_bridge.stores.memory import MemoryStore
 from trio_bridge.testing.feishu import UpgradeRefusal
 
@@ -85,6 +85,13 @@ async def test_a_bot_of_somebody_else_is_answered_like_none_at_all(path: str, au
             assert told == [(404, {"error": {"code": "unknown_bot", "message": "there is no such bot"}})] * 4
             assert there.bridge.account("a").wanted
             assert not there.bridge.account("nobodys").wanted
+
+
+async def test_nobody_waits_for_a_bot_of_somebody_else(autojump_clock: MockClock) -> None:
+    async with simulated() as feishu, open_reception(feishu, feishu.config("a", owner="ann")) as there:
+        desk = Desk(there.manager, Caller("bob"))
+        with feishu.hanging_upgrades(), trio.fail_after(1), pytest.raises(BotUnknown):
+            await desk.wait_settled("a")
 
 
 async def test_who_may_only_look_can_neither_connect_nor_disconnect(autojump_clock: MockClock) -> None:

@@ -335,6 +335,44 @@ async def test_trap_34_of_two_processes_with_one_app_one_is_connected(
                 assert len(feishu.opened) == 1
 
 
+async def test_a_bot_whose_row_breaks_is_stopped_and_comes_back_as_it_was_wished(autojump_clock: MockClock) -> None:
+    async with simulated() as feishu:
+        a, b = feishu.config("a", owner="ann"), feishu.config("b", owner="ann")
+        broken = [BrokenBot(name=name, owner="ann", platform="feishu", problem="app_id: no") for name in ("a", "b")]
+        async with open_reception(feishu, a, b) as there:
+            await connected(there, "a", "b")
+            await there.post("b/disconnect")
+            await there.manager.reconcile(broken)
+            assert not feishu.connections
+            first = [await there.status(name) for name in ("a", "b")]
+            assert [status["desired"] for status in first] == ["connected", "disconnected"]
+            await trio.sleep(60)
+            await there.manager.reconcile(broken)
+            assert [await there.status(name) for name in ("a", "b")] == first
+            await there.manager.reconcile([a, b])
+            await trio.sleep(5)
+            assert [link.app_id for link in feishu.connections] == [a.app_id]
+            await there.manager.reconcile(broken)
+            await there.manager.reconcile([])
+            assert not there.manager.statuses()
+
+
+async def test_what_is_removed_while_it_is_added_is_gone(autojump_clock: MockClock) -> None:
+    class Slow(MemoryStore):
+        async def open_account(self, name: str, **about: Any) -> Any:
+            await trio.sleep(1)
+            return await super().open_account(name, **about)
+
+    async with simulated() as feishu, open_reception(feishu, store=Slow()) as there:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(there.manager.put, feishu.config("a", owner="ann"))
+            await trio.sleep(0.5)
+            await there.manager.remove("a")
+        await trio.sleep(5)
+        assert not there.manager.statuses()
+        assert not feishu.connections
+
+
 async def test_what_goes_wrong_with_one_bot_is_its_own(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
