@@ -128,7 +128,7 @@ each_platform = pytest.mark.parametrize(
                 FEATURES: 17,
                 "Acknowledgements": 8,
                 "Failures": 15,
-                "What was recorded": 4,
+                "What was recorded": 5,
                 "Mistakes that others made": 34,
             },
             "Mistakes that others made",
