@@ -11,8 +11,11 @@ from typing import Any
 from unittest.mock import ANY
 
 import attrs
+import httpx
 import pytest
 import trio
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from trio.testing import MockClock
 
 from tests.engine.rival import Rival
@@ -304,6 +307,32 @@ async def test_other_places_and_methods_are_answered_with_json_too(autojump_cloc
     async with simulated() as feishu, open_reception(feishu, feishu.config("a", owner="ann")) as there:
         assert await there.get("a/connect") == (405, {"error": {"code": "method_not_allowed", "message": ANY}})
         assert await there.get("a/unheard-of") == (404, {"error": {"code": "not_found", "message": ANY}})
+
+
+async def test_what_the_application_says_of_a_caller_itself_is_passed_on(autojump_clock: MockClock) -> None:
+    async def identify(request: Request) -> Caller | None:
+        if "boom" in request.headers:
+            raise ZeroDivisionError
+        raise HTTPException(401, "log in", {"WWW-Authenticate": "Bearer"})
+
+    async with simulated() as feishu, open_reception(feishu) as there:
+        transport = httpx.ASGITransport(manager_app(there.manager, identify), raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://host") as client:
+            told = await client.get("/status")
+            assert (told.status_code, told.headers["www-authenticate"]) == (401, "Bearer")
+            assert told.json()["error"]["message"] == "log in"
+            told = await client.get("/status", headers={"boom": "1"})
+            assert (told.status_code, told.json()["error"]["code"]) == (500, "internal_error")
+            assert told.headers["cache-control"] == "no-store"
+
+
+async def test_what_is_wrong_with_a_row_is_told_without_addresses(autojump_clock: MockClock) -> None:
+    async with simulated() as feishu, open_reception(feishu) as there:
+        problem = "domain: not https://canary:canary@host.example/canary"
+        await there.manager.put(BrokenBot(name="a", owner="ann", platform="feishu", problem=problem))
+        for told in (await there.status("a"), await there.post("a/connect")):
+            assert "domain: not https://host.example" in str(told)
+            assert "canary" not in str(told)
 
 
 async def test_neither_status_nor_log_holds_a_secret(
