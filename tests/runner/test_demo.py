@@ -5,24 +5,27 @@ from __future__ import annotations
 import io
 import json
 import random
-import subprocess
-import sys
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import trio
+from click.testing import CliRunner
 from rich.console import Console
 from trio.testing import MockClock
 
 from tests.engine.conftest import virtual_environment
 from trio_bridge import __version__
+from trio_bridge.gateways.calls import Answer
 from trio_bridge.messages import Conversation, Message, Sender
 from trio_bridge.platforms.dingtalk.gateway.rest import DIRECT, WEBHOOK
+from trio_bridge.platforms.feishu.gateway.messages import REPLY, SEND
+from trio_bridge.platforms.feishu.gateway.rest import refused
+from trio_bridge.runner import play
+from trio_bridge.runner.commands import program
 from trio_bridge.runner.demo import Report, conclude, perform
 from trio_bridge.runner.exits import ExitCode
-from trio_bridge.runner.play import BURST, RULES, Notebook
-from trio_bridge.testing.dingtalk import DingTalkSimulator
+from trio_bridge.runner.play import AWAY, BURST, PAUSE, Notebook, Play
+from trio_bridge.runner.sides import DingTalkSide, FeishuSide
 from trio_bridge.transport.memory import MemoryNetwork
 
 GOOD = {
@@ -38,58 +41,64 @@ GOOD = {
     "unmatched_replies": 0,
     "acked_on_wrong_connection": 0,
     "faults": 0,
+    "platforms": {
+        "dingtalk": {"ack_delay": 0.0012, "ack_delay_while_another_is_away": 0.0013},
+        "feishu": {"ack_delay": 0.0014, "ack_delay_while_another_is_away": None},
+    },
 }
 
 
 class Stage:
-    """A simulator in memory, and everything that a performance on it needs."""
+    """Platforms in memory, and everything that a performance on them needs."""
 
     def __init__(self) -> None:
         self.network = MemoryNetwork()
-        self.dingtalk = DingTalkSimulator(network=self.network, rules=RULES)
+        self.dingtalk, self.feishu = DingTalkSide(self.network), FeishuSide(self.network)
+        self.play = Play(self.dingtalk, self.feishu, random.Random(1))
         self.finish = trio.Event()
 
     async def perform(self, seconds: float | None, **others: Any) -> Report:
         environment = virtual_environment(network=self.network)
-        return await perform(self.dingtalk, "memory:", seconds, self.finish, environment=environment, **others)
+        with trio.fail_after(3600):
+            return await perform(self.play, "memory:", seconds, self.finish, environment=environment, **others)
 
 
 @pytest.fixture
-async def stage() -> AsyncIterator[Stage]:
-    stage = Stage()
-    with trio.fail_after(3600):
-        async with stage.dingtalk:
-            yield stage
+async def stage() -> Stage:
+    return Stage()
 
 
 async def test_nothing_is_lost_and_nothing_is_answered_twice(stage: Stage, autojump_clock: MockClock) -> None:
-    report = await stage.perform(120)
+    report = await stage.perform(30)
     assert report.ok
-    assert report.counts["pushed"] == report.counts["acked"] == report.counts["answered"] > 1000
-    assert report.counts["disconnects"] == report.counts["resets"] == 2
-    assert report.counts["connections"] == 3 + 2 + 2
-    assert 120 <= report.counts["seconds"] < 125
+    counts, of = report.counts, report.counts["platforms"]
+    assert counts["pushed"] == counts["acked"] == counts["answered"] > 300
+    assert 30 <= counts["seconds"] < 35
+    for name in ("pushed", "acked", "answered", "deliveries", "connections"):
+        assert counts[name] == of["dingtalk"][name] + of["feishu"][name]
+        assert min(of["dingtalk"][name], of["feishu"][name]) > 2
 
 
 async def test_however_few_the_seconds_everything_happens_once(stage: Stage, autojump_clock: MockClock) -> None:
     counts = (await stage.perform(0)).counts
-    assert [counts[incident] for incident in ("bursts", "duplicates", "disconnects", "resets")] == [1, 1, 1, 1]
-    assert counts["connections"] == 5
+    incidents = [counts[incident] for incident in ("bursts", "duplicates", "disconnects", "resets", "outages")]
+    assert incidents == [2, 2, 1, 1, 2]
+    assert counts["connections"] == 4 + 1 + 1 + 4
     assert counts["redelivered"] >= 1
-    assert counts["pushed"] > BURST
+    assert counts["pushed"] > 2 * BURST
 
 
 async def test_it_ends_when_it_is_asked_to(stage: Stage, autojump_clock: MockClock) -> None:
     async with trio.open_nursery() as nursery:
 
         async def ask() -> None:
-            await trio.sleep(20)
+            await trio.sleep(15)
             stage.finish.set()
 
         nursery.start_soon(ask)
         report = await stage.perform(None)
     assert report.ok
-    assert 20 <= report.counts["seconds"] < 30
+    assert 15 <= report.counts["seconds"] < 25
 
 
 async def test_who_watches_sees_the_accounts_and_the_platform_s_book(stage: Stage, autojump_clock: MockClock) -> None:
@@ -97,17 +106,57 @@ async def test_who_watches_sees_the_accounts_and_the_platform_s_book(stage: Stag
     report = await stage.perform(1, screen=screen)
     assert isinstance(screen.file, io.StringIO)
     shown = screen.file.getvalue()
-    for what in ("sales", "support", "warehouse", "the server leaves in the middle of them", "the connection is reset"):
+    for what in (
+        "sales",
+        "support",
+        "hr",
+        "warehouse",
+        "the server leaves in the middle of them",
+        "the connection is reset",
+        "in three pieces",
+        "DingTalk is killed",
+        "Feishu is killed",
+    ):
         assert what in shown
-    assert f"the platform: {report.counts['pushed']} messages" in shown
+    for title, counts in (("DingTalk", "dingtalk"), ("Feishu", "feishu")):
+        assert f"{title}: {report.counts['platforms'][counts]['pushed']} messages" in shown
 
 
-async def test_a_message_that_gets_no_answer_is_not_kept_secret(stage: Stage, autojump_clock: MockClock) -> None:
-    stage.dingtalk.script(WEBHOOK, {"status": 200, "body": '{"errcode":310000,"errmsg":"no"}'}, times=5)
-    stage.dingtalk.script(DIRECT, {"status": 400, "body": '{"code":"invalidParameter","message":"no"}'}, times=5)
+@pytest.mark.parametrize("platform", ["dingtalk", "feishu"])
+async def test_a_message_that_gets_no_answer_is_not_kept_secret(
+    stage: Stage, platform: str, autojump_clock: MockClock
+) -> None:
+    if platform == "dingtalk":
+        scripts = stage.dingtalk.simulator.rest.scripts
+        scripts.add(WEBHOOK, Answer(status=200, body='{"errcode":310000,"errmsg":"no"}'), times=5)
+        scripts.add(DIRECT, Answer(status=400, body='{"code":"invalidParameter","message":"no"}'), times=5)
+    else:
+        scripts = stage.feishu.simulator.rest.scripts
+        for call in (REPLY, SEND):
+            scripts.add(call, refused(230001), times=5)
     report = await stage.perform(1)
     assert not report.ok
-    assert report.counts["lost"] > 0
+    assert report.counts["lost"] == report.counts["platforms"][platform]["lost"] > 0
+
+
+@pytest.mark.parametrize("away", ["dingtalk", "feishu"])
+async def test_whoever_is_away_the_other_is_acknowledged_as_before(
+    away: str, stage: Stage, autojump_clock: MockClock
+) -> None:
+    side, other = (stage.dingtalk, stage.feishu) if away == "dingtalk" else (stage.feishu, stage.dingtalk)
+    await stage.perform(20)
+    [outage] = [each for each in stage.play.outages if each.side is side]
+    assert outage.ended - outage.begun >= AWAY
+    before = [delay for at, delay in other.ack_delays() if at < outage.begun]
+    during = [delay for at, delay in other.ack_delays() if outage.begun <= at < outage.ended]
+    after = [delay for at, delay in other.ack_delays() if at >= outage.ended]
+    assert len(during) >= AWAY / PAUSE - 1
+    assert before
+    assert (
+        max(during) == 0 == stage.play.ack_delay(other, meanwhile=True) == stage.play.ack_delay(other, meanwhile=False)
+    )
+    assert not [at for at, _ in side.ack_delays() if outage.begun <= at < outage.begun + AWAY]
+    assert max(after) == 0
 
 
 @pytest.mark.parametrize(
@@ -123,11 +172,12 @@ def test_silence_proves_nothing() -> None:
     assert not Report({**GOOD, "pushed": 0}).ok
 
 
-def test_a_report_is_one_line_for_a_program_and_two_for_a_person() -> None:
+def test_a_report_is_one_line_for_a_program_and_a_few_for_a_person() -> None:
     assert json.loads(Report(GOOD).as_json()) == {"version": __version__, "ok": True, **GOOD}
     assert str(Report(GOOD)).splitlines() == [
-        "the platform's own book: 9 messages, delivered 10 times over 4 connections: 9 acknowledged, 9 answered, "
+        "the platforms' own books: 9 messages, delivered 10 times over 4 connections: 9 acknowledged, 9 answered, "
         "0 of them twice, 0 lost",
+        "half of what dingtalk delivered was acknowledged within 1.2 ms, and 1.3 ms while another platform was away",
         "nothing was lost, nothing was answered twice",
     ]
     assert str(Report({**GOOD, "lost": 1})).endswith("this is not as it should be")
@@ -162,11 +212,13 @@ async def test_the_handler_notes_how_often_it_ran(autojump_clock: MockClock) -> 
     assert notebook.handled_twice == 1
 
 
-def test_the_program_prints_one_object_and_ends_with_0() -> None:
-    command = [sys.executable, "-m", "trio_bridge", "demo", "--seconds", "0", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+def test_the_program_prints_one_object_and_ends_with_0(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(play, "BREATH", 0.01)  # so that nobody has to watch
+    monkeypatch.setattr(play, "AWAY", 0.2)
+    done = CliRunner().invoke(program, ["demo", "--seconds", "0", "--json"])
+    assert (done.exit_code, done.stderr) == (0, "")
     [line] = done.stdout.splitlines()
     report = json.loads(line)
     assert report["ok"] is True
-    assert report["pushed"] == report["answered"] > BURST
+    assert report["pushed"] == report["answered"] > 2 * BURST
+    assert report["outages"] == 2

@@ -1,10 +1,13 @@
-"""The demonstration: three accounts, a platform on loopback that treats them badly, and the book that it keeps."""
+"""The demonstration: four accounts, two platforms on loopback that treat them badly, and the books that they keep."""
 
 from __future__ import annotations
 
 import json
 import math
 import random
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,9 +19,9 @@ from rich.console import Console
 from .._version import __version__
 from ..engine.environment import Environment
 from ..opening import open_bridge
-from ..testing.dingtalk import DingTalkSimulator
 from .exits import ExitCode, say
-from .play import ACCOUNTS, RULES, Notebook, Play
+from .play import Notebook, Play
+from .sides import DingTalkSide, FeishuSide, Side
 from .signals import heed_signals
 from .table import TICK, show
 
@@ -55,7 +58,14 @@ class Report:
             "{answered} answered, {answered_twice} of them twice, {lost} lost"
         )
         verdict = "nothing was lost, nothing was answered twice" if self.ok else "this is not as it should be"
-        return f"the platform's own book: {told.format(**self.counts)}\n{verdict}"
+        return "\n".join([f"the platforms' own books: {told.format(**self.counts)}", *self._delays(), verdict])
+
+    def _delays(self) -> Iterator[str]:
+        for name, counts in self.counts["platforms"].items():
+            usual, meanwhile = counts["ack_delay"], counts["ack_delay_while_another_is_away"]
+            if usual is not None and meanwhile is not None:
+                figures = f"{usual * 1000:.1f} ms, and {meanwhile * 1000:.1f} ms while another platform was away"
+                yield f"half of what {name} delivered was acknowledged within {figures}"
 
 
 async def run_demo(seconds: float | None, console: Console, *, as_json: bool) -> ExitCode:
@@ -68,9 +78,9 @@ async def run_demo(seconds: float | None, console: Console, *, as_json: bool) ->
     with trio.CancelScope() as everything, TemporaryDirectory(prefix="trio-bridge-demo-") as folder:
         async with trio.open_nursery() as nursery:
             await nursery.start(heed_signals, finish, everything)
-            async with DingTalkSimulator(rules=RULES) as dingtalk:
-                store = f"sqlite:{Path(folder) / 'demo.db'}"
-                report = await perform(dingtalk, store, seconds, finish, screen=None if as_json else console)
+            store = f"sqlite:{Path(folder) / 'demo.db'}"
+            play = Play(DingTalkSide(), FeishuSide(), random.Random())
+            report = await perform(play, store, seconds, finish, screen=None if as_json else console)
             nursery.cancel_scope.cancel("the demonstration is over")
     return conclude(None if everything.cancelled_caught else report, console, as_json=as_json)
 
@@ -85,7 +95,7 @@ def conclude(report: Report | None, console: Console, *, as_json: bool) -> ExitC
 
 
 async def perform(
-    dingtalk: DingTalkSimulator,
+    play: Play,
     store: str,
     seconds: float | None,
     finish: trio.Event,
@@ -94,16 +104,32 @@ async def perform(
     environment: Environment | None = None,
 ) -> Report:
     """Play for so long, or until ``finish`` is set; wait for the last answers; say how it went."""
-    rand = random.Random()
-    notebook, play = Notebook(rand), Play(dingtalk, rand)
-    accounts = [dingtalk.config(name, rate_limit=200.0, rate_burst=50) for name in ACCOUNTS]
-    begun = trio.current_time()
+    notebook = Notebook(random.Random())
+    async with AsyncExitStack() as platforms:
+        for side in play.sides:
+            await platforms.enter_async_context(side.open())
+        begun = trio.current_time()
+        await _perform(play, notebook, store, seconds, finish, screen, environment)
+        # Only now: whatever the bridge still did while it was closed is in the books.
+        return _report(play, notebook, trio.current_time() - begun)
+
+
+async def _perform(
+    play: Play,
+    notebook: Notebook,
+    store: str,
+    seconds: float | None,
+    finish: trio.Event,
+    screen: Console | None,
+    environment: Environment | None,
+) -> None:
+    accounts = [config for side in play.sides for config in side.configs()]
     async with (
         open_bridge(accounts, notebook.answer, store=store, environment=environment) as bridge,
         trio.open_nursery() as stage,
     ):
         if screen is not None:
-            stage.start_soon(show, bridge.statistics, screen, lambda: _caption(dingtalk, play))
+            stage.start_soon(show, bridge.statistics, screen, lambda: _caption(play))
         for account in bridge.accounts.values():
             await account.wait_ready()
         async with trio.open_nursery() as playing:
@@ -117,27 +143,36 @@ async def perform(
         if screen is not None:
             await trio.sleep(TICK)  # so that the last picture is one of a bridge at rest
         stage.cancel_scope.cancel("it is over")
-    # Only now: whatever the bridge still did while it was closed is in the book.
-    return _report(dingtalk, play, notebook, trio.current_time() - begun)
 
 
-def _caption(dingtalk: DingTalkSimulator, play: Play) -> str:
-    summary = dingtalk.ledger.summary()
-    return (
-        f"{play.story}\nthe platform: {summary.pushed} messages, {summary.deliveries} deliveries, "
-        f"{summary.acked} acknowledged, {summary.answered} answered, {summary.answered_twice} twice"
+def _caption(play: Play) -> str:
+    return "\n".join([play.story, *map(_told, play.sides)])
+
+
+def _told(side: Side[Any, Any]) -> str:
+    told = (
+        "{pushed} messages, {deliveries} deliveries, {acked} acknowledged, {answered} answered, {answered_twice} twice"
     )
+    return f"{side.title}: {told.format(**attrs.asdict(side.simulator.ledger.summary()))}"
 
 
-def _report(dingtalk: DingTalkSimulator, play: Play, notebook: Notebook, seconds: float) -> Report:
-    lost = sum(not (record.settled and record.replies) for record in dingtalk.ledger.records())
+def _report(play: Play, notebook: Notebook, seconds: float) -> Report:
+    platforms = {side.platform: side.counts() for side in play.sides}
+    delays = {
+        side.platform: {
+            "ack_delay": play.ack_delay(side, meanwhile=False),
+            "ack_delay_while_another_is_away": play.ack_delay(side, meanwhile=True),
+        }
+        for side in play.sides
+    }
+    together = sum(map(Counter, platforms.values()), Counter[str]())
+    names = dict.fromkeys(name for counts in platforms.values() for name in counts)
     return Report(
         {
             "seconds": round(seconds, 1),
-            "lost": lost,
             "handled_twice": notebook.handled_twice,
-            **attrs.asdict(dingtalk.ledger.summary()),
+            **{name: together[name] for name in names},
             **play.incidents,
-            "connections": len(dingtalk.opened),
+            "platforms": {name: {**counts, **delays[name]} for name, counts in platforms.items()},
         }
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from ...engine.environment import Environment
 
@@ -40,21 +40,21 @@ class Replied(Protocol):
     def text(self) -> str: ...
 
 
-class Record(Protocol[AnyPushed_co]):
-    """What became of a message."""
+class Delivered(Protocol):
+    """A message was put on a connection."""
 
     @property
-    def pushed(self) -> AnyPushed_co: ...
+    def message_id(self) -> str: ...
 
     @property
-    def replies(self) -> Sequence[Replied]: ...
-
-    @property
-    def settled(self) -> bool: ...
+    def at(self) -> float: ...
 
 
 class Acked(Protocol):
     """An acknowledgement."""
+
+    @property
+    def message_id(self) -> str: ...
 
     @property
     def at(self) -> float: ...
@@ -69,6 +69,25 @@ class Acked(Protocol):
     def rightly(self) -> bool: ...
 
 
+class Record(Protocol[AnyPushed_co]):
+    """What became of a message."""
+
+    @property
+    def deliveries(self) -> Sequence[Delivered]: ...
+
+    @property
+    def acks(self) -> Sequence[Acked]: ...
+
+    @property
+    def pushed(self) -> AnyPushed_co: ...
+
+    @property
+    def replies(self) -> Sequence[Replied]: ...
+
+    @property
+    def settled(self) -> bool: ...
+
+
 class Fault(Protocol):
     """A rule that a client broke."""
 
@@ -81,6 +100,8 @@ class Fault(Protocol):
 
 class Summary(Protocol):
     """Counts of messages."""
+
+    __attrs_attrs__: ClassVar[Any]
 
     @property
     def undelivered(self) -> int: ...
@@ -145,5 +166,7 @@ class Simulator(Protocol[AnyPushed, AnyPeer_co]):
     def duplicate(self, pushed: AnyPushed) -> bool: ...
 
     def away(self) -> AbstractAsyncContextManager[None]: ...
+
+    async def wait_acked(self, pushed: AnyPushed) -> None: ...
 
     async def wait_until(self, holds: Callable[[], bool]) -> None: ...
