@@ -36,6 +36,7 @@ async def test_nobody_is_there_while_it_is_away(platform: str, autojump_clock: M
                 await network.connect_tcp("127.0.0.1", port)
             await trio.sleep(10)
             assert account.state != "ready"
+            assert simulator.opened[0].closed_by_client is None  # and nobody said goodbye to it
             assert not simulator.ledger.record(pushed).deliveries
         await simulator.wait_replied(pushed)
         assert await simulator.ask("after") == "after"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import trio
 
 from ..transport.network import Network
 from ._clockwork import Clockwork, Timed
+from ._peer import SimulatedPeer
 
 Listener = trio.abc.Listener[trio.abc.HalfCloseableStream]
 
@@ -40,6 +42,10 @@ class Reception(Clockwork):
     @asynccontextmanager
     async def away(self) -> AsyncGenerator[None]:
         """Within the block it is as if its process had been killed: every connection is over, the port is closed."""
+        last = self.connections
+        for peer in last:
+            peer.drop("rst")
+        await self.wait_until(lambda: not any(peer.live for peer in last))
         self._serving.cancel("it is away")
         await self._gone.wait()
         yield
@@ -54,6 +60,11 @@ class Reception(Clockwork):
             task_status.started()
             await trio.serve_listeners(self._meet_client, [listener])
         self._gone.set()
+
+    @property
+    @abc.abstractmethod
+    def connections(self) -> Sequence[SimulatedPeer[Any]]:
+        """The live ones, the oldest first."""
 
     @abc.abstractmethod
     async def _meet_client(self, stream: trio.abc.HalfCloseableStream) -> None:
