@@ -21,6 +21,7 @@ from trio_bridge.engine.bridge import Bridge
 from trio_bridge.platforms.feishu.config import Feishu
 from trio_bridge.runner.loading import load_config
 from trio_bridge.testing.feishu import FeishuSimulator
+from trio_bridge.testing.openclaw import OpenClawSimulator
 
 EXAMPLES = DOCS / "examples"
 ADA = {"union_id": "on_ada"}
@@ -87,3 +88,14 @@ async def test_leave_is_asked_for_and_one_person_decides(
         assert await feishu.ask("and for me?") == "Ask Ada for leave."
         await trio.sleep(1)
     assert sorted(capsys.readouterr().out.splitlines()) == ["done: om_7", "in a new group: Sales"]
+
+
+async def test_agents_of_a_gateway_answer_here_too(autojump_clock: object) -> None:
+    async with simulated() as feishu:
+        world, agent = feishu.environment, trio_bridge.agents.OpenClaw(token=SECRET)
+        async with (
+            OpenClawSimulator(network=world.network, wall=world.wall, port=18789, token=SECRET),
+            feishu.open_account(agent),
+        ):
+            assert await feishu.ask("hello") == "you said hello"
+            assert await feishu.ask("hello", conversation="oc_team") == "you said hello"

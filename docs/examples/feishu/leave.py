@@ -33,7 +33,7 @@ async def pressed(action: CardAction) -> CardUpdate:
     if action.operator.union_id not in MAY_DECIDE:
         return CardUpdate(toast=Toast("Only Ada decides.", "warning"))
     decision, days = action.params["decision"], action.params["days"]
-    # A table of yours would be written here: this may run twice for one press.
+    # A table of yours would be written here. People press twice.
     return CardUpdate(toast="Noted.", card=card_of(f"{decision}: {days}"))
 
 
