@@ -24,7 +24,7 @@ class Person:
     @property
     def ids(self) -> tuple[str, ...]:
         """Those that there are, the open id first."""
-        return tuple(known for known in (self.open_id, self.union_id, self.user_id) if known)
+        return tuple(filter(None, (self.open_id, self.union_id, self.user_id)))
 
 
 def read_person(ids: Mapping[str, Any]) -> Person:
