@@ -26,6 +26,7 @@ class Hello:
 
     def __init__(self, act: Act = trio.lowlevel.checkpoint, *, before_the_end: Act = trio.lowlevel.checkpoint) -> None:
         self.act = act
+        self.body = b"hello"
         self.before_the_end = before_the_end
         self.called = trio.Event()
 
@@ -36,8 +37,9 @@ class Hello:
                 await self.before_the_end()
         self.called.set()
         await self.act()
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
-        await send({"type": "http.response.body", "body": b"hello"})
+        length = str(len(self.body)).encode()
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", length)]})
+        await send({"type": "http.response.body", "body": self.body})
 
 
 async def ask(port: int, *, host: str = HOST) -> bytes:
@@ -126,6 +128,36 @@ async def test_nobody_holds_the_server_up(impatient: None) -> None:
                 idle = await trio.open_tcp_stream(HOST, port)
             await idle.aclose()
             visitors.cancel_scope.cancel()
+
+
+async def test_a_caller_who_never_reads_does_not_hold_the_server_up(
+    impatient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asgi, "UNREAD", 0.2)
+    hello, ended = Hello(), trio.Event()
+    hello.body = bytes(50_000_000)
+
+    async def leave_at_last(deaf: trio.SocketStream) -> None:
+        with trio.move_on_after(PATIENCE):
+            await ended.wait()
+        await deaf.aclose()
+
+    async with trio.open_nursery() as visitors:
+        async with serve_asgi(hello, HOST, 0) as port:
+            deaf = await trio.open_tcp_stream(HOST, port)
+            await deaf.send_all(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+            await hello.called.wait()
+            visitors.start_soon(leave_at_last, deaf)
+        assert deaf.socket.fileno() >= 0, "the server waited until the caller left"
+        ended.set()
+
+
+async def test_a_caller_of_http_2_who_says_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asgi, "KEPT", 0.1)
+    with trio.fail_after(PATIENCE):
+        async with serve_asgi(Hello(), HOST, 0) as port, await trio.open_tcp_stream(HOST, port) as silent:
+            await silent.send_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\4" + bytes(5))
+            assert b"".join([piece async for piece in silent])
 
 
 async def test_an_application_that_will_not_end_is_left(impatient: None) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import socket
+import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any, Final, Protocol
@@ -23,13 +25,17 @@ Send = Callable[[Event], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 """As version 3 of the ASGI specification has it."""
 
-GRACE: Final = 0.5
-"""How long requests in hand may take when the server ends: an account that is stopped has a second for everything."""
-CLOSING: Final = 0.25
+GRACE: Final = 0.2
+"""How long requests in hand may take when the server ends: an account that is stopped has a second for everything, and
+its platform has last words, too."""
+CLOSING: Final = 0.05
 """How long its connections may take to close after that."""
 KEPT: Final = 75.0
 """How long a connection may be idle: longer than reverse proxies keep theirs, so that it is they who close. A request
 that crosses with a close of ours is lost to them."""
+UNREAD: Final = 3.0
+"""How long a caller may leave unread what waits for it, if it is more than fits on the way: it is cut off then, for
+Hypercorn waits for it whatever else happens, the end of the server included. Only Linux knows of such a time."""
 BUSY_PROBE: Final = 30.0
 """How soon it is worth asking again for an address that is taken: whoever has it may be about to leave."""
 
@@ -86,18 +92,19 @@ def _hypercorn() -> tuple[_Serve, Any]:
         raise AccountRefused(
             "listen: the web server that hears calls is missing: pip install 'trio-bridge[web]'", kind="misconfigured"
         ) from error
-    config = Config()
+    config: Any = Config()  # its times need not be whole seconds
     config.errorlog = server_log
     config.accesslog = None
     config.graceful_timeout = GRACE
     config.keep_alive_timeout = KEPT
+    config.read_timeout = KEPT  # of connections that speak HTTP/2, the other one knows only those that asked something
     config.include_server_header = False
     return serve, config
 
 
 async def _listen(host: str, port: int) -> list[trio.SocketListener]:
     try:
-        return await trio.open_tcp_listeners(port, host=host)
+        listeners = await trio.open_tcp_listeners(port, host=host)
     except OSError as error:
         taken = error.errno == errno.EADDRINUSE
         why = f"another program, or another account, listens at {host}:{port}" if taken else _reason(error)
@@ -106,6 +113,10 @@ async def _listen(host: str, port: int) -> list[trio.SocketListener]:
             kind="misconfigured",
             probe=BUSY_PROBE if taken else None,
         ) from error
+    if sys.platform == "linux":
+        for listener in listeners:  # its connections inherit it
+            listener.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(UNREAD * 1000))
+    return listeners
 
 
 def _reason(error: OSError) -> str:
