@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError, Message
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from trio_bridge.platforms.feishu.frames import BadFrame, Frame, answered, decode, encode
+from trio_bridge.platforms.feishu.frames import ROOM, BadFrame, Frame, answered, decode, encode
 
 DATA = Path(__file__).parents[2] / "data" / "feishu"
 
@@ -164,6 +164,28 @@ BASE = bytes.fromhex("0800100018002000")
 @example(b"\x0b\x00\x00\x0c")
 def test_whatever_follows_a_frame_is_read_or_refused_as_google_does(data: bytes) -> None:
     assert_same(BASE + data)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        b"\x2a\x04\x0a\x00\x12\x00" * (ROOM // 6),
+        b"\x08\x01" * (ROOM // 2),
+        b"\x42\x00" * (ROOM // 2),
+        b"\x50\x01" * (ROOM // 2),
+        b"\x53\x54" * (ROOM // 2),
+        b"\x53" + b"\x50\x01" * (ROOM // 2) + b"\x54",
+        b"\x2a\x84\x80\x01\x0a\x00\x12\x00" + b"\x18\x01" * (ROOM // 2),
+    ],
+    ids=["headers", "numbers", "payloads", "unknown", "groups", "in a group", "in a header"],
+)
+def test_a_frame_is_large_by_its_payload_or_none(fields: bytes) -> None:
+    payload = b"\x42\x80\x80\x04" + bytes(4 * ROOM)
+    for data in (BASE + fields, BASE + payload + fields, BASE + fields + payload):
+        assert by_google(data) is not None
+        with pytest.raises(BadFrame):
+            decode(data)
+        assert_same(data.replace(fields, fields[:0]))
 
 
 def test_groups_in_a_header_count_the_header() -> None:

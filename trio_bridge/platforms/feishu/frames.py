@@ -29,9 +29,13 @@ Around = tuple[bytes, bytes]
 """The bytes that came before a payload and behind it, where a header may be put between them. It takes less to keep
 these than a frame, and less to answer with them."""
 
+PAYLOAD: Final = 0x42
 VARINT, FIXED64, BYTES, GROUP, END_GROUP, FIXED32 = range(6)
 DEEPEST: Final = 100
 """Groups within groups, a header counting as one."""
+ROOM: Final = 16 * 1024
+"""Bytes of a frame besides its payload; real frames have some hundred. Megabytes of tiny fields would hold up everybody
+else for a second."""
 NO_FIELD: Final = "field number 0"
 
 
@@ -69,7 +73,7 @@ def answered(came: Frame | Around, header: tuple[str, str], payload: bytes) -> b
     head, tail = came
     out = bytearray(head)
     _put_header(out, header)
-    _put_bytes(out, 0x42, payload)
+    _put_bytes(out, PAYLOAD, payload)
     out += tail
     return bytes(out)
 
@@ -87,6 +91,8 @@ def decode(data: bytes) -> Frame:
     around: tuple[int, int] | None = None
     position, end = 0, len(data)
     try:
+        if end > ROOM:
+            _check_payload(data)
         while position < end:
             start = position
             tag = data[start]
@@ -165,10 +171,29 @@ def encode(frame: Frame) -> bytes:
         if text is not None:
             _put_bytes(out, tag, text.encode())
     if frame.payload is not None:
-        _put_bytes(out, 0x42, frame.payload)
+        _put_bytes(out, PAYLOAD, frame.payload)
     if frame.log_id_new is not None:
         _put_bytes(out, 0x4A, frame.log_id_new.encode())
     return bytes(out)
+
+
+def _check_payload(data: bytes) -> None:
+    """See that a frame is as large as it is by its payload."""
+    position, around, end = 0, 0, len(data)
+    while position < end:
+        start = position
+        tag, position = _tag(data, position)
+        if tag == PAYLOAD:
+            size, position = _size(data, position)
+            around -= size
+            position += size
+        elif tag & 7 == GROUP:  # it has to be read to know where it ends
+            position += _skip(data[position : position + ROOM], 0, tag, 0)
+        else:
+            position = _skip(data, position, tag, 0)
+        around += position - start
+        if around > ROOM:
+            raise BadFrame(f"more than {ROOM} bytes besides the payload")
 
 
 def _header(data: bytes) -> tuple[str, str]:
