@@ -16,7 +16,7 @@ from trio_bridge.platforms.feishu.arriving import NOT_JSON, UNREADABLE, Arriving
 from trio_bridge.platforms.feishu.client_config import Terms
 from trio_bridge.platforms.feishu.config import Feishu
 from trio_bridge.platforms.feishu.frames import CONTROL, DATA, Frame, decode, encode
-from trio_bridge.platforms.feishu.protocol import FeishuProtocol
+from trio_bridge.platforms.feishu.protocol import KEPT_OF_NO_TEXT, LONGEST_ID, FeishuProtocol
 from trio_bridge.wire.fragments import Fragments
 from trio_bridge.wire.protocol import Batch, Delivery
 
@@ -155,6 +155,14 @@ def test_trap_10_sums_and_seqs_that_can_not_be_are_no_fragments(total: str, seq:
     assert batch == Batch(bad=1), "not acknowledged, and nothing is kept for it"
 
 
+def test_the_id_of_an_event_in_fragments_is_as_long_as_is_remembered() -> None:
+    side = Side()
+    for seq in ("0", "1"):
+        assert side.receive(event_frame(b"{}", "x" * (LONGEST_ID + 1), total="2", seq=seq)) == Batch(bad=1)
+    assert side.receive(event_frame(b"{", "x" * LONGEST_ID, total="2", seq="0")).bad == 0
+    assert len(side.receive(event_frame(b"}", "x" * LONGEST_ID, total="2", seq="1")).deliveries) == 1
+
+
 def test_without_sum_and_seq_a_frame_is_whole() -> None:
     frame = Frame(0, 0, 1, DATA, (("type", "event"),), payload=json.dumps(EVENT).encode())
     assert len(Side().receive(frame).deliveries) == 1
@@ -210,6 +218,11 @@ def test_what_is_no_event_is_kept_and_what_is_no_json_is_refused_too() -> None:
         assert side.acked(delivery).payload == answer
 
 
+def test_of_what_is_no_text_little_is_kept() -> None:
+    [delivery] = Side().receive(event_frame(b"\xff" * 100_000)).deliveries
+    assert delivery.data == "\\xff" * KEPT_OF_NO_TEXT
+
+
 def test_calls_of_old_that_are_no_events_are_for_nobody() -> None:
     for payload in ({"type": "url_verification", "challenge": "x"}, {"open_message_id": "om_1", "action": {}}):
         assert Side().receive(event_frame(payload)).unwanted == 1
@@ -225,6 +238,13 @@ def test_a_message_may_be_too_old_when_it_arrives(age: int, stale_after: float, 
     )  # type: ignore[dict-item]
     assert bool(batch.deliveries) is wanted
     assert len(batch.replies) == (not wanted)
+
+
+@pytest.mark.parametrize("create_time", ["0" * 5000 + "1795161745628000", "9" * 5000, "1e400", "\u0661" * 16], ids=repr)
+def test_a_time_that_nobody_can_read_ends_no_connection(create_time: str) -> None:
+    message = {**EVENT["event"]["message"], "create_time": create_time}  # type: ignore[index]
+    frame = event_frame({**EVENT, "event": {**EVENT["event"], "message": message}})  # type: ignore[dict-item]
+    assert len(Side(stale_after=10**9).receive(frame).deliveries) == 1
 
 
 def test_events_of_another_app_are_for_nobody_and_told_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -28,6 +28,10 @@ from .frames import CONTROL, DATA, BadFrame
 REMEMBERED: Final = 60.0
 """Seconds for which the end of an event in fragments is known: one of them may come once more."""
 MOST_REMEMBERED: Final = 10_000
+LONGEST_ID: Final = 200
+"""Characters of the id of an event in fragments: the peer chooses it, and it is remembered."""
+KEPT_OF_NO_TEXT: Final = 4096
+"""Bytes that are kept of what is no text: written down for people, it takes four times the room."""
 TAKEN: Final = b'{"code":200}'
 NOT_TAKEN: Final = b'{"code":500}'
 EMPTY_ANSWER: Final = "{}"
@@ -156,6 +160,8 @@ class FeishuProtocol:
                 batch.replies.append(self._written(echo, payload))
             return None
         try:
+            if len(message_id) > LONGEST_ID:
+                raise BadFragment("its id is too long")
             whole = self._fragments.add(message_id, _number(count), _number(index), piece, self._now)
         except BadFragment as error:
             batch.bad += 1
@@ -174,9 +180,13 @@ class FeishuProtocol:
     def _take_event(self, payload: bytes, echo: _Echo, batch: Batch) -> None:
         try:
             text = payload.decode()
+        except ValueError:
+            text = payload[:KEPT_OF_NO_TEXT].decode(errors="backslashreplace")
+            batch.deliveries.append(self._arriving.unreadable(NOT_JSON, text, echo))
+            return
+        try:
             said = parse(text)
         except ValueError:
-            text = payload.decode(errors="backslashreplace")
             batch.deliveries.append(self._arriving.unreadable(NOT_JSON, text, echo))
             return
         if self._log is not None:  # Of frames it knows the size alone: they are no text.

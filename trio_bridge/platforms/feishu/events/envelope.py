@@ -78,7 +78,7 @@ def milliseconds(text: str) -> int | None:
     if not 0 < value < MOST_MICROSECONDS:  # also not a number
         return None
     if value >= LEAST_MICROSECONDS:
-        return int(text) // 1000 if text.isdecimal() else int(value / 1000)
+        return int(value // 1000)
     if value >= LEAST_MILLISECONDS:
         return int(value)
     return int(value * 1000)
