@@ -18,6 +18,9 @@ from .refusals import OK, Refusals
 ENDPOINT: Final = "/callback/ws/endpoint"
 """At the root of the domain, unlike every other call."""
 
+LONGEST_URL: Final = 8192
+"""Characters of the address, which has some two hundred: its query is taken apart."""
+
 HEADERS: Final = (
     ("locale", "zh"),
     ("User-Agent", "trio-bridge-python/1.0"),
@@ -88,14 +91,17 @@ class Discovery:
 
     def _at(self, url: str, said: Mapping[str, Any]) -> Place:
         try:
+            if len(url) > LONGEST_URL or not (url.isascii() and url.isprintable()):
+                raise ValueError("no address")
             parts = urlsplit(url)
             query = parse_qs(parts.query)
-            service = int(query["service_id"][0])
+            service, named = int(query["service_id"][0]), bool(parts.hostname) and parts.port != 0
         except (ValueError, KeyError):
             raise HandshakeFailed(
                 "the answer where to connect has no address, or no service_id", stage="login"
             ) from None
-        if parts.scheme not in ("ws", "wss") or not -(2**31) <= service < 2**31:
+        usable = named and parts.scheme in ("ws", "wss") and not parts.fragment and "@" not in parts.netloc
+        if not usable or not -(2**31) <= service < 2**31:
             raise HandshakeFailed("the answer where to connect is no address of a WebSocket", stage="login")
         if parts.scheme == "ws" and self._config.domain.startswith("https:") and not self._config.allow_insecure:
             raise AccountRefused("the server wants a connection without TLS", kind="misconfigured")
