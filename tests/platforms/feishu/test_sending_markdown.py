@@ -13,7 +13,7 @@ from trio_bridge.bots.fences import fence_after
 from trio_bridge.messages import Reply
 from trio_bridge.platforms.feishu.config import Feishu
 from trio_bridge.platforms.feishu.sending.contents import Content, post, text
-from trio_bridge.platforms.feishu.sending.markdown import for_post, without_everybody
+from trio_bridge.platforms.feishu.sending.markdown import UNSEEN, for_post, without_everybody
 from trio_bridge.platforms.feishu.sending.writing import POST_BYTES, TEXT_BYTES, is_post, pieces, written
 
 
@@ -111,6 +111,14 @@ def test_no_line_is_read_again_and_again(said: str) -> None:
         ('<at name="x" user_id="all">', "@all"),
         ('<at user_id="ou_allan"></at>', '<at user_id="ou_allan"></at>'),
         ('<at user_id="allan"></at>', '<at user_id="allan"></at>'),
+        ('<at user_id="ou_1" name="Tom (all)">Tom</at>', '<at user_id="ou_1" name="Tom (all)">Tom</at>'),
+        ("<at" + " " * 300 + 'user_id="all"></at>', "@all"),
+        ('<at user_id="all"' + " " * 300 + "></at>", "@all"),
+        ('<at name="' + "x" * 300 + '" user_id = " all "></at>', "@all"),
+        ('<at name=">" user_id="all"></at>', f'<{UNSEEN}at name=">" user_id="all"></at>'),
+        ('<at/user_id="all"></at>', f'<{UNSEEN}at/user_id="all"></at>'),
+        ('<at user_id="&#97;ll"></at>', f'<{UNSEEN}at user_id="&#97;ll"></at>'),
+        ("a List<At> of <at>", "a List<At> of <at>"),
         ("a < b, all", "a < b, all"),
     ],
 )
@@ -119,6 +127,12 @@ def test_everybody_is_not_mentioned(said: str, left: str) -> None:
     reply = Reply(said)
     assert pieces(reply, config())[0].text == left
     assert pieces(reply, config(at_all=True))[0].text == said
+
+
+@pytest.mark.parametrize("said", ['# <a**t user_id="all"></at>', '## <at user_id="a**ll"></at>'])
+def test_a_heading_makes_no_mention_of_what_was_none(said: str) -> None:
+    shown = posted(written(pieces(Reply(said), config())[0], "post"))
+    assert '<at user_id="all"' not in shown
 
 
 def posted(content: Content) -> str:

@@ -19,16 +19,20 @@ from ....bots.fences import fence_after
 
 LEVEL: Final = 4
 """Spaces of a level of a list."""
+UNSEEN: Final = "\u200b"
+"""What nobody sees, and what keeps a sign from being read as one."""
 
 # Every repetition stops at the next of its own signs, or is short: no line is read twice.
 _HEADING = re.compile(r" {0,3}#{1,6}[ \t]")
 _RULE = re.compile(r" {0,3}(?:(?:-[ \t]*){3,}|(?:\*[ \t]*){3,}|(?:_[ \t]*){3,})")
 _ITEM = re.compile(r"(?P<space>[ \t]*)(?P<sign>[-*+]|\d{1,9}[.)])[ \t]+(?P<words>.*)")
 _PICTURE = re.compile(r"!(?P<link>\[[^\[\]\n]*\]\(https?://[^()\s]+\))", re.IGNORECASE)
-_EVERYBODY = re.compile(
-    r"<at\s[^<>]{0,200}?\b\w{0,10}ids?\s{0,5}=\s{0,5}[\"']?(?:[^<>\"'\s]{0,200},)?all\b[^<>]{0,200}>(?:[^<>]{0,100}</at>)?",
+_WORDS = r"[\w\s@.,:+()/-]"
+_MENTION = re.compile(
+    rf"""<at(?![\w>])(?P<whom>(?:\s+\w+\s*=\s*(?:"{_WORDS}*"|'{_WORDS}*'|[\w@.,:+-]+))+\s*/?>(?:[^<>]*</at>)?)?""",
     re.IGNORECASE,
 )
+_EVERYBODY = re.compile(r"""[=,"'\s]all[,"'\s/>]""", re.IGNORECASE)
 _TABLE_RULE: Final = frozenset(" \t\r:|-")
 
 
@@ -38,8 +42,18 @@ def for_post(text: str) -> str:
 
 
 def without_everybody(text: str) -> str:
-    """The text without a mention of everybody: only the word is left."""
-    return _EVERYBODY.sub("@all", text) if "<" in text else text
+    """The text without a mention of everybody: only the word is left.
+
+    A mention that is written otherwise than people are mentioned is none any more: who knows whom Feishu would read in
+    it. It looks as before.
+    """
+    return _MENTION.sub(_without_everybody, text) if "<" in text else text
+
+
+def _without_everybody(mention: re.Match[str]) -> str:
+    if mention["whom"] is None:
+        return f"<{UNSEEN}{mention[0][1:]}"
+    return "@all" if _EVERYBODY.search(mention[0].partition(">")[0] + ">") else mention[0]
 
 
 def _shown(lines: list[str]) -> Iterator[str]:
@@ -76,7 +90,8 @@ def _heading(words: str) -> str:
     bare = words.rstrip("#")  # which may close a heading, too
     if bare[-1:] in ("", " ", "\t"):
         words = bare.rstrip()
-    words = words.replace("**", "")
+    if "<" not in words:  # or what is left might be a mention, which it was not
+        words = words.replace("**", "")
     return f"**{words}**" if words else ""
 
 
