@@ -105,10 +105,10 @@ def rules_for(sdk: str, **changes: Any) -> Rules:
 
 
 @asynccontextmanager
-async def open_stage(rules: Rules | None = None, *, limit: float = LIMIT) -> AsyncGenerator[Stage]:
+async def open_stage(rules: Rules | None = None) -> AsyncGenerator[Stage]:
     """A stage for a test, for as long as the block runs; the test fails if that is longer than the limit."""
     tap = Wiretap()
-    with trio.move_on_after(limit) as patience:
+    with trio.move_on_after(LIMIT) as patience:
         async with (
             FeishuSimulator(network=tap, rules=rules) as feishu,
             open_background("the stage is left") as nursery,
@@ -116,4 +116,4 @@ async def open_stage(rules: Rules | None = None, *, limit: float = LIMIT) -> Asy
             feishu.add_app(APP, SECRET)
             yield Stage(feishu, tap, nursery)
     if patience.cancelled_caught:
-        pytest.fail(f"not done after {limit} seconds")
+        pytest.fail(f"not done after {LIMIT} seconds")
