@@ -15,10 +15,13 @@ import trio
 from tests.platforms.feishu.calls import KEY, TOKEN, Doorstep, Request, config, encrypted, event, names, signed, webhook
 from tests.platforms.feishu.posting import post
 from trio_bridge import open_bridge
+from trio_bridge.bots.cards import deck
+from trio_bridge.engine.account import STOP_LIMIT
 from trio_bridge.errors import AccountRefused
 from trio_bridge.platforms.feishu.webhook.app import Webhook
 from trio_bridge.platforms.feishu.webhook.serving import at_path, open_webhook
 from trio_bridge.testing.feishu import FeishuSimulator
+from trio_bridge.transport import asgi
 from trio_bridge.transport.asgi import serve_asgi
 
 PATIENCE = 10
@@ -47,6 +50,11 @@ async def test_feishu_is_heard_on_a_port(chunked: bool, caplog: pytest.LogCaptur
     assert names(door.taken) == ["e1"]
     [told] = [record for record in caplog.records if record.message == "listening"]
     assert vars(told)["address"] == f"127.0.0.1:{hook.port}"
+
+
+def test_callers_and_cards_together_leave_an_account_time_to_stop() -> None:
+    """One after the other: first whoever calls is answered, then cards that grow are told. Both may be held up."""
+    assert asgi.GRACE + asgi.CLOSING + deck.PAUSE_LIMIT <= 0.9 * STOP_LIMIT
 
 
 async def test_elsewhere_is_nothing() -> None:

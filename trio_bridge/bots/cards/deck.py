@@ -24,8 +24,9 @@ from .left import Leftovers
 from .record import Record, Records
 from .seam import USELESS, PlatformCards, Rejected
 
-PAUSE_LIMIT: Final = 0.8
-"""Seconds to tell people that an account was stopped in the middle of their answers. After one it must be gone."""
+PAUSE_LIMIT: Final = 0.6
+"""Seconds to tell people that an account was stopped in the middle of their answers. After one it must be gone, and
+whoever was calling it has a part of that, too."""
 OFF: Final = 600.0
 """Seconds without cards after the platform said that the app can't have any."""
 MOST_GROWN: Final = 100_000
