@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Literal
 
 import attrs
 
+from ....gateways.looks import Seen
 from .frames import Place, as_object
 
 CardCall = Literal["create", "deliver", "createAndDeliver", "update", "stream", "answer"]
@@ -45,7 +45,7 @@ class Laid:
 
 
 @attrs.define(eq=False, kw_only=True)
-class Card:
+class Card(Seen):
     """A card while it is written about."""
 
     out_track_id: str
@@ -104,23 +104,6 @@ class Card:
     def spaces(self) -> Sequence[str]:
         """Where it was delivered to: staff ids and conversation ids."""
         return [each.place[1] for each in self.laid]
-
-    @property
-    def texts(self) -> Sequence[str]:
-        """What its reader saw, in order, each text once."""
-        texts = [look.text for look in self.history]
-        return texts[:1] + [after for before, after in pairwise(texts) if after != before]
-
-    @property
-    def went_back(self) -> bool:
-        """Whether its reader ever saw the beginning of a text after more of it: the sign of calls that overtook."""
-        return any(before.startswith(after) for before, after in pairwise(self.texts))
-
-    @property
-    def intervals(self) -> Sequence[float]:
-        """The seconds between one streamed text and the next."""
-        times = [look.at for look in self.history if look.by == "stream"]
-        return [after - before for before, after in pairwise(times)]
 
     def write(self, values: Mapping[str, str], *, by_key: bool) -> None:
         """Change variables. Not ``by_key``, they are all that is left."""

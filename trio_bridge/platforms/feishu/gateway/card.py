@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import attrs
 
+from ....gateways.looks import Seen
 from .contents import element_of, text_of_card
 
 CardCall = Literal["create", "send", "stream", "settings", "replace", "patch", "update", "answer"]
@@ -26,7 +26,7 @@ class Look:
 
 
 @attrs.define(eq=False, kw_only=True)
-class Card:
+class Card(Seen):
     """A card while it is written about."""
 
     id: str
@@ -72,23 +72,6 @@ class Card:
     def ended(self) -> bool:
         """Whether it rests where somebody sees it."""
         return self.shown and not self.streaming
-
-    @property
-    def texts(self) -> Sequence[str]:
-        """What its reader saw, in order, each text once."""
-        texts = [look.text for look in self.history]
-        return texts[:1] + [after for before, after in pairwise(texts) if after != before]
-
-    @property
-    def went_back(self) -> bool:
-        """Whether its reader ever saw the beginning of a text after more of it: the sign of calls that overtook."""
-        return any(before.startswith(after) for before, after in pairwise(self.texts))
-
-    @property
-    def intervals(self) -> Sequence[float]:
-        """The seconds between one streamed text and the next."""
-        times = [look.at for look in self.history if look.by == "stream"]
-        return [after - before for before, after in pairwise(times)]
 
     def write(self, data: Mapping[str, Any], now: float) -> None:
         """Put another card in its place."""
