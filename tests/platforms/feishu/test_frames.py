@@ -242,6 +242,13 @@ def test_the_answer_to_a_frame_in_order_is_in_order(name: str) -> None:
     assert answered(frame.around or frame, ("biz_rt", "3"), ANSWER) == encode(whole)
 
 
+def test_the_header_of_an_answer_stands_behind_those_that_came_behind_the_payload() -> None:
+    frame = Frame(7, 8, 3, 1, (("type", "event"), ("message_id", "d1")))
+    came = decode(encode(frame) + b"\x42\x02{}" + b"\x2a\x08\x0a\x03sum\x12\x011")
+    answer = decode(answered(came.around or came, ("biz_rt", "3"), ANSWER))
+    assert [name for name, _ in answer.headers] == ["type", "message_id", "sum", "biz_rt"]
+
+
 def test_trap_11_numbers_of_64_bits_are_exact() -> None:
     for log_id in (2**53 + 1, 537242964292347863, 2**64 - 1):
         assert decode(encode(Frame(log_id, log_id, 0, 1))).log_id == log_id

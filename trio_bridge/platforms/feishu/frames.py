@@ -89,6 +89,7 @@ def decode(data: bytes) -> Frame:
     headers: list[tuple[str, str]] = []
     payload: bytes | None = None
     around: tuple[int, int] | None = None
+    named = 0  # headers before the payload
     position, end = 0, len(data)
     try:
         if end > ROOM:
@@ -119,6 +120,7 @@ def decode(data: bytes) -> Frame:
                     headers.append(_header(data[position:stop]))
                 elif number == 8:
                     around = (start, stop) if payload is None and not texts else None
+                    named = len(headers)
                     payload = data[position:stop]
                 elif number in (6, 7, 9):
                     texts[number] = str(data[position:stop], "utf-8")
@@ -145,7 +147,7 @@ def decode(data: bytes) -> Frame:
             texts.get(7),
             payload,
             texts.get(9),
-            None if around is None else (data[: around[0]], data[around[1] :]),
+            None if around is None or named != len(headers) else (data[: around[0]], data[around[1] :]),
         )
     except IndexError:
         raise BadFrame("truncated") from None
