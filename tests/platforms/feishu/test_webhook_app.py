@@ -27,7 +27,7 @@ from tests.platforms.feishu.calls import (
     webhook,
 )
 from trio_bridge.config import Secret
-from trio_bridge.platforms.feishu.webhook.app import Webhook
+from trio_bridge.platforms.feishu.webhook.app import DECIDED_AFTER, Webhook
 from trio_bridge.platforms.feishu.webhook.complaints import EVERY
 from trio_bridge.platforms.feishu.webhook.http import BODY_WITHIN
 from trio_bridge.transport.asgi import Event
@@ -196,13 +196,18 @@ async def test_an_event_need_not_say_whose_it_is() -> None:
     assert (await knock(encrypted(older))).status == 200
 
 
-async def test_all_calls_without_a_signature_are_refused_alike() -> None:
-    """Or the answers would tell whether a forged text can be decrypted."""
+async def test_all_calls_without_a_signature_are_refused_alike(autojump_clock: object) -> None:
+    """Or the answers would tell whether a forged text can be decrypted. So would the time that they take."""
     forged = b'{"encrypt": "enp6enp6enp6enp6enp6enp6enp6enp6enp6enp6enp6enp6enp6enp6enp6enp6"}'
     bodies = [encrypted(event()), encrypted("hello"), encrypted(question(token="x")), encrypted(question(5)), forged]
-    answers = [await knock(body, headers={}) for body in [*bodies, json.dumps(question()).encode(), b"\xff", b""]]
+    answers, times = [], []
+    for body in [*bodies, json.dumps(question()).encode(), b"\xff", b""]:
+        called_at = trio.current_time()
+        answers.append(await knock(body, headers={}))
+        times.append(trio.current_time() - called_at)
     assert answers == [answers[0]] * len(answers)
     assert answers[0].status == 401
+    assert times == [pytest.approx(DECIDED_AFTER)] * len(times)
 
 
 async def test_while_the_door_is_closed_calls_are_to_come_again() -> None:
