@@ -128,6 +128,15 @@ def test_somebody_without_an_open_id_is_known_by_the_next_best() -> None:
     sent = payload("text_p2p")
     sent["event"]["sender"]["sender_id"] = {"union_id": "on_1", "user_id": "u1"}
     assert heard(sent).sender == Sender("on_1", known_as=("u1",))
+
+
+@pytest.mark.parametrize("user_id", ["ou_boss", "on_boss", "OU_BOSS"])
+def test_what_a_company_chose_as_an_id_is_nobody_elses(user_id: str) -> None:
+    sent = payload("text_p2p")
+    sent["event"]["sender"]["sender_id"] = {"open_id": "ou_1", "user_id": user_id}
+    assert heard(sent).sender == Sender("ou_1")
+    sent["event"]["sender"]["sender_id"] = {"user_id": user_id}
+    assert heard(sent).sender == Sender("")
     sent["event"]["sender"] = None
     assert heard(sent).sender == Sender("")
 

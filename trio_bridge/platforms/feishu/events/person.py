@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
 from ....wire.jsontext import word
+
+FEISHUS: Final = frozenset({"ou_", "on_"})
+"""How ids begin that Feishu gives."""
 
 
 @attrs.frozen
@@ -28,5 +31,10 @@ class Person:
 
 
 def read_person(ids: Mapping[str, Any]) -> Person:
-    """Whom an object with ids names. Raises nothing."""
-    return Person(word(ids.get("open_id")), word(ids.get("union_id")), word(ids.get("user_id")))
+    """Whom an object with ids names. Raises nothing.
+
+    A user id is what a company chooses. One that looks like the id of somebody else names nobody.
+    """
+    user_id = word(ids.get("user_id"))
+    own = "" if user_id[:3].lower() in FEISHUS else user_id
+    return Person(word(ids.get("open_id")), word(ids.get("union_id")), own)
