@@ -207,3 +207,27 @@ def test_whether_another_process_holds_a_key_can_be_asked() -> None:
         assert not is_held_elsewhere("asked for")
         assert rival.gets_it()
         assert is_held_elsewhere("asked for")
+
+
+async def test_failing_ends_when_it_is_ready(autojump_clock: MockClock, server: FakeServer) -> None:
+    server.on_connect = raising(HandshakeFailed("refused", stage="tcp"))
+    async with bridge_of(Fake(server=server, name="a")) as bridge:
+        account = bridge.account("a")
+        await trio.sleep(10)
+        assert account.connection().failing_for == 10
+        server.on_connect = lambda: None
+        await account.wait_ready()
+        await wait_all_tasks_blocked()
+        assert account.connection().failing_for == 0
+
+
+async def test_a_start_is_seen_at_once_also_where_opening_had_failed(
+    autojump_clock: MockClock, server: FakeServer
+) -> None:
+    server.on_door = raising(AccountRefused("the address is taken", kind="misconfigured"))
+    async with bridge_of(Fake(server=server, name="a", door=True)) as bridge:
+        account = bridge.account("a")
+        with pytest.raises(AccountRefused):
+            await account.wait_ready()
+        account.wish_running()
+        assert account.state == "connecting"

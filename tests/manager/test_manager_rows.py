@@ -84,6 +84,17 @@ async def test_row_4_signs_of_life_have_a_time(autojump_clock: MockClock) -> Non
         assert 0 < status["pong_age_seconds"] < 20
 
 
+async def test_row_4_pings_of_the_platforms_own_kind_count(autojump_clock: MockClock) -> None:
+    async with simulated() as feishu:
+        bot = feishu.config("a", owner="ann", ping_interval=10_000)
+        async with open_reception(feishu, bot) as there:
+            await connected(there, "a")
+            await trio.sleep(61)
+            status = await there.status("a")
+            assert status["last_ping_at"] > status["connected_at"]
+            assert 0 < status["pong_age_seconds"] < 20
+
+
 async def test_row_5_it_is_tried_for_ever(autojump_clock: MockClock) -> None:
     async with simulated() as feishu, open_reception(feishu, feishu.config("a", owner="ann")) as there:
         await connected(there, "a")

@@ -17,13 +17,12 @@ def connection_of(life: Life | None, *, connecting: bool, wall: float) -> Connec
     pulse = None if serving is None else serving.pulse
     pong_at = None if pulse is None else pulse.last_pong_at
     failing_since = None if supervisor is None else supervisor.failing_since
-    attempting = connecting and supervisor is not None and supervisor.attempting
 
     def on_wall(at: float | None) -> float | None:
         return None if at is None else at - now + wall
 
     return ConnectionStatistics(
-        step=life.platform.step if life is not None and attempting else "",
+        step=life.platform.step if life is not None and connecting else "",
         id="" if serving is None else serving.connection_id,
         connected_at=None if pulse is None else on_wall(pulse.ready_at),
         failing_for=0.0 if failing_since is None else now - failing_since,

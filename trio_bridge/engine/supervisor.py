@@ -77,11 +77,6 @@ class Supervisor:
         return None
 
     @property
-    def attempting(self) -> bool:
-        """Whether an attempt is under way: one that waits its turn is none."""
-        return self._current is not None and self._current.phase == "connecting" and self._current.retry_at is None
-
-    @property
     def current(self) -> Generation | None:
         """The newest generation."""
         return self._current
