@@ -55,7 +55,14 @@ class Pages:
     @property
     def rows(self) -> list[tuple[str, str, str, str]]:
         """The table of features: number, name, state and how."""
-        return re.findall(r"^\| (\d+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", self.table, re.MULTILINE)
+        row = r"^\| (\d+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|(?: `test_\w+…` \|)?$"
+        return re.findall(row, self.table, re.MULTILINE)
+
+    @property
+    def shown(self) -> dict[int, str]:
+        """How the name of the test begins that stands in a row, on pages where one does."""
+        found = re.findall(r"^\| (\d+) \|.+\| `(test_\w+)…` \|$", self.table, re.MULTILINE)
+        return {int(number): test for number, test in found}
 
     def items(self, heading: str) -> dict[int, tuple[str, list[str]]]:
         """The list below a heading: by its numbers, what is said and the tests that are named."""
@@ -161,6 +168,14 @@ def test_nothing_is_left_out_and_nothing_is_without_a_test(pages: Pages) -> None
         assert [*items] == [*range(1, count + 1)]
         without = {number for number, (_, tests) in items.items() if not tests}
         assert without <= (absent if heading == FEATURES else set())
+
+
+@each_platform
+def test_the_test_that_a_row_names_is_one_of_its_tests(pages: Pages) -> None:
+    assert len(pages.shown) in (0, len(pages.rows))
+    proofs = pages.items(FEATURES)
+    for number, begins in pages.shown.items():
+        assert any(test.partition("::")[2].startswith(begins) for test in proofs[number][1]), number
 
 
 @each_platform
