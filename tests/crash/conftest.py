@@ -12,7 +12,8 @@ from tests.crash.forks import Forks, open_forks
 
 @pytest.fixture(scope="session")
 def all_forks() -> Iterator[Forks]:
-    with open_forks("tests.crash.bridge", "tests.crash.steps") as forks:
+    feishu = ("tests.crash.test_feishu", "trio_bridge.platforms.feishu.platform", "hypercorn.trio")
+    with open_forks("tests.crash.bridge", "tests.crash.steps", *feishu) as forks:
         yield forks
 
 
