@@ -14,11 +14,8 @@ import nox
 # figure is worth something only beside the figure of a named version.
 PYTHON_SDK = "dingtalk-stream==0.24.3"
 NODE_SDK = {"dingtalk-stream": "2.1.5"}
-LARK_PYTHON_SDK = (
-    "lark-oapi==1.7.5",
-    "websockets==15.0.1",
-    "setuptools<81",
-)  # it needs pkg_resources, and does not say so
+# Feishu's. That for Python needs pkg_resources, and does not say so.
+LARK_PYTHON_SDK = ("lark-oapi==1.7.5", "websockets==15.0.1", "setuptools<81")
 LARK_NODE_SDK = {"@larksuiteoapi/node-sdk": "1.74.0"}
 NODE_MAJOR = 24
 ARCHITECTURES = {"x86_64": "x64", "aarch64": "arm64"}  # what Node calls them

@@ -32,6 +32,9 @@ LIMIT = 60.0
 """Seconds that a test may take: a busy machine starts processes slowly, and the Python SDK takes long to load."""
 
 
+AT_ONCE = {"ReconnectCount": -1, "ReconnectInterval": 1, "ReconnectNonce": 0, "PingInterval": 1}
+
+
 @attrs.define(eq=False)
 class Stage:
     """A simulator that knows one app, everything that is sent to it, and the nursery of its clients."""
@@ -99,9 +102,9 @@ class Stage:
 
 def rules_for(sdk: str, **changes: Any) -> Rules:
     """The rules, but for what the SDK for Node can't do: its numbers are floating-point numbers, and it is deaf to what
-    comes together with the answer to its upgrade."""
+    comes together with the answer to its upgrade. Whoever lost a connection comes back at once."""
     known = {"rounded_log_ids": True, "early": False} if sdk == "node" else {}
-    return Rules(**{**known, **changes})
+    return Rules(**{"client_config": AT_ONCE, **known, **changes})
 
 
 @asynccontextmanager

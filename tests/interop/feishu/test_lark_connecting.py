@@ -22,8 +22,7 @@ async def answered(stage: Stage, connection: SimulatedConnection) -> None:
 
 @both
 async def test_a_lost_connection_is_replaced_and_pings_go_on(sdk: str) -> None:
-    config = {"ReconnectCount": -1, "ReconnectInterval": 1, "ReconnectNonce": 1, "PingInterval": 1}
-    async with open_stage(rules_for(sdk, client_config=config)) as stage, stage.bot(sdk):
+    async with open_stage(rules_for(sdk)) as stage, stage.bot(sdk):
         feishu, before = stage.feishu, await stage.connected()
         await answered(stage, before)
         await feishu.wait_until(lambda: len(before.pings) >= 3)
