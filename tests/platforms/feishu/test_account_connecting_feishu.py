@@ -249,7 +249,7 @@ async def test_trap_5_a_server_that_says_half_of_it_is_asked_no_oftener(autojump
             feishu.drop_connections("rst")
             with feishu.refusing(1, "system busy"):
                 await trio.sleep(60)
-            assert len(feishu.rest.desk.calls) < 100
+            assert feishu.counts.discoveries.total() < 100
 
 
 async def test_no_answer_to_the_first_ping_is_no_connection(autojump_clock: MockClock) -> None:
@@ -257,10 +257,23 @@ async def test_no_answer_to_the_first_ping_is_no_connection(autojump_clock: Mock
         while account.statistics().last_error is None:
             await trio.sleep(0.1)
         kind, message = error_of(account)
-        assert (kind, "nothing was heard" in message) == ("PeerSilent", True)
+        assert (kind, "nothing was heard" in message) == ("HandshakeFailed", True)
         assert account.state is not AccountState.READY
         feishu.rules = Rules()
         await account.wait_ready()
+
+
+async def test_a_server_that_closes_what_it_accepted_is_asked_ever_less_often(autojump_clock: MockClock) -> None:
+    """Though it wishes to be asked again within a second."""
+    async with simulated() as feishu, account_on(feishu) as account:
+        await account.wait_ready()
+        with feishu.accept_then_close("close", code=1001):
+            feishu.drop_connections("rst")
+            await trio.sleep(3600)
+            assert account.alarms & {"flapping", "stalled"}
+            assert len(feishu.opened) < 80
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(until, account, "ready")
 
 
 async def test_trap_19_no_log_line_holds_a_ticket_or_a_secret(

@@ -10,7 +10,7 @@ import attrs
 import trio
 
 from ....engine.platform import Connection
-from ....errors import PeerSilent
+from ....errors import ConnectionLost, HandshakeFailed
 from ....transport.client import open_websocket
 from ....transport.network import Network
 from ....transport.websocket import UpgradeRefused, Websocket
@@ -80,12 +80,15 @@ class Login:
     async def _first_frames(self, link: Websocket, ping: Frame) -> list[Frame]:
         """Whatever comes first: the answer to the ping, or events that were in a hurry."""
         patience = min(self._config.pong_timeout, self._terms.config.ping_interval / 2)
-        with trio.move_on_after(patience):
-            await link.send_batch([ping])
-            while True:
-                if frames := await link.receive_batch():
-                    return frames
-        raise PeerSilent(f"connected, and nothing was heard within {patience:g} s")
+        try:
+            with trio.move_on_after(patience):
+                await link.send_batch([ping])
+                while True:
+                    if frames := await link.receive_batch():
+                        return frames
+        except ConnectionLost as error:
+            raise HandshakeFailed(f"connected, and before anything was heard {error}", stage="handshake") from error
+        raise HandshakeFailed(f"connected, and nothing was heard within {patience:g} s", stage="handshake")
 
     def _protocol(self, service: int) -> FeishuProtocol:
         config, log = self._config, self._network.log
