@@ -49,11 +49,13 @@ program.add_command(pairing)
 program.add_command(simulate)
 
 
-@program.command(short_help="Watch three accounts on a DingTalk of your own machine.")
+@program.command(short_help="Watch four accounts on a DingTalk and a Feishu of your own machine.")
 @click.option("--seconds", type=click.FloatRange(min=0), help="End by itself after so long. Otherwise Ctrl-C ends it.")
 @click.option("--json", "as_json", is_flag=True, help="Print nothing but the report, as one JSON object.")
 def demo(seconds: float | None, as_json: bool) -> None:
-    """Watch three accounts through bursts, duplicates and lost connections. Needs no credentials and no network.
+    """Watch four accounts on two platforms through bursts, duplicates, lost connections, and the death of each platform.
+
+    Needs no credentials and no network.
 
     Ends with 0 only if the other side saw every message acknowledged, and answered exactly once.
     """

@@ -60,7 +60,7 @@ def list_people(config: Path, account: str | None, as_json: bool) -> None:
 @click.argument("code")
 @json_option
 def approve(config: Path, account: str, code: str, as_json: bool) -> None:
-    """Let in whoever was told CODE by the robot of ACCOUNT: they are heard from their next message on.
+    """Let in whoever was told CODE by the bot of ACCOUNT: they are heard from their next message on.
 
     A bridge may run meanwhile, or not. Tell them to write again.
     """
