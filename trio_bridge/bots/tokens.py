@@ -105,7 +105,10 @@ class Token(abc.ABC):
 
     async def _granted(self) -> Grant:
         try:
-            return await self._fetch()
+            grant = await self._fetch()
         except RequestFailed as refusal:
             # Whoever wanted a token asked for something else, and that was not refused: it never left.
             raise NotSent(f"no access token: {refusal}", retry_after=refusal.retry_after) from refusal
+        if not grant.token.strip() or not (grant.token.isascii() and grant.token.isprintable()):
+            raise NotSent(f"{self.issuer} gave an access token that is none")  # and no call could carry it
+        return grant

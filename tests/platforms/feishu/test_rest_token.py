@@ -69,6 +69,17 @@ async def test_a_short_or_unsaid_life_is_used_with_care(
     assert house.routes.count(ASKED) == 2
 
 
+@pytest.mark.parametrize("garbled", ["t-\r\nx: y", "t-片", "t-\ud800", " "], ids=ascii)
+async def test_a_token_that_can_not_be_sent_is_none(
+    autojump_clock: trio.abc.Clock, house: House, account: Account, garbled: str
+) -> None:
+    body = json.dumps({"code": 0, "tenant_access_token": garbled, "expire": 7200})
+    house.rest.scripts.add(f"POST {TOKEN}", Answer(body=body))
+    with pytest.raises(NotSent, match="an access token that is none"):
+        await ask(account)
+    assert await ask(account) == "ok"
+
+
 @pytest.mark.parametrize("code", [99991663, 99991664, 99991665, 99991668])
 async def test_a_bad_token_is_replaced_and_the_call_made_once_more(
     autojump_clock: trio.abc.Clock, house: House, account: Account, code: int
