@@ -106,3 +106,8 @@ _NODE = [
 ]
 
 MEANT = [Difference(sdk, *row) for sdk, rows in (("python", _PYTHON), ("node", _NODE)) for row in rows]
+
+
+def meant(sdk: str, *places: str) -> set[Difference]:
+    """The differences in these places."""
+    return {each for each in MEANT if each.sdk == sdk and each.where.startswith(places)}

@@ -1,18 +1,17 @@
-"""What our client sends, beside what Feishu's SDKs send: the same but for the differences that are meant."""
+"""How our client comes in and acknowledges, beside Feishu's SDKs: the same but for the differences that are meant."""
 
 from __future__ import annotations
 
 import base64
 import json
-from typing import Any
 
 import pytest
 
-from tests.interop.comparing import Difference, facts, unequal
-from tests.interop.feishu.differences import MEANT
+from tests.interop.comparing import Difference
+from tests.interop.feishu.calls import calls, differences
+from tests.interop.feishu.differences import meant
 from tests.interop.feishu.recorded import recording
-from tests.interop.feishu.stage import APP, SECRET, Stage, open_stage, rules_for
-from tests.interop.wiretap import Request
+from tests.interop.feishu.stage import open_stage, rules_for
 from trio_bridge.feishu import CardAction, CardUpdate
 from trio_bridge.messages import Message
 from trio_bridge.opening import open_account
@@ -30,10 +29,6 @@ async def hear(message: Message) -> None:
 
 async def answer_press(action: CardAction) -> CardUpdate:
     return CardUpdate(toast="ok 好")
-
-
-def meant(sdk: str, *places: str) -> set[Difference]:
-    return {each for each in MEANT if each.sdk == sdk and each.where.startswith(places)}
 
 
 # Acknowledgements.
@@ -70,57 +65,15 @@ def summary(shown: bytes, answer: bytes | None) -> str:
     return ", ".join([said, *added, *(["LogID rounded"] if ack.log_id != sent.log_id else [])])
 
 
-# Calls.
+# Connecting.
 
 
-async def test_calls(sdk: str) -> None:
-    async with open_stage() as stage:
-        async with open_account(stage.config(reply_mode="text", quote="always"), say_pong) as account:
-            asked = await stage.feishu.say("hello")
-            await stage.feishu.wait_replied(asked)
-            await (await account.send("oc_team", "你好 hi")).wait_sent()
-        ours = calls(stage, asked.letter.message_id)
-    async with open_stage(rules_for(sdk)) as stage:
-        async with stage.bot(sdk):
-            await stage.connected()
-            asked = await stage.feishu.say("hello")
-            arguments = (stage.feishu.url, APP, SECRET, "oc_team", asked.letter.message_id)
-            async with stage.peer(sdk, "rest", *arguments) as client:
-                client.may_end = True
-                await client.wait_said("done")
-        theirs = calls(stage, asked.letter.message_id)
-    found = {
-        Difference(sdk, f"{place}: {name}", mine, other)
-        for place in ours
-        for name, mine, other in unequal(ours[place], theirs[place])
-    }
-    assert found == meant(sdk, *ours)
-
-
-async def say_pong(message: Message) -> str:
-    return "pong"
-
-
-def calls(stage: Stage, message_id: str) -> dict[str, dict[str, Any]]:
-    """What a client says in a call of each kind: in the first of them."""
-    paths = {
-        "discovery": PATH,
-        "upgrade": SOCKET_PATH,
-        "token": "/open-apis/auth/v3/tenant_access_token/internal",
-        "send": "/open-apis/im/v1/messages",
-        "reply": f"/open-apis/im/v1/messages/{message_id}/reply",
-    }
-    return {kind: said_in(stage.tap.requests(path)[0]) for kind, path in paths.items()}
-
-
-def said_in(request: Request) -> dict[str, Any]:
-    """The facts of a call, and how its body is written. Tokens and uuids have to be there; they differ each time."""
-    found = facts(request)
-    passing = {name: "…" for name in ("header authorization", "uuid") if found.get(name)}
-    if request.body:
-        found["body"] = "compact" if request.body == compact(json.loads(request.body)) else "with spaces"
-    return found | passing
-
-
-def compact(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+async def test_connecting(sdk: str) -> None:
+    paths = {"discovery": PATH, "upgrade": SOCKET_PATH}
+    async with open_stage() as stage, open_account(stage.config()):
+        await stage.connected()
+        ours = calls(stage.tap, paths)
+    async with open_stage(rules_for(sdk)) as stage, stage.bot(sdk):
+        await stage.connected()
+        theirs = calls(stage.tap, paths)
+    assert differences(sdk, ours, theirs) == meant(sdk, *paths)

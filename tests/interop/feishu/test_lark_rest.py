@@ -1,12 +1,17 @@
-"""What the calls of Feishu's SDKs come to at the simulator."""
+"""What the calls of Feishu's SDKs come to at the simulator, and how they differ from ours."""
 
 from __future__ import annotations
 
 import pytest
 
+from tests.interop.feishu.calls import Calls, calls, differences
+from tests.interop.feishu.differences import meant
 from tests.interop.feishu.stage import APP, SECRET, open_stage
+from trio_bridge.messages import Message
+from trio_bridge.opening import open_account
 from trio_bridge.platforms.feishu.gateway.cards import CREATE, SETTINGS, STREAM
 from trio_bridge.platforms.feishu.gateway.files import DOWNLOAD, UPLOAD_FILE, UPLOAD_IMAGE
+from trio_bridge.platforms.feishu.gateway.ledger import Pushed
 from trio_bridge.platforms.feishu.gateway.messages import EDIT, PATCH, READ, RECALL, REPLY, SEND
 from trio_bridge.platforms.feishu.gateway.rest import BOT
 from trio_bridge.platforms.feishu.gateway.tokens import TOKEN
@@ -54,3 +59,28 @@ async def test_every_call_of_a_bot_is_carried_out(sdk: str) -> None:
         }
         assert sent["u-2"].answers == asked
         assert stage.faults() == []
+        theirs = calls(stage.tap, paths(asked))
+    assert differences(sdk, await our_calls(), theirs) == meant(sdk, "token", "send", "reply")
+
+
+async def our_calls() -> Calls:
+    async with open_stage() as stage:
+        async with open_account(stage.config(reply_mode="text", quote="always"), say_pong) as account:
+            asked = await stage.feishu.say("hello")
+            await stage.feishu.wait_replied(asked)
+            await (await account.send("oc_team", "你好 hi")).wait_sent()
+        return calls(stage.tap, paths(asked))
+
+
+async def say_pong(message: Message) -> str:
+    return "pong"
+
+
+def paths(asked: Pushed) -> dict[str, str]:
+    """Of the calls of which there is one of ours for each of theirs."""
+    messages = SEND.partition(" ")[2]
+    return {
+        "token": TOKEN.partition(" ")[2],
+        "send": messages,
+        "reply": f"{messages}/{asked.letter.message_id}/reply",
+    }
