@@ -162,6 +162,30 @@ async def test_what_is_said_into_trouble_is_answered_in_the_end(
     assert theatre.news[-1].facts["connections"] == 2
 
 
+async def test_who_hears_nothing_is_not_connected(theatre: Theatre, autojump_clock: MockClock) -> None:
+    assert not await theatre.play(CONNECTED, Silence(silence=100), Wait(wait="connected", within=5))
+    assert theatre.wrong[0].endswith("not within 5 s; nobody is connected")
+
+
+async def test_a_refusal_says_how_long_to_wait(theatre: Theatre, autojump_clock: MockClock) -> None:
+    throttled = Fail(fail="reply", code=99991400, status=429, retry_after=7)
+    assert await theatre.play(CONNECTED, throttled, Say(say="hello", conversation="oc_team"))
+    [replied] = [news.facts for news in theatre.news if news.event == "replied"]
+    assert 7 <= replied["after"] < 20
+
+
+async def test_a_card_in_a_group_is_pressed_there(theatre: Theatre, autojump_clock: MockClock) -> None:
+    pressed = []
+
+    async def on_press(action: CardAction) -> None:
+        pressed.append((action.chat_id, action.operator.open_id, action.form_value))
+
+    steps = (Say(say="hello", conversation="oc_team"), Expect(expect="three"), Press(press={}, sender="ou_mei"))
+    form = Press(press={}, action={"form_value": {"a": "b"}})
+    assert await theatre.play(CONNECTED, *steps, form, handler=typing, keys={"on_card_action": on_press})
+    assert pressed == [("oc_team", "ou_mei", {}), ("oc_team", "ou_somebody", {"a": "b"})]
+
+
 @pytest.mark.parametrize(
     ("step", "refused"),
     [
