@@ -276,6 +276,17 @@ async def test_a_server_that_closes_what_it_accepted_is_asked_ever_less_often(au
             nursery.start_soon(until, account, "ready")
 
 
+async def test_trap_19_a_ticket_that_is_refused_is_not_repeated(autojump_clock: MockClock) -> None:
+    async with simulated() as feishu:
+        url = f"{feishu.url.replace('http', 'ws')}/ws/v2?device_id=77&service_id=5&ticket=canary-ticket"
+        feishu.script(PATH, as_answer({"code": 0, "data": {"URL": url}}))
+        said = {"Handshake-Status": "514", "Handshake-Msg": "device 77: canary-ticket is used"}
+        feishu.refuse_upgrades(UpgradeRefusal(400, said, b""))
+        async with account_on(feishu) as account:
+            await until(account, "waiting")
+            assert error_of(account)[1] == "the connection was refused: 514 device 77: *** is used"
+
+
 async def test_trap_19_no_log_line_holds_a_ticket_or_a_secret(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import attrs
 
@@ -28,6 +28,10 @@ HEADERS: Final = (
     ("Connection", "close"),
 )
 
+SHOWN: Final = frozenset({"device_id", "service_id"})
+SHORTEST: Final = 6
+"""Characters of what is looked for in texts: a shorter one would be found in everything."""
+
 
 @attrs.frozen
 class Place:
@@ -41,6 +45,13 @@ class Place:
     """What pings have to name."""
     said: Mapping[str, Any]
     """What the server wants of pings and returns, in its own words; empty where it said nothing."""
+
+    def masked(self, text: str) -> str:
+        """A text of the server's, which may repeat what is secret in the address."""
+        for name, value in parse_qsl(urlsplit(self.url).query):
+            if name not in SHOWN and len(value) >= SHORTEST:
+                text = text.replace(value, "***")
+        return text
 
 
 @attrs.frozen(eq=False)

@@ -74,7 +74,7 @@ class Login:
             try:
                 link = await stack.enter_async_context(opening)
             except UpgradeRefused as refused:
-                raise self._refusals.of_upgrade(refused) from refused
+                raise self._refusals.of_upgrade(refused, place.masked) from refused
             yield link
 
     async def _first_frames(self, link: Websocket, ping: Frame) -> list[Frame]:

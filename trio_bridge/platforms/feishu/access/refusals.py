@@ -7,7 +7,7 @@ secret changes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import attrs
@@ -77,10 +77,11 @@ class Refusals:
             )
         return HandshakeFailed(said, stage="login", status=status, retry_after=retry_after)
 
-    def of_upgrade(self, refused: UpgradeRefused) -> BridgeError:
-        """What it means that the address and its ticket did not open a connection."""
+    def of_upgrade(self, refused: UpgradeRefused, masked: Callable[[str], str]) -> BridgeError:
+        """What it means that the address and its ticket did not open a connection. ``masked`` takes the ticket out of
+        what the server says about it."""
         status, auth = refused.headers.get("handshake-status", ""), refused.headers.get("handshake-autherrcode", "")
-        message = " ".join(refused.headers.get("handshake-msg", "").split())[:200]
+        message = masked(" ".join(refused.headers.get("handshake-msg", "").split()))[:200]
         said = " ".join(word for word in (f"the connection was refused: {status}", auth, message) if word)
         if status == str(FORBIDDEN):
             return AccountRefused(f"{said} ({HINTS[FORBIDDEN]})", kind="auth", code=status)
