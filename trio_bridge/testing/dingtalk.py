@@ -41,14 +41,9 @@ from ._dingtalk_connection import SimulatedConnection
 from ._dingtalk_mischief import Mischief
 from ._dingtalk_robot import CORPORATION, Scene, merged, new_msg_id, new_session, robot_data, stamp
 from ._dingtalk_server import SOCKET_PATH, DingTalkServer
-from ._world import environment_of
+from ._home import Home
 
 if TYPE_CHECKING:
-    from ..agents.protocol import OpenableAgent
-    from ..engine.account import Account
-    from ..engine.dispatch import Handler
-    from ..engine.environment import Environment
-    from ..engine.store import Store
     from ..platforms.dingtalk.config import DingTalk
 
 __all__ = ["DingTalkSimulator", "SimulatedConnection"]
@@ -61,7 +56,7 @@ FLOOD_BACKLOG = 1000
 """Frames that may wait for a slow client before a flood pauses."""
 
 
-class DingTalkSimulator(CardTable, Mischief, Block):
+class DingTalkSimulator(CardTable, Mischief, Home[Sent], Block):
     """The platform's side of DingTalk Stream Mode, for as long as the ``async with`` block runs.
 
     ``rules`` are the platform's own unless you change them; ``seed`` makes ids and random choices repeatable; ``wall``
@@ -171,34 +166,6 @@ class DingTalkSimulator(CardTable, Mischief, Block):
             app = self.add_app(client_id, client_secret or f"secret-of-{client_id}")
         place = {"endpoint": self.url, "oapi_endpoint": self.url}
         return DingTalk(name=name, client_id=client_id, client_secret=app.client_secret, **{**place, **tuning})
-
-    @property
-    def environment(self) -> Environment:
-        """What a bridge needs to live in the world of this simulator: its network and its clock."""
-        return environment_of(self._network, self._wall, self._rng)
-
-    @asynccontextmanager
-    async def open_account(
-        self, handler: Handler | OpenableAgent | None = None, *, store: str | Store = "memory:", **tuning: Any
-    ) -> AsyncGenerator[Account]:
-        """Run an account of ours at this simulator while the block runs. The block begins when it is connected.
-
-        ``tuning`` changes its configuration, as for :meth:`config`.
-
-        Raises:
-          AssertionError: it was not ready within the patience.
-        """
-        from ..opening import open_account
-
-        config = self.config(**tuning)
-        async with open_account(config, handler, store=store, environment=self.environment) as account:
-            self._answers.accounts.append(account)
-            try:
-                with self._answers.impatient(f"account {config.name} was not ready"):
-                    await account.wait_ready()
-                yield account
-            finally:
-                self._answers.accounts.remove(account)
 
     # Saying something.
 

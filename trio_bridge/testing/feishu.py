@@ -42,14 +42,9 @@ from ._feishu_connection import SimulatedConnection
 from ._feishu_people import SOMEBODY, People
 from ._feishu_server import FeishuServer, UpgradeRefusal
 from ._feishu_webhook import SimulatedWebhook, Webhooks
-from ._world import environment_of
+from ._home import Home
 
 if TYPE_CHECKING:
-    from ..agents.protocol import OpenableAgent
-    from ..engine.account import Account
-    from ..engine.dispatch import Handler
-    from ..engine.environment import Environment
-    from ..engine.store import Store
     from ..platforms.feishu.config import Feishu
 
 __all__ = ["FeishuSimulator", "SimulatedConnection", "SimulatedWebhook", "UpgradeRefusal"]
@@ -58,7 +53,7 @@ PATIENCE = 100.0
 """Seconds after which a bot that says nothing will say nothing: an event that was lost comes again after 18 s."""
 
 
-class FeishuSimulator(People, Webhooks, Block):
+class FeishuSimulator(People, Webhooks, Home[Sent], Block):
     """The platform's side of Feishu, for as long as the ``async with`` block runs.
 
     ``rules`` are the platform's own unless you change them, but clients are told to come back and to ping within
@@ -182,34 +177,6 @@ class FeishuSimulator(People, Webhooks, Block):
         if app is None or app_secret is not None:
             app = self.add_app(app_id, app_secret)
         return Feishu(name=name, app_id=app_id, app_secret=app.app_secret, **{"domain": self.url, **tuning})
-
-    @property
-    def environment(self) -> Environment:
-        """What a bridge needs to live in the world of this simulator: its network and its clock."""
-        return environment_of(self._network, self._wall, self._rng)
-
-    @asynccontextmanager
-    async def open_account(
-        self, handler: Handler | OpenableAgent | None = None, *, store: str | Store = "memory:", **tuning: Any
-    ) -> AsyncGenerator[Account]:
-        """Run an account of ours at this simulator while the block runs. The block begins when it is connected.
-
-        ``tuning`` changes its configuration, as for :meth:`config`.
-
-        Raises:
-          AssertionError: it was not ready within the patience.
-        """
-        from ..opening import open_account
-
-        config = self.config(**tuning)
-        async with open_account(config, handler, store=store, environment=self.environment) as account:
-            self._answers.accounts.append(account)
-            try:
-                with self._answers.impatient(f"account {config.name} was not ready"):
-                    await account.wait_ready()
-                yield account
-            finally:
-                self._answers.accounts.remove(account)
 
     # What is said beside what people say.
 
