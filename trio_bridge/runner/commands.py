@@ -53,7 +53,7 @@ program.add_command(simulate)
 @click.option("--seconds", type=click.FloatRange(min=0), help="End by itself after so long. Otherwise Ctrl-C ends it.")
 @click.option("--json", "as_json", is_flag=True, help="Print nothing but the report, as one JSON object.")
 def demo(seconds: float | None, as_json: bool) -> None:
-    """Watch four accounts on two platforms through bursts, duplicates, lost connections, and the death of each platform.
+    """Watch four accounts on two platforms through bursts, duplicates, lost connections and the death of each platform.
 
     Needs no credentials and no network.
 
