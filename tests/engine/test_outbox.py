@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import trio
@@ -101,6 +102,65 @@ async def test_a_doubt_is_not_forgotten_by_a_restart(
         with pytest.raises(OutcomeUnknown):
             await (await account.send("talk", "hello", key="k")).wait_sent()
         assert not server.texts
+
+
+async def test_a_doubt_is_not_forgotten_by_two_restarts_in_a_row(
+    autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
+) -> None:
+    """Of two replies that were being sent when the process died, the second waits for its turn when it dies again."""
+    store, server.send_takes = MemoryStore(), 100.0
+
+    async def live(**tuning: Any) -> None:
+        with trio.move_on_after(10):
+            async with open_fake(None, keyed=True, keys_hold=3300.0, store=store, **tuning) as account:
+                for lane in ("talk", "chat"):
+                    await account.send(lane, f"hello {lane}", key=lane)
+                await trio.sleep_forever()
+
+    await live()
+    await live(rate_limit=0.001, rate_burst=1)
+    await trio.sleep(3300)
+    server.send_takes = 0.0
+    await live()
+    assert not server.texts
+
+
+async def test_a_doubt_begins_with_the_try_and_not_with_the_reply(
+    autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
+) -> None:
+    """A process that dies just when the platform is back after hours leaves nothing behind that can't be sent."""
+    store, server.send_takes = MemoryStore(), 10.0
+    server.on_send = Failing(NotSent("no network", retry_after=720.0))
+    with trio.CancelScope() as life:
+        async with open_fake(None, keyed=True, keys_hold=330.0, store=store) as account:
+            first, second = [await account.send("talk", text, key=text) for text in ("hello", "and again")]
+            await first.wait_sent()
+            while second.state != "sending":
+                await trio.sleep(1)
+            life.cancel()
+    assert trio.current_time() > 720
+    async with open_fake(None, keyed=True, keys_hold=330.0, store=store) as account:
+        await account.wait_ready()
+        await (await account.send("talk", "and again", key="and again")).wait_sent()
+    assert server.texts == ["hello", "and again"]
+
+
+async def test_a_doubt_that_was_settled_begins_no_later_after_a_restart(
+    autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
+) -> None:
+    store = MemoryStore()
+    server.on_send = failing = Failing(OutcomeUnknown("cut off"), NotSent("no network", retry_after=260.0))
+    async with open_fake(None, keyed=True, keys_hold=330.0, store=store) as account:
+        receipt = await account.send("talk", "hello", key="k")
+        await trio.sleep(250)
+        server.send_takes, failing.errors = 100.0, [OutcomeUnknown("cut off")]
+        with pytest.raises(OutcomeUnknown):
+            await receipt.wait_sent()
+    server.send_takes = 0.0
+    async with open_fake(None, keyed=True, keys_hold=330.0, store=store) as account:
+        await trio.sleep(10)
+        assert account.statistics().dead_letters == 1
+    assert not server.texts
 
 
 async def test_what_may_have_been_sent_is_not_called_dead_when_its_tries_are_spent(

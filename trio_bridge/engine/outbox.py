@@ -52,7 +52,8 @@ RETRY_STORE = 1.0
 ERROR_MARK = "⚠ (interrupted)"
 """What ends a streamed reply whose handler failed."""
 DOUBTFUL = "may have been sent; "
-"""How the error of a reply begins of which nobody knows whether an earlier try sent it."""
+"""How the error of a reply begins of which nobody knows whether an earlier try sent it. Of a reply that is being sent
+``not_before`` says since when: a doubt without such an error is about that try."""
 
 logger = logging.getLogger(__name__)
 
@@ -130,15 +131,17 @@ class Outbox:
         now = self._environment.wall()
         offset = trio.current_time() - now
         for row in await self._store.outgoing(["pending", "unknown"]):
-            if row.state == "unknown" or row.error.startswith(DOUBTFUL):
+            if row.error.startswith(DOUBTFUL):
                 self._doubts[row.key] = row.created_at  # It was no earlier than this.
+            elif row.state == "unknown":
+                self._doubts[row.key] = max(row.created_at, row.not_before)  # It is about the last try.
             if row.state == "unknown":
                 if not await self._may_resend(row.key):
                     self.given_up += 1
                     continue
-                await self._store.change([OutgoingChange(row.key, state="pending")])
+                await self._store.change([OutgoingChange(row.key, state="pending", error=_doubtful(row.error))])
             self._add(row.lane, row.key)
-            if row.not_before > now:
+            if row.state == "pending" and row.not_before > now:
                 # Clamped: the wall clock may have been wrong when this was written, or be wrong now.
                 self._lanes.hold_back(row.lane, min(row.not_before, now + LONGEST_LIFE) + offset)
 
@@ -249,7 +252,8 @@ class Outbox:
             return None
         await self._bucket.take()
         row = attrs.evolve(row, attempts=row.attempts + 1)
-        await self._store.change([OutgoingChange(key, state="sending", attempts=row.attempts)])
+        now = self._environment.wall()
+        await self._store.change([OutgoingChange(key, state="sending", attempts=row.attempts, not_before=now)])
         self._follow(key, "sending")
         try:
             sent_id = await self._send_parts(row)
@@ -309,8 +313,8 @@ class Outbox:
             await self._settle(row, self._spent(row), error=error)
             return None
         misses = self._misses[row.key] = self._misses.get(row.key, row.attempts - 1) + 1
-        if row.key in self._doubts and not error.startswith(DOUBTFUL):
-            error = f"{DOUBTFUL}{error}"
+        if row.key in self._doubts:
+            error = _doubtful(error)
         rand = self._environment.rand
         delay = honour_hint(RETRIES.delay(misses - 1, rand), hint, rand)
         attempts = row.attempts if costs else row.attempts - 1
@@ -330,6 +334,8 @@ class Outbox:
         return trio.current_time() + delay
 
     async def _settle(self, row: OutgoingRow, state: ReceiptState, *, error: str = "", sent_id: str = "") -> None:
+        if state == "unknown" and row.error.startswith(DOUBTFUL):
+            error = _doubtful(error)  # It began before this try.
         await self._record(OutgoingChange(row.key, state=state, error=error, sent_id=sent_id))
         if state == "sent":
             self._counters.sent += 1
@@ -357,6 +363,10 @@ class Outbox:
     def _follow(self, key: str, state: ReceiptState, error: str = "") -> None:
         if (receipt := self._receipts.get(key)) is not None:
             receipt.move(state, error)
+
+
+def _doubtful(error: str) -> str:
+    return error if error.startswith(DOUBTFUL) else f"{DOUBTFUL}{error or 'the process ended'}"
 
 
 def _place(path: Path | None) -> str | None:
