@@ -48,11 +48,11 @@ class FeishuGate:
 
     def filtered(self, message: Message) -> Filter | None:
         """Why a message is for nobody, whatever the rules."""
-        said, me = Extracted(message.raw), self._open_id()
-        open_id = said.sender.open_id
-        if open_id and open_id == me:
+        me = self._open_id()
+        if me and message.sender.id == me:
             return "self"
-        if said.sender_type not in ("app", "bot") or (self._config.allow_bot_senders and me and open_id):
+        said = Extracted(message.raw)
+        if said.sender_type not in ("app", "bot") or (self._config.allow_bot_senders and me and said.sender.open_id):
             return None
         return "bot_sender"
 
