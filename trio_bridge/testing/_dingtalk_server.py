@@ -19,15 +19,12 @@ from ..transport.server import (
     AcceptWebsocket,
     HttpRequest,
     HttpResponse,
-    HttpStreamResponse,
-    ServerWebsocket,
     negotiate,
-    serve_stream,
 )
 from ._bodies import response_to
 from ._dingtalk_connection import SimulatedConnection
 from ._peer import Ending, Manners
-from ._reception import Reception
+from ._reception import Met, Reception
 from .dingtalk_story import story_of
 
 SOCKET_PATH = "/connect"
@@ -46,7 +43,7 @@ class CallManners:
     clock_ahead: float = 0.0
 
 
-class DingTalkServer(Reception):
+class DingTalkServer(Reception[SimulatedConnection]):
     """Serves a gateway and its REST side. Whatever changes is told to those who wait."""
 
     def __init__(self, gateway: Gateway, rest: RestGateway, *, compression: bool, transport: Transport) -> None:
@@ -55,18 +52,6 @@ class DingTalkServer(Reception):
         self.rest = rest
         self.manners = Manners()
         self.calls = CallManners(compression=compression, transport=transport)
-        self.opened: list[SimulatedConnection] = []
-        self._peers: dict[str, SimulatedConnection] = {}
-
-    @property
-    def connections(self) -> tuple[SimulatedConnection, ...]:
-        """The live ones, the oldest first."""
-        return tuple(peer for peer in self._peers.values() if peer.live)
-
-    @property
-    def connected(self) -> int:
-        """How many live ones there are."""
-        return len(self.connections)
 
     @property
     def sent(self) -> Sequence[Sent]:
@@ -92,20 +77,7 @@ class DingTalkServer(Reception):
                 peer.drop("fin")
         self.rearm()
 
-    async def _meet_client(self, stream: trio.abc.HalfCloseableStream) -> None:
-        """Serve one TCP connection: calls, and perhaps a WebSocket in the end."""
-        upgraded: list[SimulatedConnection] = []
-        try:
-            await serve_stream(stream, partial(self._answer, upgraded))
-        finally:
-            for peer in upgraded:  # one at most; it may never have heard that it is connected
-                self.gateway.lost(peer.state)
-                del self._peers[peer.id]
-            self.tell()
-
-    async def _answer(
-        self, upgraded: list[SimulatedConnection], request: HttpRequest
-    ) -> HttpResponse | HttpStreamResponse | AcceptWebsocket | None:
+    async def _answer(self, upgraded: list[SimulatedConnection], request: HttpRequest) -> Met:
         if request.path == SOCKET_PATH:
             return await self._meet_upgrade(upgraded, request)
         call = Call(
@@ -138,14 +110,8 @@ class DingTalkServer(Reception):
         except Refused as refusal:
             return HttpResponse.json({"code": refusal.code, "message": refusal.message}, status=refusal.status)
         peer = SimulatedConnection(self.gateway, state, self.manners, flush=self.flush, tell=self.tell)
-        upgraded.append(peer)
-        self._peers[peer.id] = peer
-        self.opened.append(peer)
+        self._let_in(upgraded, peer)
         if self.calls.close_with is not None:
             peer.end(self.calls.close_with)
         self.flush()
         return accept
-
-    async def _converse(self, upgraded: list[SimulatedConnection], websocket: ServerWebsocket) -> None:
-        (peer,) = upgraded
-        await peer.run(websocket)

@@ -57,5 +57,5 @@ class SimulatedConnection(SimulatedPeer[GatewayConnection]):
     def _broken(self, detail: str) -> None:
         self._gateway.broken(self.state, detail, trio.current_time())
 
-    def _lost(self) -> None:
+    def lost(self) -> None:
         self._gateway.lost(self.state, trio.current_time())

@@ -21,15 +21,12 @@ from ..transport.server import (
     AcceptWebsocket,
     HttpRequest,
     HttpResponse,
-    HttpStreamResponse,
-    ServerWebsocket,
     negotiate,
-    serve_stream,
 )
 from ._bodies import response_to
 from ._feishu_connection import SimulatedConnection
 from ._peer import Ending, Manners
-from ._reception import Reception
+from ._reception import Met, Reception
 from .feishu_story import story_of
 
 DISCOVER = f"POST {PATH}"
@@ -57,7 +54,7 @@ class CallManners:
     transport: Transport = "websockets"
 
 
-class FeishuServer(Reception):
+class FeishuServer(Reception[SimulatedConnection]):
     """Serves a gateway and its REST side. Whatever changes is told to those who wait."""
 
     def __init__(self, gateway: Gateway, *, compression: bool, transport: Transport) -> None:
@@ -69,18 +66,6 @@ class FeishuServer(Reception):
         self.calls = CallManners(compression=compression, transport=transport)
         self.refusals: deque[UpgradeRefusal] = deque()
         """How the next upgrades are refused, one after another."""
-        self.opened: list[SimulatedConnection] = []
-        self._peers: dict[str, SimulatedConnection] = {}
-
-    @property
-    def connections(self) -> tuple[SimulatedConnection, ...]:
-        """The live ones, the oldest first."""
-        return tuple(peer for peer in self._peers.values() if peer.live)
-
-    @property
-    def connected(self) -> int:
-        """How many live ones there are."""
-        return len(self.connections)
 
     @property
     def sent(self) -> Sequence[Sent]:
@@ -103,20 +88,7 @@ class FeishuServer(Reception):
                 peer.enqueue(state.take())
         self.rearm()
 
-    async def _meet_client(self, stream: trio.abc.HalfCloseableStream) -> None:
-        """Serve one TCP connection: calls, and perhaps a WebSocket in the end."""
-        upgraded: list[SimulatedConnection] = []
-        try:
-            await serve_stream(stream, partial(self._answer, upgraded))
-        finally:
-            for peer in upgraded:  # one at most; it may never have heard that it is connected
-                self.gateway.lost(peer.state, trio.current_time())
-                del self._peers[peer.id]
-            self.tell()
-
-    async def _answer(
-        self, upgraded: list[SimulatedConnection], request: HttpRequest
-    ) -> HttpResponse | HttpStreamResponse | AcceptWebsocket | None:
+    async def _answer(self, upgraded: list[SimulatedConnection], request: HttpRequest) -> Met:
         if request.path == SOCKET_PATH:
             return await self._meet_upgrade(upgraded, request)
         call = Call(
@@ -156,15 +128,9 @@ class FeishuServer(Reception):
         except HandshakeRefused as refused:
             return HttpResponse(refused.status, refused.headers, str(refused).encode())
         peer = SimulatedConnection(self.gateway, state, self.manners, flush=self.flush, tell=self.tell)
-        upgraded.append(peer)
-        self._peers[peer.id] = peer
-        self.opened.append(peer)
+        self._let_in(upgraded, peer)
         if self.calls.close_with is not None:
             peer.end(self.calls.close_with)
         early = state.take()
         self.flush()
         return attrs.evolve(accept, early=early)
-
-    async def _converse(self, upgraded: list[SimulatedConnection], websocket: ServerWebsocket) -> None:
-        (peer,) = upgraded
-        await peer.run(websocket)

@@ -157,6 +157,10 @@ class SimulatedPeer(abc.ABC, Generic[AnyState]):
         self._listening.cancel()
         self._hearing.set()
 
+    @abc.abstractmethod
+    def lost(self) -> None:
+        """The connection is closed. Idempotent."""
+
     def enqueue(self, frames: Sequence[Frame]) -> None:
         """Have these frames written, in the shape that manners ask for."""
         if not self._forgetful:
@@ -174,7 +178,7 @@ class SimulatedPeer(abc.ABC, Generic[AnyState]):
         except* ConnectionLost:
             self.closed_by_client = self.closed_by_client or ABNORMAL
         finally:
-            self._lost()
+            self.lost()
             self._tell()
         if ending.how == "rst":
             websocket.reset()
@@ -189,10 +193,6 @@ class SimulatedPeer(abc.ABC, Generic[AnyState]):
     @abc.abstractmethod
     def _broken(self, detail: str) -> None:
         """The client broke the WebSocket protocol."""
-
-    @abc.abstractmethod
-    def _lost(self) -> None:
-        """The connection is closed."""
 
     async def _read(self, websocket: ServerWebsocket) -> Ending:
         """Read until there is a reason to end, and return how."""
