@@ -55,8 +55,12 @@ def wrong_in(folder: Path, keys: str) -> list[str]:
         ("domain = 'open.feishu.cn'", ["domain: expected https://HOST, such as https://open.feishu.cn"]),
         ("listen = '8712'", ["listen: expected HOST:PORT, such as 127.0.0.1:8712, or nothing"]),
         ("events = { x = 'nobody' }", ['events.x: expected "package.module:function", not "nobody"']),
+        (
+            "events = { message = 'trio:sleep' }",
+            ["events: message is a message, which goes to the handler of messages"],
+        ),
     ],
-    ids=["typo", "mode", "webhook", "domain", "listen", "events"],
+    ids=["typo", "mode", "webhook", "domain", "listen", "events", "elsewhere"],
 )
 def test_what_is_wrong_is_named_by_its_key(tmp_path: Path, keys: str, problems: list[str]) -> None:
     assert wrong_in(tmp_path, keys) == problems

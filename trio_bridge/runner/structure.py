@@ -280,8 +280,8 @@ class _Table:
                 field.validator(None, field, read)
         except (Unfit, ValueError, TypeError):
             raise Misfit([Problem((), expectation(field.type, field.validator, value))]) from None
-        except ConfigError as error:
-            raise Misfit([Problem((), str(error))]) from None
+        except ConfigError as error:  # a program is told the field in the text, a file by the path
+            raise Misfit([Problem((), str(error).removeprefix(f"{field.name}: "))]) from None
         return read
 
     def build(self, values: Mapping[str, Any]) -> Any:

@@ -213,9 +213,26 @@ async def test_a_webhook_has_keys_and_an_address_that_is_free() -> None:
         findings = await check(feishu, mode="webhook", listen="127.0.0.1:0", **KEYS)
         assert "connection" not in findings
         assert (findings["webhook"].verdict, "HTTPS" in findings["webhook"].text) == ("ok", True)
+
+
+async def test_a_webhook_without_a_port_is_heard_by_nobody_unless_it_is_mounted() -> None:
+    async with simulated() as feishu:
         both = await check(feishu, mode="both", listen="", **KEYS)
         assert both["connection"] == GOOD["connection"]
+        assert both["webhook"].verdict == "warning"
         assert "another application" in both["webhook"].text
+        assert "listen" in both["webhook"].advice
+
+
+@pytest.mark.parametrize("missing", ["cryptography", "hypercorn.trio"])
+async def test_what_is_not_installed_is_no_fault_of_the_configuration(
+    monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    async with simulated() as feishu:
+        found = (await check(feishu, mode="webhook", listen="127.0.0.1:0", **KEYS))["webhook"]
+        assert (found.verdict, "pip install" in found.text) == ("failed", True)
+        assert found.advice == "install it where trio-bridge is installed"
 
 
 async def test_an_address_that_is_taken_may_be_a_bridge_that_runs() -> None:

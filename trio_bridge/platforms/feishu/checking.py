@@ -39,6 +39,8 @@ _UNHEARD: Final = "name who is to be heard, or * for everybody"
 _NOT_HERE: Final = "files are sent without it: make or install it, or take it out"
 _LATER: Final = "try again later; a bridge would go on trying"
 _TAKEN: Final = "if a bridge runs this account, all is well; else find out who listens there, or choose another listen"
+_MOUNTED: Final = "set listen, unless a program of your own mounts it: trio-bridge run does not"
+_INSTALL: Final = "install it where trio-bridge is installed"
 _SIGNED: Final = (
     "set an encrypt key in the developer console, and encrypt_key: whoever has seen one call can make others"
 )
@@ -129,12 +131,14 @@ class AccountCheck:
                 async with serve_asgi(at_path(config.path, self.webhook), *config.address):
                     pass
         except AccountRefused as error:
-            taken = error.probe is not None
-            return [Finding("webhook", "warning", str(error), _TAKEN) if taken else finding_of("webhook", error)]
+            return [_not_heard(error)]
         except BridgeError as error:
             return [finding_of("webhook", error)]
-        where = f"{config.listen}{config.path} is free" if config.listen else "it is mounted in another application"
-        found = [Finding("webhook", "ok", f"{where}; Feishu has to reach it over HTTPS, by the URL in its console")]
+        if config.listen:
+            where = f"{config.listen}{config.path} is free"
+            found = [Finding("webhook", "ok", f"{where}; Feishu has to reach it over HTTPS, by the URL in its console")]
+        else:
+            found = [Finding("webhook", "warning", "it is heard only if another application mounts it", _MOUNTED)]
         if config.encrypt_key is None:
             found.append(Finding("webhook", "warning", "calls are not signed", _SIGNED))
         return found
@@ -160,6 +164,15 @@ class AccountCheck:
             allow_insecure=self.config.allow_insecure,
             proxy=self.config.proxy,
         )
+
+
+def _not_heard(error: AccountRefused) -> Finding:
+    """Why no call could be heard here, and whose business that is."""
+    if isinstance(error.__cause__, ImportError):
+        return Finding("webhook", "failed", str(error), _INSTALL)
+    if error.probe is not None:
+        return Finding("webhook", "warning", str(error), _TAKEN)
+    return finding_of("webhook", error)
 
 
 def bot_found(bot: Bot) -> Finding:
