@@ -235,7 +235,9 @@ class FakePlatform(Platform):
     async def _stand_at(self, door: Door) -> AsyncGenerator[None]:
         server = self._config.server
         await trio.lowlevel.checkpoint()
-        server.on_door()
+        result = server.on_door()
+        if result is not None:
+            await result  # type: ignore[misc]
         server.door = door
         server.noticed()
         yield

@@ -9,7 +9,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from tests.engine.conftest import OpenFake
 from tests.engine.fake import FakeServer
 from trio_bridge.engine.answers import NotAnswered
-from trio_bridge.engine.states import AccountState
+from trio_bridge.engine.states import AccountState, Alarm
 from trio_bridge.errors import AccountRefused, AccountStopped
 from trio_bridge.messages import Message
 from trio_bridge.stores.memory import MemoryAccount, MemoryStore
@@ -114,6 +114,35 @@ async def test_a_door_that_can_not_be_opened_is_the_accounts_refusal(
         server.on_door = lambda: None
         await trio.sleep(31)
         await account.wait_ready()
+
+
+async def test_nothing_connects_for_an_account_whose_door_can_not_be_opened(
+    autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
+) -> None:
+    async def taken() -> None:
+        await trio.sleep(1)
+        raise AccountRefused("listen: 127.0.0.1:8712 is taken", kind="misconfigured", probe=30.0)
+
+    server.on_door = taken
+    async with open_fake(None, door=True) as account:
+        await trio.sleep(100)
+        assert not server.attempts
+        server.on_door = lambda: None
+        await trio.sleep(31)
+        await account.wait_ready()
+
+
+async def test_calls_do_not_hide_that_a_connection_brings_nothing(
+    autojump_clock: MockClock, server: FakeServer, open_fake: OpenFake
+) -> None:
+    async with open_fake(None, door=True) as account:
+        for number in range(1, 6):
+            link = await server.connection(number)
+            assert server.door is not None
+            assert await server.door.take(delivery(f"m{number}"))
+            link.lose()
+        await trio.sleep(1)
+        assert account.alarms == {Alarm.STALLED}
 
 
 async def test_calls_in_hand_are_through_before_the_door_is_closed(

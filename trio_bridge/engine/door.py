@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -22,18 +21,15 @@ class AccountDoor(Door):
     _inbox: Inbox
     _answer: Answer
     _counters: Counters
-    _on_fed: Callable[[], None]
-    opened: trio.Event = attrs.field(factory=trio.Event, init=False)
-    """Calls can come from now on."""
 
     async def take(self, delivery: Delivery) -> bool:
-        self._note()
+        self._counters.received += 1
         acked, _ = await self._inbox.accept([delivery])
         self._counters.acked += len(acked)
         return bool(acked)
 
     async def answer(self, delivery: Delivery) -> Any:
-        self._note()
+        self._counters.received += 1
         self._counters.answered += 1
         deadline = trio.current_time() + (delivery.answer_within or 0.0)
         with trio.CancelScope(deadline=deadline):
@@ -42,8 +38,3 @@ class AccountDoor(Door):
 
     def unwanted(self) -> None:
         self._counters.gated += 1
-        self._on_fed()
-
-    def _note(self) -> None:
-        self._counters.received += 1
-        self._on_fed()

@@ -20,7 +20,6 @@ from ..config import AccountConfig
 from ..errors import BridgeError, HandshakeFailed
 from .bell import Bell
 from .dispatch import Crew, Dispatcher
-from .door import AccountDoor
 from .governor import connect_governor
 from .groups import most_telling
 from .inbox import Inbox
@@ -55,7 +54,6 @@ class Workshop:
     new_number: Callable[[], int]
     hold_credentials: Callable[[], None]
     """Raises AccountRefused (limited) if another process of this machine uses them."""
-    door: AccountDoor
 
 
 class Generation:
@@ -213,8 +211,7 @@ class Generation:
         self.retire(None)
 
     async def _stand_open(self) -> None:
-        """Be ready while the account's door is open. Whoever calls there needs nothing of this generation."""
-        await self._workshop.door.opened.wait()
+        """Be ready: the account's door is open. Whoever calls there needs nothing of this generation."""
         self._workshop.hold_credentials()
         self._pulse = Pulse(ready_at=trio.current_time())
         self._set_phase("ready")

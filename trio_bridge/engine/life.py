@@ -24,7 +24,7 @@ from .minutes import Minutes
 from .outbox import Outbox
 from .platform import Platform, PlatformConfig
 from .policy import Begin, RestartPolicy
-from .states import Alarm, Fed, News
+from .states import Alarm, News
 from .statistics import Counters
 from .store import AccountStore
 from .supervisor import Supervisor
@@ -79,7 +79,8 @@ class Life:
         # Unbounded: a few items for each generation and one for each call at the door, and its reader never waits
         # between two of them.
         self._tell, self._news = trio.open_memory_channel[News](float("inf"))
-        self._door = AccountDoor(self.inbox, self.answers.answer, counters, lambda: self._tell.send_nowait(Fed(0)))
+        self._door_opened = trio.Event()
+        self._door = AccountDoor(self.inbox, self.answers.answer, counters)
         workshop = Workshop(
             config=config,
             platform=platform,
@@ -91,7 +92,6 @@ class Life:
             answer=self.answers.answer,
             new_number=new_number,
             hold_credentials=self._hold_credentials,
-            door=self._door,
         )
         self.supervisor = Supervisor(workshop, self.policy, on_change, first)
 
@@ -113,7 +113,7 @@ class Life:
                 ):
                     nursery.start_soon(run, name=f"{self._config.platform}:{self._config.name}/{role}")
                 async with self.platform.open_door(self._door) or nullcontext():
-                    self._door.opened.set()
+                    self._door_opened.set()
                     await ending.wait()
                 await self._drain()
                 nursery.cancel_scope.cancel("stopped")
@@ -162,6 +162,7 @@ class Life:
 
     async def _supervise(self) -> None:
         try:
+            await self._door_opened.wait()  # Nothing connects for an account that could not be called as it is to be.
             await self.supervisor.run(self._news)
         finally:
             self.inbox.close()
