@@ -99,6 +99,17 @@ class AccountRefused(BridgeError):
         self.details = details
         self.probe = probe
 
+    def anew(self) -> AccountRefused:
+        """The same refusal, to be raised once more: one that was raised before has its traceback."""
+        return AccountRefused(
+            str(self),
+            kind=self.kind,
+            code=self.code,
+            retry_after=self.retry_after,
+            details=self.details,
+            probe=self.probe,
+        )
+
 
 class AccountStopped(BridgeError):
     """The account was stopped, or is parked until an operator acts."""

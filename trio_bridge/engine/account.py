@@ -18,7 +18,7 @@ from .dispatch import Handler
 from .environment import Environment
 from .groups import most_telling
 from .life import Life
-from .pictures import connection_of, error_of
+from .pictures import connection_of, error_of, figures_of
 from .platform import PlatformConfig, Services
 from .policy import Begin
 from .states import AccountState, Alarm, Trouble
@@ -193,12 +193,7 @@ class Account:
 
     def statistics(self) -> AccountStatistics:
         """The account at this moment."""
-        life, wall = self._life, self._environment.wall()
-        offset = wall - trio.current_time()
-        current = None if life is None else life.supervisor.current
-        retry_at = None if current is None else current.retry_at
-        pulse = None if current is None else current.pulse
-        pong_at = None if pulse is None else pulse.last_pong_at
+        wall = self._environment.wall()
         return AccountStatistics(
             name=self.name,
             platform=self.config.platform,
@@ -207,17 +202,8 @@ class Account:
             alarms=self.alarms,
             since=self._since,
             generation=self._number,
-            attempt=0 if life is None else life.supervisor.attempt,
-            next_retry_at=None if retry_at is None or retry_at == float("inf") else retry_at + offset,
             last_error=error_of(self._trouble, wall=wall),
-            last_inbound_at=None if life is None else life.inbox.last_arrival_at,
-            last_outbound_at=None if life is None else life.outbox.last_sent_at,
-            last_pong_at=None if pong_at is None else pong_at + offset,
-            inbox_depth=0 if life is None else life.inbox.depth,
-            outbox_depth=0 if life is None else life.outbox.depth,
-            dead_letters=0 if life is None else life.dead_letters,
-            running_handlers=0 if life is None else life.inbox.busy,
-            draining_generations=0 if life is None else life.supervisor.draining,
+            **figures_of(self._life, wall=wall),
             counters=attrs.evolve(self.counters),
         )
 
@@ -391,14 +377,7 @@ class Account:
         refusal = self._refusal
         if refusal is None:
             raise AssertionError("quarantine has a reason")  # pragma: no cover
-        return AccountRefused(
-            str(refusal),
-            kind=refusal.kind,
-            code=refusal.code,
-            retry_after=refusal.retry_after,
-            details=refusal.details,
-            probe=refusal.probe,
-        )
+        return refusal.anew()
 
     def _probe_after(self) -> float:
         probe = None if self._refusal is None else self._refusal.probe

@@ -23,9 +23,10 @@ from .dispatch import Crew, Dispatcher
 from .governor import connect_governor
 from .groups import most_telling
 from .inbox import Inbox
+from .liveness import Pulse
 from .platform import CalledPlatform, Connection, ListeningPlatform, Platform
 from .policy import PROVEN_AFTER, Begin
-from .serving import Answer, Pulse, Wiring
+from .serving import Answer, Wiring
 from .states import Ended, Fed, Leaving, News, Outcome, Phase, Proven, Ready, Replaced
 from .statistics import Counters
 from .turns import Secrets, secrets_now, wait_turn

@@ -23,6 +23,7 @@ from ..wire.protocol import Delivery, Frame, PlatformProtocol
 from .answers import NotAnswered
 from .bell import Bell
 from .inbox import Inbox
+from .liveness import Beat, Heartbeat, Pulse
 from .platform import Connection, Requests
 from .statistics import Counters
 
@@ -38,7 +39,6 @@ SLOWEST = 64 * 1024
 """Bytes per second that even a bad line carries: what is large may take longer."""
 BAD_FRAMES = 20
 BAD_FRAMES_WINDOW = 60.0
-PROBE_LIMIT = 3.0
 
 Deliveries = list[Delivery]
 Frames = list[Frame]
@@ -51,17 +51,6 @@ logger = logging.getLogger(__name__)
 
 def _ignore(*_: object) -> None:
     """Nobody wants to know."""
-
-
-@attrs.define
-class Pulse:
-    """What is known of the life of one connection. Times by :func:`trio.current_time`."""
-
-    ready_at: float
-    last_delivery_at: float | None = None
-    deliveries: int = 0
-    last_ping_at: float | None = None
-    last_pong_at: float | None = None
 
 
 @attrs.frozen
@@ -116,12 +105,12 @@ class Wiring:
                         on_fed,
                     ).run,
                 ),
-                ("heartbeat", _Heartbeat(self, outgoing_in.clone(), on_proven).run),
+                ("heartbeat", Heartbeat(self, outgoing_in.clone(), on_proven).run),
                 ("ack-flusher", _AckFlusher(self, inbox, arrivals_out.clone(), outgoing_in.clone()).run),
                 ("answers", _Answers(self, answer, prompts_out.clone(), outgoing_in.clone()).run),
             ]
             if self.protocol.beat_interval is not None:
-                tasks.append(("beat", _Beat(self, outgoing_in.clone()).run))
+                tasks.append(("beat", Beat(self, outgoing_in.clone()).run))
             if self.connection.requests is not None:
                 tasks.append(("caller", _Caller(self.connection.requests, outgoing_in.clone()).run))
             if self.connection.watch is not None:
@@ -333,80 +322,6 @@ class _Answers:
         self.wiring.counters.answered += 1
         if frame is not None:
             await self.outgoing.send([frame])
-
-
-@attrs.frozen
-class _Heartbeat:
-    """Pings, and leaves a peer that is not heard."""
-
-    wiring: Wiring
-    outgoing: trio.MemorySendChannel[Frames]
-    on_proven: Callable[[], None]
-
-    async def run(self) -> None:
-        config, link, pulse = self.wiring.config, self.wiring.link, self.wiring.pulse
-        misses, due = 0, trio.current_time()
-        with self.outgoing:
-            while True:
-                due = max(due + config.ping_interval, trio.current_time())
-                if await self._clock_jumps_before(due):
-                    await self._probe()
-                    continue
-                asked_at = await self._ping(loudly=misses + 1 >= config.ping_misses)
-                if await self._clock_jumps_before(asked_at + config.pong_timeout):
-                    await self._probe()
-                elif link.last_received >= asked_at:
-                    misses = 0
-                    pulse.last_pong_at = link.last_received
-                    self.on_proven()
-                else:
-                    misses += 1
-                    if misses >= config.ping_misses:
-                        silence = trio.current_time() - link.last_received
-                        raise PeerSilent(f"nothing received for {silence:.0f} s, {misses} pings unanswered")
-
-    async def _clock_jumps_before(self, deadline: float) -> bool:
-        with trio.move_on_at(deadline) as pause:
-            await self.wiring.clock_jumped.wait()
-        return not pause.cancelled_caught
-
-    async def _ping(self, *, loudly: bool = False) -> float:
-        """Ask for a sign of life; ``loudly`` also in the platform's own words, for a peer that knows no others."""
-        asked_at, protocol = trio.current_time(), self.wiring.protocol
-        self.wiring.pulse.last_ping_at = asked_at
-        self.wiring.link.ping()
-        await self.outgoing.send([protocol.beat()] if loudly and protocol.beat_interval is not None else [])
-        return asked_at
-
-    async def _probe(self) -> None:
-        asked_at = await self._ping(loudly=True)
-        await trio.sleep_until(asked_at + PROBE_LIMIT)
-        if self.wiring.link.last_received < asked_at:
-            raise PeerSilent(f"no sign of life within {PROBE_LIMIT:g} s after a jump of the clock")
-
-
-@attrs.frozen
-class _Beat:
-    """Sends the platform's own pings, and leaves a peer that does not answer one. It may change their interval."""
-
-    wiring: Wiring
-    outgoing: trio.MemorySendChannel[Frames]
-
-    async def run(self) -> None:
-        protocol, link, pulse = self.wiring.protocol, self.wiring.link, self.wiring.pulse
-        beaten_at = trio.current_time()
-        with self.outgoing:
-            while (interval := protocol.beat_interval) is not None:
-                await self.wiring.beat_changed.wait_until(beaten_at + interval)
-                if trio.current_time() < beaten_at + interval:
-                    continue
-                beaten_at = pulse.last_ping_at = trio.current_time()
-                await self.outgoing.send([protocol.beat()])
-                patience = min(self.wiring.config.pong_timeout, interval / 2)
-                await trio.sleep_until(beaten_at + patience)
-                if link.last_received < beaten_at:
-                    raise PeerSilent(f"a ping of the platform's own kind was not answered within {patience:g} s")
-                pulse.last_pong_at = link.last_received
 
 
 def _gathered(channel: trio.MemoryReceiveChannel[list[Any]]) -> list[Any]:
