@@ -98,9 +98,10 @@ class LinePlatform(FakePlatform):
         self._config: Any = config
         self.sends_are_keyed = config.keyed  # type: ignore[misc]
 
-    # Its server is elsewhere: nobody calls, and nobody has wishes.
+    # Its server is elsewhere: nobody calls, nobody has wishes, and no key is ever forgotten.
     open_door = Platform.open_door
     wishes = Platform.wishes
+    holds = Platform.holds
 
     @asynccontextmanager
     async def connect(self) -> AsyncGenerator[Connection]:

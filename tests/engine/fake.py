@@ -221,12 +221,14 @@ class FakePlatform(Platform):
     def __init__(self, config: Fake, keyed: bool) -> None:
         self._config = config
         self.sends_are_keyed = keyed  # type: ignore[misc]
-        self.keys_hold = config.keys_hold  # type: ignore[misc]
         self.api = config.server
 
     @property
     def wishes(self) -> ReturnWishes:
         return self._config.server.wishes
+
+    def holds(self, key: str) -> float:
+        return self._config.keys_hold
 
     def open_door(self, door: Door) -> AbstractAsyncContextManager[None] | None:
         return self._stand_at(door) if self._config.called or self._config.door else None

@@ -24,6 +24,7 @@ from .policy import Begin
 from .states import AccountState, Alarm, Trouble
 from .statistics import AccountStatistics, ConnectionStatistics, Counters
 from .store import AccountStore
+from .tenure import Tenure
 from .turns import wait_turn
 
 RESTARTS = Backoff(first=1.0, factor=2.0, cap=60.0, floor=0.25)
@@ -34,22 +35,6 @@ CLEAN_UP = 5.0
 """At the end of a bridge, handlers that were cut off are given so long to clean up."""
 
 logger = logging.getLogger(__name__)
-
-
-@attrs.define(eq=False)
-class _Tenure:
-    """One life of an account, from its wish to its end."""
-
-    scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
-    ending: trio.Event = attrs.field(factory=trio.Event)
-    """Finish what is in hand, then end. The scope's deadline is the limit for it."""
-    done: trio.Event = attrs.field(factory=trio.Event)
-    """Nothing is left of it, or only a handler that ignores its cancellation."""
-    failed: bool = False
-
-    def end(self, grace: float) -> None:
-        self.scope.deadline = min(self.scope.deadline, trio.current_time() + grace)
-        self.ending.set()
 
 
 class Account:
@@ -83,8 +68,8 @@ class Account:
         """A task sees to it that the account runs."""
         self._bell = Bell()
         self._changes = trio.lowlevel.ParkingLot()
-        self._tenure: _Tenure | None = None
-        self._abandoned: set[_Tenure] = set()
+        self._tenure: Tenure | None = None
+        self._abandoned: set[Tenure] = set()
         self._life: Life | None = None
         self._refusal: AccountRefused | None = None
         self._trouble: Trouble | None = None
@@ -301,7 +286,7 @@ class Account:
         failures = 0
         while self._wanted:
             begun_at = trio.current_time()
-            tenure = self._tenure = _Tenure()
+            tenure = self._tenure = Tenure()
             self._move(AccountState.CONNECTING)
             self._nursery.start_soon(self._live, tenure, name=f"{self.config.platform}:{self.name}")
             await tenure.done.wait()
@@ -313,7 +298,7 @@ class Account:
         self._kept = False
         self._move(AccountState.STOPPED)
 
-    async def _live(self, tenure: _Tenure) -> None:
+    async def _live(self, tenure: Tenure) -> None:
         """One life. A wall: what fails in here is this account's trouble, and no other account's."""
         life: Life | None = None
         config = self.config  # it may be given another one meanwhile, for its next life
@@ -353,7 +338,7 @@ class Account:
                 self._life = None
             self._over(tenure)
 
-    def _over(self, tenure: _Tenure) -> None:
+    def _over(self, tenure: Tenure) -> None:
         if self._tenure is tenure:
             self._tenure = None
             self._move(AccountState.CONNECTING if self._wanted else AccountState.STOPPED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import math
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
@@ -124,8 +125,6 @@ class Platform(abc.ABC):
     """Whether the platform certainly sends again what was not acknowledged."""
     sends_are_keyed: ClassVar[bool] = False
     """Whether the platform drops a second send with the same key: then an unknown outcome is simply sent again."""
-    keys_hold: ClassVar[float] = float("inf")
-    """Seconds for which the platform remembers such a key."""
 
     notices: Notices = Notices()
     """What is said around a handler."""
@@ -244,8 +243,8 @@ class Platform(abc.ABC):
         """No handler will answer these messages: they are among the dead letters. Called at each start."""
 
     def holds(self, key: str) -> float:
-        """Seconds for which nothing is seen twice if this reply is sent again."""
-        return self.keys_hold
+        """Seconds for which nothing is seen twice if this reply is sent again: as long as its key is remembered."""
+        return math.inf
 
     async def is_repeatable(self, key: str) -> bool:
         """Whether nothing is seen twice if a reply is sent again that may have been sent."""

@@ -67,7 +67,6 @@ class FeishuPlatform(Platform):
     """Of two connections, each gets some of the events, by chance."""
     redelivers_unacked: ClassVar[bool] = True
     sends_are_keyed: ClassVar[bool] = True
-    keys_hold: ClassVar[float] = UUID_HOLDS
 
     api: FeishuApi
     _config: Feishu
@@ -147,7 +146,7 @@ class FeishuPlatform(Platform):
         self._cards.given_up(messages)
 
     def holds(self, key: str) -> float:
-        return math.inf if self._cards.is_repeatable(key) else self.keys_hold
+        return math.inf if self._cards.is_repeatable(key) else UUID_HOLDS
 
     async def settled(self, key: str) -> None:
         await self._cards.settled(key)
