@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
 
 import attrs
 import pytest
 import trio
 from trio.testing import MockClock
 
-from tests.platforms.dingtalk.stage import SlowStore, Stage, simulated, tasks_of
+from tests.platforms.chaos import Moody, come_to_rest, store_by, tuning_by
+from tests.platforms.dingtalk.stage import Stage, simulated, tasks_of
 from trio_bridge.engine.bridge import Bridge
-from trio_bridge.messages import Message
 from trio_bridge.testing._peer import How
 
 STEPS = 100
@@ -99,33 +97,14 @@ class Chaos:
 async def test_whatever_happens_what_is_acknowledged_is_handled_once(seed: int, autojump_clock: MockClock) -> None:
     """And answered at most once; and when it is over, all is well again."""
     chance = random.Random(seed)
-    handled: Counter[str] = Counter()
-
-    async def handler(message: Message) -> str:
-        await trio.sleep(chance.choice([0, 0.1, 3, 20]))
-        if chance.random() < 0.1:
-            raise ValueError("by chance")
-        handled[message.id] += 1
-        return f"answer to {message.text}"
-
-    tuning: dict[str, Any] = {
-        "workers": chance.choice([1, 2, 8]),
-        "queue_size": chance.choice([8, 256]),
-        "max_attempts": 100,
-        "drain_grace": chance.choice([10, 60]),
-    }
+    moody = Moody(chance)
+    tuning = tuning_by(chance)
     async with simulated(rand=chance.random) as stage:
-        store = SlowStore(takes=chance.choice([0.0, 0.02, 0.5]))
-        async with stage.bridge([stage.dingtalk.config(**tuning)], handler, store=store) as bridge:
-            account = bridge.account("dingtalk")
+        store = store_by(chance)
+        async with stage.bridge([stage.dingtalk.config(**tuning)], moody.handle, store=store) as bridge:
             await Chaos(stage, bridge, chance).run()
-            await bridge.start("dingtalk")
-            await trio.sleep(3600)
-            assert account.state == "ready"
-            assert account.alarms <= {"dead_letters"}, "an answer of which nobody knows whether it was sent"
-            statistics = account.statistics()
-            assert statistics.inbox_depth == statistics.outbox_depth == statistics.draining_generations == 0
+            await come_to_rest(bridge, "dingtalk")
     delivered = {record.pushed.key for record in stage.dingtalk.ledger.records() if record.deliveries}
     assert stage.dingtalk.ledger.summary().unacked == 0
-    assert handled == dict.fromkeys(delivered, 1)
+    assert moody.handled == dict.fromkeys(delivered, 1)
     assert len({sent.text for sent in stage.dingtalk.sent}) == len(stage.dingtalk.sent)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
 
 import attrs
 import pytest
 import trio
 from trio.testing import MockClock
 
-from tests.platforms.dingtalk.stage import SlowStore, tasks_of
+from tests.platforms.chaos import Moody, come_to_rest, store_by, tuning_by
+from tests.platforms.dingtalk.stage import tasks_of
 from tests.platforms.feishu.account_stage import simulated
 from trio_bridge.engine.bridge import Bridge
-from trio_bridge.messages import Message
 from trio_bridge.opening import open_bridge
 from trio_bridge.platforms.feishu.gateway.fragments import Fragments
 from trio_bridge.platforms.feishu.gateway.model import Rules
@@ -119,38 +117,18 @@ class Chaos:
 async def test_whatever_happens_what_is_acknowledged_is_handled_once(seed: int, autojump_clock: MockClock) -> None:
     """And answered once: a message of the same uuid is sent once, whatever becomes of the calls."""
     chance = random.Random(seed)
-    handled: Counter[str] = Counter()
-
-    async def handler(message: Message) -> str:
-        await trio.sleep(chance.choice([0, 0.1, 3, 20]))
-        if chance.random() < 0.1:
-            raise ValueError("by chance")
-        handled[message.id] += 1
-        return f"answer to {message.text}"
-
-    tuning: dict[str, Any] = {
-        "workers": chance.choice([1, 2, 8]),
-        "queue_size": chance.choice([8, 256]),
-        "max_attempts": 100,
-        "drain_grace": chance.choice([10, 60]),
-        "stale_after": 0,
-    }
+    moody = Moody(chance)
+    tuning = {**tuning_by(chance), "stale_after": 0}
     async with simulated(rules=PATIENT, seed=seed) as feishu:
-        store = SlowStore(takes=chance.choice([0.0, 0.02, 0.5]))
+        store = store_by(chance)
         config = feishu.config(**tuning)
-        async with open_bridge([config], handler, store=store, environment=feishu.environment) as bridge:
-            account = bridge.account("feishu")
+        async with open_bridge([config], moody.handle, store=store, environment=feishu.environment) as bridge:
             await Chaos(feishu, bridge, chance).run()
-            await bridge.start("feishu")
-            await trio.sleep(3600)
-            assert account.state == "ready"
-            assert account.alarms <= {"dead_letters"}
-            statistics = account.statistics()
-            assert statistics.inbox_depth == statistics.outbox_depth == statistics.draining_generations == 0
+            await come_to_rest(bridge, "feishu")
     summary = feishu.ledger.summary()
     delivered = {record.pushed.letter.message_id for record in feishu.ledger.records() if record.deliveries}
     assert summary.unacked == summary.undelivered == 0
-    assert handled == dict.fromkeys(delivered, 1)
+    assert moody.handled == dict.fromkeys(delivered, 1)
     assert summary.answered_twice == summary.unmatched_replies == 0
     assert summary.answered == len(delivered)
     assert not feishu.ledger.faults
